@@ -1,0 +1,1 @@
+"""The client side: accounts, custodians, allocations, bookings, holdings."""

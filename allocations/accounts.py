@@ -1,0 +1,129 @@
+"""Accounts, custodians, risk groups and introducing brokers, from memory.
+
+Asked for every order and every leg, so nothing here asks the database per call: the caller runs
+`firm.generation.check` once per batch and sees every change made before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
+from oms_site.firm.generation import Cached
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """A client account."""
+
+    id: str
+    code: str
+    name: str
+    status: str
+    custodian_id: str
+    risk_group_id: str
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianFacts:
+    """Where trades are booked; `adapter` names the kind of wire."""
+
+    id: str
+    name: str
+    adapter: str
+    active: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RiskGroupFacts:
+    """A cohort of accounts with the same fees, as the guide's CustomFee objects."""
+
+    id: str
+    name: str
+    fees: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerFacts:
+    """An introducing broker."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Parties:
+    """Everything of this room; keys start with the organization where there is one."""
+
+    accounts: dict[str, tuple[AccountFacts, ...]]
+    by_id: dict[tuple[str, str], AccountFacts]
+    by_code: dict[tuple[str, str], AccountFacts]
+    custodians: dict[str, CustodianFacts]
+    risk_groups: dict[tuple[str, str], RiskGroupFacts]
+    brokers: dict[tuple[str, str], BrokerFacts]
+
+
+def find_account(organization_id: str, id_or_code: str) -> AccountFacts | None:
+    """An organization's account by id, else by code."""
+    parties, key = _parties.get(), (organization_id, id_or_code)
+    return parties.by_id.get(key) or parties.by_code.get(key)
+
+
+def accounts_of(organization_id: str) -> tuple[AccountFacts, ...]:
+    """An organization's accounts, by code."""
+    return _parties.get().accounts.get(organization_id, ())
+
+
+def find_custodian(custodian_id: str) -> CustodianFacts | None:
+    """A custodian, whoever books there."""
+    return _parties.get().custodians.get(custodian_id)
+
+
+def find_risk_group(organization_id: str, risk_group_id: str) -> RiskGroupFacts | None:
+    """An organization's risk group."""
+    return _parties.get().risk_groups.get((organization_id, risk_group_id))
+
+
+def find_ib(organization_id: str, ib_id: str) -> BrokerFacts | None:
+    """An organization's introducing broker."""
+    return _parties.get().brokers.get((organization_id, ib_id))
+
+
+def fees_for(risk_group: RiskGroupFacts | None) -> tuple[dict[str, Any], ...]:
+    """The fees of a risk group; none without one."""
+    return () if risk_group is None else risk_group.fees
+
+
+def _load() -> _Parties:
+    accounts: dict[str, list[AccountFacts]] = {}
+    parties = _Parties({}, {}, {}, {}, {}, {})
+    for row in Account.objects.order_by("organization_id", "code"):
+        facts = AccountFacts(
+            id=row.id,
+            code=row.code,
+            name=row.name,
+            status=row.status,
+            custodian_id=row.custodian_id,
+            risk_group_id=row.risk_group_id,
+            currency=row.currency,
+        )
+        accounts.setdefault(row.organization_id, []).append(facts)
+        parties.by_id[row.organization_id, row.id] = facts
+        parties.by_code[row.organization_id, row.code] = facts
+    parties.accounts.update({name: tuple(rows) for name, rows in accounts.items()})
+    for house in Custodian.objects.all():
+        parties.custodians[house.id] = CustodianFacts(
+            house.id, house.name, house.adapter, house.active
+        )
+    for group in RiskGroup.objects.all():
+        parties.risk_groups[group.organization_id, group.id] = RiskGroupFacts(
+            group.id, group.name, tuple(group.fees)
+        )
+    for broker in IntroducingBroker.objects.all():
+        parties.brokers[broker.organization_id, broker.id] = BrokerFacts(broker.id, broker.name)
+    return parties
+
+
+_parties = Cached(_load)

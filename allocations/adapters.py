@@ -1,0 +1,55 @@
+"""Which adapter speaks to which custodian, by the adapter's name in the custodian's row.
+
+Asked by the booking room before each round of calls, so that a custodian that moved is found again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+from django.conf import settings
+
+from allocations.accounts import CustodianFacts
+from allocations.custodians.port import Custodian, CustodianError
+from allocations.custodians.simulated.adapter import SimulatedCustodian
+
+_lock = threading.Lock()
+_clients: dict[str, SimulatedCustodian] = {}
+
+
+class _Ports(msgspec.Struct):
+    """What we read of the file that the outside world leaves behind."""
+
+    custodian: int
+
+
+def of(custodian: CustodianFacts) -> Custodian:
+    """The adapter of a custodian. Raises `CustodianError`, permanent for an unknown adapter."""
+    connect = ADAPTERS.get(custodian.adapter)
+    if connect is None:
+        raise CustodianError(
+            "adapter_unknown", f"there is no adapter {custodian.adapter!r}", permanent=True
+        )
+    return connect(custodian)
+
+
+def _simulated(custodian: CustodianFacts) -> Custodian:
+    # The simulator may come back on another port: its file is read for every round.
+    url = f"http://127.0.0.1:{_port(settings.OUTSIDE_DIR)}/{custodian.id}"
+    with _lock:
+        if url not in _clients:
+            _clients[url] = SimulatedCustodian(url)
+        return _clients[url]
+
+
+def _port(directory: Path) -> int:
+    try:
+        return msgspec.json.decode((directory / "ports.json").read_bytes(), type=_Ports).custodian
+    except (OSError, msgspec.MsgspecError) as error:
+        raise CustodianError("custodian_unreachable", "it has not told its port yet") from error
+
+
+ADAPTERS: dict[str, Callable[[CustodianFacts], Custodian]] = {"simulated": _simulated}

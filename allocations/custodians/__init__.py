@@ -1,0 +1,1 @@
+"""Custodians: the port we book through, one adapter per kind, and the simulated outside party."""

@@ -1,0 +1,97 @@
+"""What every custodian adapter can do: book one leg exactly once, and find what it booked.
+
+The booking room calls it, outside any transaction. The leg's idempotency key makes repeating a
+call safe: an answer that got lost is asked for again with the same key, never with a new one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Protocol
+
+from oms_site.kit.errors import OmsError
+from venues.messages import Side
+
+
+class CustodianError(OmsError):
+    """No answer that could be relied on.
+
+    `in_doubt`: the custodian may have booked all the same, so ask with `find` or repeat with the
+    same key. `permanent`: repeating the same call cannot succeed.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        message: str,
+        *,
+        permanent: bool = False,
+        in_doubt: bool = False,
+    ) -> None:
+        super().__init__(code, message, status=503)
+        self.permanent = permanent
+        self.in_doubt = in_doubt
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookingInstruction:
+    """One leg to be booked. `qty` in par or shares, price per 100 or per share, money in USD."""
+
+    key: str
+    leg_id: str
+    account: str
+    cusip: str
+    side: Side
+    qty: Decimal
+    price: Decimal
+    principal: Decimal
+    accrued_interest: Decimal
+    net_money: Decimal
+    trade_date: date
+    settlement_date: date
+    currency: str = "USD"
+    reference: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Booked:
+    """The custodian has it, under this reference of its own."""
+
+    booking_ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The custodian will not book it as it stands."""
+
+    code: str
+    reason: str
+    permanent: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianPosition:
+    """What the custodian says an account holds: by trade date, and the settled part of it."""
+
+    account: str
+    cusip: str
+    qty: Decimal
+    settled_qty: Decimal
+
+
+class Custodian(Protocol):
+    """One custodian, whatever its wire."""
+
+    def book(self, instruction: BookingInstruction) -> Booked | Refused:
+        """Book one leg under its key; repeating is harmless. Raises `CustodianError`."""
+        ...
+
+    def find(self, key: str) -> Booked | None:
+        """What became of a key; None if it never arrived. Raises `CustodianError`."""
+        ...
+
+    def positions(self, *, as_of: date) -> list[CustodianPosition]:
+        """Positions at the end of a day, for reconciliation. Raises `CustodianError`."""
+        ...

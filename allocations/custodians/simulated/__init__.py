@@ -1,0 +1,1 @@
+"""Adapter to the simulated custodian. The custodian itself is `allocations.custodians.simulator`."""

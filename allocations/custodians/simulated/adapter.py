@@ -1,0 +1,129 @@
+"""Client of the simulated custodian: JSON over HTTP with an idempotency key per leg.
+
+Called by the booking room, outside any transaction. It never repeats a call by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import msgspec
+
+from allocations.custodians.port import (
+    Booked,
+    BookingInstruction,
+    CustodianError,
+    CustodianPosition,
+    Refused,
+)
+
+TIMEOUT_SECONDS = 5.0
+_REFUSALS = frozenset({409, 422})
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+class SimulatedCustodian:
+    """One simulated custodian (see `allocations.custodians.port.Custodian`).
+
+    `base_url` ends in the custodian's own path, such as `http://127.0.0.1:9100/cust_bny`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        self._client = httpx.Client(
+            base_url=base_url, timeout=timeout, transport=transport, trust_env=False
+        )
+
+    def close(self) -> None:
+        """Let go of the kept-alive connections."""
+        self._client.close()
+
+    def book(self, instruction: BookingInstruction) -> Booked | Refused:
+        """Book one leg under its key; repeating is harmless. Raises `CustodianError`."""
+        headers = {
+            "Idempotency-Key": instruction.key,
+            "Content-Type": "application/json",
+        }
+        response = self._ask("POST", "bookings", content=_body(instruction), headers=headers)
+        answer = _fields(response)
+        if response.status_code in (200, 201):
+            return Booked(_text(answer, "booking_ref"))
+        if response.status_code in _REFUSALS:
+            return Refused(_text(answer, "code"), str(answer.get("reason", "")))
+        raise _failure(response)
+
+    def find(self, key: str) -> Booked | None:
+        """What became of a key; None if it never arrived. Raises `CustodianError`."""
+        response = self._ask("GET", f"bookings/{quote(key, safe='')}")
+        if response.status_code == 404:
+            return None
+        if response.status_code != 200:
+            raise _failure(response, asking=True)
+        return Booked(_text(_fields(response), "booking_ref"))
+
+    def positions(self, *, as_of: date) -> list[CustodianPosition]:
+        """Positions at the end of a day. Raises `CustodianError`."""
+        response = self._ask("GET", "positions", params={"as_of": as_of.isoformat()})
+        if response.status_code != 200:
+            raise _failure(response, asking=True)
+        return [
+            CustodianPosition(
+                account=row["account"],
+                cusip=row["cusip"],
+                qty=Decimal(row["qty"]),
+                settled_qty=Decimal(row["settled_qty"]),
+            )
+            for row in _fields(response)["positions"]
+        ]
+
+    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            return self._client.request(method, path, **options)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            # The request never left, so the custodian cannot have acted on it.
+            raise CustodianError("custodian_unreachable", str(error)) from error
+        except httpx.TransportError as error:
+            raise CustodianError(
+                "custodian_silent", str(error), in_doubt=method == "POST"
+            ) from error
+
+
+def _body(instruction: BookingInstruction) -> bytes:
+    body = asdict(instruction)
+    del body["key"]
+    return _encoder.encode(body)
+
+
+def _fields(response: httpx.Response) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(response.content, type=dict[str, Any])
+    except msgspec.MsgspecError:
+        return {}
+
+
+def _text(answer: dict[str, Any], name: str) -> str:
+    value = answer.get(name)
+    if not isinstance(value, str) or not value:
+        raise CustodianError("custodian_unreadable", f"no {name} in the answer", in_doubt=True)
+    return value
+
+
+def _failure(response: httpx.Response, *, asking: bool = False) -> CustodianError:
+    """503 promises that nothing was done; any other 5xx leaves that open; 4xx will not change."""
+    status = response.status_code
+    return CustodianError(
+        "custodian_failed",
+        f"the custodian answered {status}",
+        permanent=400 <= status < 500 and status not in (408, 425, 429),
+        in_doubt=not asking and status >= 500 and status != 503,
+    )

@@ -1,0 +1,260 @@
+"""The allocation engine: fixes the basis, splits what was executed, queues what must be booked.
+
+Works inside a caller's unit of work on rows that the caller holds; it never knows orders and never
+speaks to a custodian. Everything here is idempotent: the same fills again change nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+from django_fsm import can_proceed
+
+from allocations import announcements, bookings, strategies, wire
+from allocations.basis import Requested, Rows, check_request, create
+from allocations.models import AccountAllocation, Allocation, BookingLeg
+from allocations.states import AllocationStatus, LegStatus
+from allocations.strategies import Lot, Share, Slice
+from oms_site.journal.actors import Actor
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from oms_site.kit.errors import OmsError
+from venues import instruments
+
+__all__ = [
+    "Lot",
+    "Requested",
+    "Rows",
+    "calculate",
+    "cancel",
+    "check_request",
+    "create",
+    "of_orders",
+]
+_WITH_A_PERSON = frozenset({AllocationStatus.REJECTED.value, AllocationStatus.FAILED.value})
+_LATE = "The order was executed after its allocation was canceled."
+_STUCK = frozenset({LegStatus.REJECTED.value, LegStatus.FAILED.value})
+
+
+def of_orders(work: Unit, order_ids: Iterable[str]) -> dict[str, Rows]:
+    """Lock the allocations of these orders, by order id; orders without one are absent."""
+    wanted = Allocation.objects.filter(order_id__in=set(order_ids)).values_list("id", flat=True)
+    locked = work.lock(Allocation, wanted)
+    accounts: dict[str, list[AccountAllocation]] = {key: [] for key in locked}
+    legs: dict[str, list[BookingLeg]] = {key: [] for key in locked}
+    # Accounts change only under their allocation's lock; legs are only read here.
+    rows = AccountAllocation.objects.filter(allocation_id__in=locked).order_by("position")
+    for account in rows:
+        accounts[account.allocation_id].append(work.hold(account))
+    for leg in BookingLeg.objects.filter(allocation_id__in=locked).order_by("id"):
+        legs[leg.allocation_id].append(leg)
+    return {
+        allocation.order_id: Rows(allocation, tuple(accounts[key]), tuple(legs[key]))
+        for key, allocation in locked.items()
+    }
+
+
+def calculate(
+    work: Unit,
+    *,
+    allocation: Allocation,
+    accounts: Sequence[AccountAllocation],
+    legs: Sequence[BookingLeg],
+    lots: Sequence[Lot],
+    complete: bool,
+    order: msgspec.Raw | None = None,
+    at: datetime,
+) -> list[BookingLeg]:
+    """Split all fills so far and queue the legs that are missing; returns those.
+
+    `lots` are all fills of the order, `legs` all legs there are, `complete` says that no more will
+    come. A strategy that books per fill queues legs at once, an averaging one when complete. What
+    cannot be split fails the allocation with a code and a reason; no exception loses the fill.
+    """
+    if allocation.status == AllocationStatus.CANCELED:
+        _fail(work, allocation, "allocation_canceled", _LATE, order, at)
+        return []
+    try:
+        taken = bookings.taken(legs, accounts=accounts)
+        fresh = _allot(allocation, accounts, lots, taken)
+        bookable = _bookable(allocation, lots, fresh, complete)
+        queued = bookings.make(
+            bookable, allocation=allocation, accounts=accounts, legs=legs, lots=lots, at=at
+        )
+    except (OmsError, ArithmeticError, ValueError, LookupError) as error:
+        code = error.code if isinstance(error, OmsError) else "calculation_failed"
+        _fail(work, allocation, code, str(error), order, at)
+        return []
+    work.add(*queued)
+    slices = [*taken, *fresh]
+    moved = _move(accounts, slices)
+    if moved or queued or allocation.actual_qty != _filled(lots):
+        _advance(allocation, _filled(lots), complete, in_flight=bool(legs) and not queued)
+        venues = {lot.id: lot.venue for lot in lots}
+        announcements.tell(
+            work,
+            allocation,
+            "allocation_calculate",
+            order=order,
+            also=moved,
+            at=at,
+            account_allocations=wire.calculated(allocation, accounts, slices, venues),
+        )
+    elif allocation.complete != complete:
+        allocation.complete = complete
+        announcements.tell(
+            work,
+            allocation,
+            "allocation_complete",
+            msg_type=MsgType.INTERNAL,
+            at=at,
+            complete=complete,
+        )
+    if queued:
+        stuck = any(leg.status in _STUCK for leg in legs)
+        announcements.submit(work, allocation, queued, stuck=stuck, order=order, at=at)
+    elif legs:
+        _resume(work, allocation, legs, order, at)
+    return queued
+
+
+def cancel(
+    work: Unit,
+    *,
+    allocation: Allocation,
+    legs: Sequence[BookingLeg],
+    filled: bool = False,
+    order: msgspec.Raw | None = None,
+    by: Actor | None = None,
+    at: datetime,
+) -> str:
+    """Withdraw an allocation; returns "" or the code of the refusal, which is recorded too.
+
+    Only before anything was executed (`filled` is the caller's word on fills not yet calculated)
+    and before anything was sent to a custodian. Guide, "Real-time allocation events".
+    """
+    system, on_wire = MsgType.SYSTEM_UPDATE, MsgType.ORDER_UPDATE
+    announcements.tell(work, allocation, "cancel_allocation_request", msg_type=system, by=by, at=at)
+    refusal = _why_not_cancel(allocation, legs, filled)
+    if refusal:
+        code, reason = refusal
+        announcements.tell(
+            work,
+            allocation,
+            "cancel_allocation_reject",
+            msg_type=system,
+            by=by,
+            at=at,
+            code=code,
+            reason=reason,
+        )
+        return code
+    allocation.cancel()
+    announcements.tell(
+        work, allocation, "allocation_cancel", msg_type=on_wire, order=order, by=by, at=at
+    )
+    return ""
+
+
+def _why_not_cancel(
+    allocation: Allocation, legs: Sequence[BookingLeg], filled: bool
+) -> tuple[str, str] | None:
+    if allocation.status == AllocationStatus.CANCELED:
+        return "already_canceled", "The allocation is canceled already."
+    if legs:
+        return "already_submitted", "Bookings have been submitted to a custodian."
+    if filled or allocation.actual_qty or allocation.status != AllocationStatus.CREATED:
+        return "already_filled", "The order has been executed in part or in full."
+    return None
+
+
+def _fail(
+    work: Unit,
+    allocation: Allocation,
+    code: str,
+    reason: str,
+    order: msgspec.Raw | None,
+    at: datetime,
+) -> None:
+    """Say that these fills cannot be split; saying it again says it once."""
+    if (allocation.code, allocation.reason) != (code, reason[:200]):
+        announcements.fail(work, allocation, code=code, reason=reason, order=order, at=at)
+
+
+# --- arithmetic ------------------------------------------------------------------------------
+def _allot(
+    allocation: Allocation,
+    accounts: Sequence[AccountAllocation],
+    lots: Sequence[Lot],
+    taken: Sequence[Slice],
+) -> list[Slice]:
+    return strategies.allot(
+        allocation.strategy,
+        lots=lots,
+        shares=[
+            Share(
+                account_id=account.account_id,
+                requested_qty=account.requested_qty,
+                position=account.position,
+            )
+            for account in accounts
+        ],
+        min_increment=instruments.by_id(allocation.instrument_id).min_increment,
+        taken=taken,
+    )
+
+
+def _bookable(
+    allocation: Allocation, lots: Sequence[Lot], fresh: Sequence[Slice], complete: bool
+) -> list[Slice]:
+    """The new slices whose time to be booked has come; what was booked outside never is."""
+    if not (strategies.STRATEGIES[allocation.strategy].books_per_fill or complete):
+        return []
+    outside = {lot.id for lot in lots if lot.bypass_trade_booking}
+    return [piece for piece in fresh if not outside.intersection(piece.lot_ids)]
+
+
+# --- moving ----------------------------------------------------------------------------------
+def _filled(lots: Sequence[Lot]) -> Decimal:
+    return sum((lot.qty for lot in lots), Decimal(0))
+
+
+def _move(
+    accounts: Sequence[AccountAllocation], slices: Sequence[Slice]
+) -> list[AccountAllocation]:
+    """Bring every account to what it has got; returns those that changed."""
+    moved = []
+    for account in accounts:
+        mine = (piece.qty for piece in slices if piece.account_id == account.account_id)
+        actual_qty = sum(mine, Decimal(0))
+        if account.actual_qty != actual_qty:
+            account.actual_qty = actual_qty
+            moved.append(account)
+    return moved
+
+
+def _advance(
+    allocation: Allocation, actual_qty: Decimal, complete: bool, *, in_flight: bool
+) -> None:
+    """Note what was calculated; the status goes back to calculated only if legs will follow."""
+    waits = in_flight or allocation.status in _WITH_A_PERSON
+    if not waits and can_proceed(allocation.calculate):
+        allocation.calculate(actual_qty=actual_qty, complete=complete)
+    else:
+        # A late fill is a fact whatever the status; what waits for a person keeps waiting.
+        allocation.actual_qty, allocation.complete = actual_qty, complete
+
+
+def _resume(
+    work: Unit,
+    allocation: Allocation,
+    legs: Sequence[BookingLeg],
+    order: msgspec.Raw | None,
+    at: datetime,
+) -> None:
+    """Nothing new to book: approve what is booked already, once no more will come."""
+    unbooked = [leg.id for leg in legs if leg.status != LegStatus.BOOKED]
+    announcements.approve_when_booked(work, allocation, unbooked=unbooked, order=order, at=at)

@@ -1,0 +1,68 @@
+"""For whom we trade: accounts, the groups that set their fees, their brokers and custodians."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from oms_site.firm.models import Organization
+
+
+class Custodian(models.Model):
+    """Where trades are booked: which adapter speaks to it and where."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    name = models.CharField(max_length=80)
+    adapter = models.CharField(max_length=20, default="simulated")
+    active = models.BooleanField(default=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IntroducingBroker(models.Model):
+    """The broker that brought the client."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RiskGroup(models.Model):
+    """A cohort of accounts with the same fees. `fees` are the guide's CustomFee objects."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    name = models.CharField(max_length=80)
+    fees = models.JSONField(default=list, blank=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Account(models.Model):
+    """A client account. `code` is unique within its organization, `id` everywhere."""
+
+    class Status(models.TextChoices):
+        ACTIVE = "active"
+        SUSPENDED = "suspended"
+        CLOSED = "closed"
+
+    id = models.CharField(primary_key=True, max_length=40)
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="accounts")
+    code = models.CharField(max_length=40)
+    name = models.CharField(max_length=80)
+    custodian = models.ForeignKey(Custodian, on_delete=models.PROTECT, related_name="+")
+    risk_group = models.ForeignKey(RiskGroup, on_delete=models.PROTECT, related_name="accounts")
+    currency = models.CharField(max_length=3, default="USD")
+    status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["organization", "code"], name="account_code_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"

@@ -1,0 +1,110 @@
+"""Calls to custodians: many legs of one custodian at once, every answer classified. No database.
+
+Called by the booking room outside any transaction. It never repeats a booking by itself: an answer
+that got lost is asked for once, and everything else is left to the next attempt with the same key.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from allocations import adapters
+from allocations.accounts import CustodianFacts
+from allocations.custodians.port import (
+    Booked,
+    BookingInstruction,
+    Custodian,
+    CustodianError,
+    Refused,
+)
+from oms_site.kit import clock
+
+log = logging.getLogger(__name__)
+
+CONCURRENCY = 16  # calls to one custodian at a time
+ROUND_SECONDS = 10.0  # no call of a round is begun later
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """Repeating cannot help: a person must look."""
+
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Deferred:
+    """Not settled yet; `called` is false when the custodian was not even asked."""
+
+    code: str
+    reason: str
+    called: bool = True
+
+
+Answer: TypeAlias = Booked | Refused | Broken | Deferred
+_NOT_ASKED = Deferred("not_asked", "the custodian was in trouble before this leg's turn", False)
+
+
+def send(
+    custodian: CustodianFacts, instructions: Sequence[BookingInstruction]
+) -> dict[str, Answer]:
+    """Book legs at one custodian, several at once; the answers by key. Raises nothing.
+
+    After the first sign of trouble no further call is begun, so that a custodian that is down or
+    slow costs one time limit and not one per leg.
+    """
+    try:
+        adapter = adapters.of(custodian)
+    except CustodianError as error:
+        return {one.key: _classified(error) for one in instructions}
+    trouble = threading.Event()
+    until = clock.monotonic() + ROUND_SECONDS
+
+    def book(one: BookingInstruction) -> Answer:
+        if trouble.is_set() or clock.monotonic() > until:
+            return _NOT_ASKED
+        answer = _book(adapter, one)
+        if isinstance(answer, Deferred):
+            trouble.set()
+            log.warning("%s: leg %s deferred: %s", custodian.id, one.leg_id, answer.reason)
+        return answer
+
+    with ThreadPoolExecutor(min(CONCURRENCY, len(instructions) or 1)) as pool:
+        answers = list(pool.map(book, instructions))
+    return {one.key: answer for one, answer in zip(instructions, answers, strict=True)}
+
+
+def _book(adapter: Custodian, one: BookingInstruction) -> Answer:
+    try:
+        answer = adapter.book(one)
+    except CustodianError as error:
+        return (_found(adapter, one.key) if error.in_doubt else None) or _classified(error)
+    except Exception as error:  # one unreadable answer must not stop the other legs
+        log.exception("leg %s: the adapter broke", one.leg_id)
+        return _found(adapter, one.key) or Deferred("adapter_broken", repr(error))
+    if not isinstance(answer, Refused):
+        return answer
+    if not answer.permanent:
+        return Deferred(answer.code, answer.reason)
+    # A repeated call may be refused because the first one was booked.
+    return _found(adapter, one.key) or answer
+
+
+def _found(adapter: Custodian, key: str) -> Booked | None:
+    """What became of a booking whose answer got lost; None while that is unknown."""
+    try:
+        return adapter.find(key)
+    except Exception:  # noqa: BLE001  the question is asked again with the next attempt
+        log.warning("key %s: could not ask what became of it", key)
+        return None
+
+
+def _classified(error: CustodianError) -> Broken | Deferred:
+    kind = Broken if error.permanent else Deferred
+    return kind(error.code, error.message)

@@ -1,0 +1,49 @@
+"""The states of an allocation and of a booking leg, and every legal step, as data."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class AllocationStatus(StrEnum):
+    """An allocation's life; names as in the guide's events."""
+
+    CREATED = "created"
+    CALCULATED = "calculated"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    REVERSED = "reversed"
+
+
+class LegStatus(StrEnum):
+    """A booking leg at its custodian."""
+
+    QUEUED = "queued"
+    SENT = "sent"
+    BOOKED = "booked"
+    REJECTED = "rejected"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+A = AllocationStatus
+ALLOCATION_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "allocation_calculate": (frozenset({A.CREATED, A.CALCULATED, A.SUBMITTED}), A.CALCULATED),
+    "allocation_submit": (frozenset({A.CALCULATED, A.SUBMITTED, A.FAILED, A.REJECTED}), A.SUBMITTED),
+    "allocation_approve": (frozenset({A.SUBMITTED}), A.APPROVED),
+    "allocation_reject": (frozenset({A.SUBMITTED, A.CALCULATED}), A.REJECTED),
+    "allocation_fail": (frozenset({A.SUBMITTED, A.CALCULATED}), A.FAILED),
+    "allocation_cancel": (frozenset({A.CREATED, A.CALCULATED}), A.CANCELED),
+}
+LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "leg_send": (frozenset({LegStatus.QUEUED, LegStatus.SENT}), LegStatus.SENT),
+    "leg_book": (frozenset({LegStatus.SENT}), LegStatus.BOOKED),
+    "leg_reject": (frozenset({LegStatus.SENT}), LegStatus.REJECTED),
+    "leg_fail": (frozenset({LegStatus.SENT}), LegStatus.FAILED),
+    "leg_requeue": (frozenset({LegStatus.REJECTED, LegStatus.FAILED}), LegStatus.QUEUED),
+    "leg_cancel": (frozenset({LegStatus.QUEUED}), LegStatus.CANCELED),
+}
+CLOSED = frozenset({A.APPROVED, A.CANCELED, A.REVERSED})

@@ -1,0 +1,276 @@
+"""How fills are split over accounts: pure arithmetic, exhaustive to the unit and the cent.
+
+Called by the engine with everything it needs; it reads no clock, no database and no settings, so
+the same input always gives the same output. `docs/reference/residual-rule.md` is its rule in prose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from oms_site.kit import numbers
+from oms_site.kit.errors import OmsError
+
+CENT = Decimal("0.01")
+ZERO = Decimal(0)
+_PLACES = 6  # quantities are kept to a millionth
+_MONEY = ("principal", "accrued_interest", "fees")
+
+
+class StrategyError(OmsError):
+    """These fills cannot be split as they stand; nothing was decided."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lot:
+    """One fill: quantity in par or shares, price as traded, its money in cents.
+
+    Lots with other dates, or booked outside, are never averaged together: their legs differ.
+    """
+
+    id: str
+    sequence: int
+    qty: Decimal
+    price: Decimal
+    principal: Decimal
+    accrued_interest: Decimal
+    fees: Decimal
+    trade_date: date
+    settlement_date: date
+    venue: str = ""
+    bypass_trade_booking: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One account's part of the basis; `position` is its place in the request's list."""
+
+    account_id: str
+    requested_qty: Decimal
+    position: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """One account's piece of one or more lots, all at one price."""
+
+    account_id: str
+    lot_ids: tuple[str, ...]
+    qty: Decimal
+    price: Decimal
+    principal: Decimal
+    accrued_interest: Decimal
+    fees: Decimal
+
+
+# (quantity, still wanted, rank of the accounts, increment) to parts, all in millionths
+_Rule = Callable[[int, Sequence[int], Sequence[int], int], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Who gets the quantity, and whether fills keep their own prices or share an average."""
+
+    name: str
+    rule: _Rule
+    averages_price: bool
+
+    @property
+    def books_per_fill(self) -> bool:
+        """Whether each fill can be booked at once, or all together when no more will come."""
+        return not self.averages_price
+
+
+def allot(
+    name: str,
+    *,
+    lots: Sequence[Lot],
+    shares: Sequence[Share],
+    min_increment: Decimal,
+    taken: Sequence[Slice] = (),
+) -> list[Slice]:
+    """Split the lots that `taken` does not cover yet, counting what `taken` gave each account.
+
+    Slices taken and new together add up to the lots exactly: quantity, principal, accrued interest
+    and fees. Raises `StrategyError`; never loses or invents a unit or a cent.
+    """
+    strategy = STRATEGIES.get(name)
+    if strategy is None:
+        raise StrategyError("strategy_unknown", f"There is no allocation strategy {name!r}.")
+    ordered = sorted(lots, key=lambda lot: lot.sequence)
+    accounts = sorted(shares, key=lambda share: share.position)
+    _check(ordered, accounts, min_increment)
+    covered = {lot_id for piece in taken for lot_id in piece.lot_ids}
+    _check_same("legs_disagree", [lot for lot in ordered if lot.id in covered], taken, covered)
+    left = _left(accounts, taken)
+    fresh: list[Slice] = []
+    for batch in _batches([lot for lot in ordered if lot.id not in covered], strategy):
+        fresh.extend(_split(strategy, batch, accounts, left, _units(min_increment)))
+    new = {lot.id for lot in ordered} - covered
+    _check_same("not_exhaustive", [lot for lot in ordered if lot.id in new], fresh, new)
+    return fresh
+
+
+def _left(accounts: Sequence[Share], taken: Sequence[Slice]) -> list[int]:
+    """What each account still wants, in millionths, never below zero."""
+    left = {share.account_id: _units(share.requested_qty) for share in accounts}
+    for piece in taken:
+        if piece.account_id not in left:
+            raise StrategyError("legs_disagree", "A leg is for an account without a share.")
+        left[piece.account_id] -= _units(piece.qty)
+    return [max(left[share.account_id], 0) for share in accounts]
+
+
+def _batches(lots: Sequence[Lot], strategy: Strategy) -> list[list[Lot]]:
+    """Lots that are split together, in the order of their first fill."""
+    if not strategy.averages_price:
+        return [[lot] for lot in lots]
+    groups: dict[tuple[date, date, bool], list[Lot]] = {}
+    for lot in lots:
+        key = (lot.trade_date, lot.settlement_date, lot.bypass_trade_booking)
+        groups.setdefault(key, []).append(lot)
+    return list(groups.values())
+
+
+def _split(
+    strategy: Strategy,
+    batch: Sequence[Lot],
+    accounts: Sequence[Share],
+    left: list[int],
+    increment: int,
+) -> list[Slice]:
+    """Split one batch and lower what is `left`."""
+    requested = [_units(share.requested_qty) for share in accounts]
+    rank = sorted(range(len(accounts)), key=lambda i: (-requested[i], i))
+    qty = sum(_units(lot.qty) for lot in batch)
+    wanted = min(qty, sum(left))
+    parts = strategy.rule(wanted, left, rank, increment)
+    # An overfill is a fact too. It goes to all by what they asked for, to none by accident.
+    surplus = _pro_rata(qty - wanted, requested, rank, increment)
+    for i, part in enumerate(parts):
+        left[i] -= part
+        parts[i] = part + surplus[i]
+    money = {name: _cents(name, batch, parts, rank) for name in _MONEY}
+    price = _price(batch)
+    return [
+        Slice(
+            account_id=share.account_id,
+            lot_ids=tuple(lot.id for lot in batch),
+            qty=_decimal(parts[i]),
+            price=price,
+            principal=money["principal"][i],
+            accrued_interest=money["accrued_interest"][i],
+            fees=money["fees"][i],
+        )
+        for i, share in enumerate(accounts)
+        if parts[i]
+    ]
+
+
+def _fifo(qty: int, left: Sequence[int], rank: Sequence[int], increment: int) -> list[int]:
+    """Fill the accounts one after the other, in the order of the request."""
+    parts = []
+    for room in left:
+        part = min(room, qty)
+        parts.append(part)
+        qty -= part
+    return parts
+
+
+def _pro_rata(qty: int, wants: Sequence[int], rank: Sequence[int], increment: int) -> list[int]:
+    """Proportional to `wants`, in increments, by largest remainder; ties go by `rank`.
+
+    What is less than one increment is given like an increment, to the account whose turn it is.
+    Nobody gets more than it wants while all together still want as much as there is.
+    """
+    whole = sum(wants)
+    if not qty or not whole:
+        return [0] * len(wants)
+    parts = [qty * want // whole // increment * increment for want in wants]
+    behind = [qty * want - part * whole for want, part in zip(wants, parts, strict=True)]
+    rest = qty - sum(parts)
+    for i in sorted(rank, key=lambda i: -behind[i]):
+        most = max(wants[i], -(-qty * wants[i] // whole))
+        more = min(increment, rest, most - parts[i])
+        parts[i] += more
+        rest -= more
+    return parts
+
+
+def _cents(
+    name: str, batch: Sequence[Lot], parts: Sequence[int], rank: Sequence[int]
+) -> list[Decimal]:
+    """The batch's money by what each account got of it, by largest remainder in cents."""
+    total = _sum(getattr(lot, name) for lot in batch)
+    shares = numbers.largest_remainder(total, [Decimal(parts[i]) for i in rank], quantum=CENT)
+    by_account = dict(zip(rank, shares, strict=True))
+    return [by_account[i] for i in range(len(parts))]
+
+
+def _price(batch: Sequence[Lot]) -> Decimal:
+    if len(batch) == 1:
+        return batch[0].price
+    average = numbers.weighted_average((lot.qty, lot.price) for lot in batch)
+    assert average is not None  # lots are positive
+    return average
+
+
+def _check(lots: Sequence[Lot], shares: Sequence[Share], increment: Decimal) -> None:
+    if not shares:
+        raise StrategyError("no_accounts", "There is no account to give the fills to.")
+    if len({share.account_id for share in shares}) < len(shares):
+        raise StrategyError("duplicate_account", "An account has two shares.")
+    if any(share.requested_qty <= 0 for share in shares) or increment <= 0:
+        raise StrategyError("share_not_positive", "Shares and the increment are above zero.")
+    if len({lot.id for lot in lots}) < len(lots):
+        raise StrategyError("duplicate_lot", "A fill was given twice.")
+    for lot in lots:
+        if lot.qty <= 0:
+            raise StrategyError(
+                "lot_not_positive",
+                f"{lot.id} takes back {-lot.qty}: a bust is reversed by a person.",
+            )
+        for name in _MONEY:
+            if getattr(lot, name) % CENT:
+                raise StrategyError("money_not_in_cents", f"{lot.id}: {name} is not in cents.")
+
+
+def _check_same(
+    code: str, lots: Sequence[Lot], slices: Sequence[Slice], expected: Iterable[str]
+) -> None:
+    """Refuse unless slices and lots are of the same quantity and money."""
+    if {lot.id for lot in lots} != set(expected):
+        raise StrategyError(code, "A leg books a fill that is not among these.")
+    for name in ("qty", *_MONEY):
+        ours = _sum(getattr(piece, name) for piece in slices)
+        theirs = _sum(getattr(lot, name) for lot in lots)
+        if ours != theirs:
+            raise StrategyError(code, f"The {name} of the legs is {ours}, of the fills {theirs}.")
+
+
+def _sum(values: Iterable[Decimal]) -> Decimal:
+    return sum(values, ZERO)
+
+
+def _units(qty: Decimal) -> int:
+    scaled = qty.scaleb(_PLACES)
+    units = int(scaled)
+    if units != scaled:
+        raise StrategyError("qty_too_fine", f"{qty} has more than {_PLACES} decimal places.")
+    return units
+
+
+def _decimal(units: int) -> Decimal:
+    return Decimal(units).scaleb(-_PLACES)
+
+
+STRATEGIES: Mapping[str, Strategy] = {
+    strategy.name: strategy
+    for strategy in (
+        Strategy("fifo_without_averaging", _fifo, averages_price=False),
+        Strategy("pro_rata_with_averaging", _pro_rata, averages_price=True),
+    )
+}

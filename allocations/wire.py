@@ -1,0 +1,141 @@
+"""An allocation as clients see it: amounts, parts of event bodies, the object of the API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from allocations.models import AccountAllocation, Allocation, BookingLeg
+from allocations.strategies import Slice
+from oms_site.kit import numbers
+from venues import instruments
+
+
+def number(value: Decimal) -> Decimal:
+    """The same number without trailing zeros or an exponent."""
+    whole = value.to_integral_value()
+    return whole if whole == value else value.normalize()
+
+
+def amount(qty: Decimal, kind: str) -> dict[str, Any]:
+    """Both of the guide's shapes of an amount at once; `kind` is `par` or `shares`."""
+    value = number(qty)
+    return {"type": kind, "value": value, kind: value}
+
+
+def kind_of(allocation: Allocation) -> str:
+    """Whether its quantities are `par` or `shares`."""
+    return instruments.by_id(allocation.instrument_id).amount_type
+
+
+def names(allocation: Allocation) -> dict[str, Any]:
+    """What every event about an allocation carries."""
+    return {
+        "order_id": allocation.order_id,
+        "allocation_id": allocation.id,
+        "client_allocation_id": allocation.client_allocation_id,
+    }
+
+
+def requested(account: AccountAllocation, kind: str) -> dict[str, Any]:
+    """One account's part of the basis."""
+    return {
+        "account_allocation_id": account.id,
+        "client_account_allocation_id": account.client_account_allocation_id or None,
+        "account_id": account.account_id,
+        "requested_amount": amount(account.requested_qty, kind),
+    }
+
+
+def calculated(
+    allocation: Allocation,
+    accounts: Sequence[AccountAllocation],
+    slices: Sequence[Slice],
+    venues: Mapping[str, str],
+) -> list[dict[str, Any]]:
+    """What each account has got, at which average price and where; `venues` by execution id."""
+    kind = kind_of(allocation)
+    told = []
+    for account in accounts:
+        mine = [piece for piece in slices if piece.account_id == account.account_id]
+        price = numbers.weighted_average((piece.qty, piece.price) for piece in mine)
+        where = sorted({venues[lot_id] for piece in mine for lot_id in piece.lot_ids} - {""})
+        told.append(
+            {
+                **requested(account, kind),
+                "actual_amount": amount(account.actual_qty, kind),
+                "fill_price": None if price is None else number(price),
+                "venue": where[0] if len(where) == 1 else None,
+                "venues": where,
+                "fills": [
+                    {
+                        "amount": amount(piece.qty, kind),
+                        "fill_price": number(piece.price),
+                        "execution_ids": list(piece.lot_ids),
+                    }
+                    for piece in mine
+                ],
+            }
+        )
+    return told
+
+
+def view(
+    allocation: Allocation,
+    accounts: Iterable[AccountAllocation],
+    legs: Sequence[BookingLeg],
+) -> dict[str, Any]:
+    """The allocation object of the API, with every account's bookings."""
+    kind = kind_of(allocation)
+    return {
+        "id": allocation.id,
+        "allocation_id": allocation.id,
+        "client_allocation_id": allocation.client_allocation_id,
+        "order_id": allocation.order_id,
+        "strategy": allocation.strategy,
+        "status": str(allocation.status),
+        "implicit": allocation.implicit,
+        "side": allocation.side,
+        "custodian_id": allocation.custodian_id,
+        "requested_amount": amount(allocation.requested_qty, kind),
+        "actual_amount": amount(allocation.actual_qty, kind),
+        "complete": allocation.complete,
+        "created_at": allocation.created_at,
+        "code": allocation.code or None,
+        "reason": allocation.reason or None,
+        "account_allocations": [
+            {
+                **requested(account, kind),
+                "actual_amount": amount(account.actual_qty, kind),
+                "bookings": [
+                    booking(leg, kind)
+                    for leg in sorted(legs, key=lambda leg: leg.sequence)
+                    if leg.account_allocation_id == account.id
+                ],
+            }
+            for account in sorted(accounts, key=lambda account: account.position)
+        ],
+    }
+
+
+def booking(leg: BookingLeg, kind: str) -> dict[str, Any]:
+    """One leg at its custodian: price in percent of par or per share, money in cents."""
+    return {
+        "booking_id": leg.id,
+        "custodian_id": leg.custodian_id,
+        "amount": amount(leg.qty, kind),
+        "price": number(leg.price),
+        "principal": leg.principal,
+        "accrued_interest": leg.accrued_interest,
+        "fees": leg.fees,
+        "net_money": leg.net_money,
+        "execution_ids": leg.source_ids,
+        "trade_date": leg.trade_date,
+        "settlement_date": leg.settlement_date,
+        "status": str(leg.status),
+        "booking_ref": leg.booking_ref or None,
+        "attempts": leg.attempts,
+        "code": leg.code or None,
+        "reason": leg.reason or None,
+    }

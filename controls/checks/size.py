@@ -1,0 +1,52 @@
+"""Is the order too large? Quantity and money."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from controls import wording
+from controls.findings import Answer, Finding, Missing, Passed
+from controls.parameters import Params
+from controls.ticket import Ticket
+
+
+class QuantityParams(Params, frozen=True):
+    """The most par of a bond, or shares of an equity, in one order."""
+
+    max_qty: Decimal
+
+
+class NotionalParams(Params, frozen=True):
+    """The most money in one order; `max_age_s` limits the age of a market order's price."""
+
+    max_notional: Decimal
+    max_age_s: int | None = None
+
+
+def max_quantity(ticket: Ticket, params: QuantityParams) -> Answer:
+    """The whole quantity of the order against the limit."""
+    if ticket.order_qty <= params.max_qty:
+        return Passed(params.max_qty, ticket.order_qty)
+    return Finding(
+        f"Quantity {wording.amount(ticket.order_qty)} is over the limit of "
+        f"{wording.amount(params.max_qty)}.",
+        params.max_qty,
+        ticket.order_qty,
+    )
+
+
+def max_notional(ticket: Ticket, params: NotionalParams) -> Answer:
+    """The value at the limit price, or for market orders at the reference price."""
+    if ticket.ord_type == "market" and params.max_age_s is not None:
+        ticket.fresh_reference(params.max_age_s)
+    notional = ticket.notional
+    if notional is None:
+        raise Missing(f"there is no price to value {ticket.cusip}")
+    if notional <= params.max_notional:
+        return Passed(params.max_notional, notional)
+    return Finding(
+        f"Notional {wording.money(notional, over=params.max_notional)} is over the limit of "
+        f"{wording.amount(params.max_notional)}.",
+        params.max_notional,
+        notional,
+    )

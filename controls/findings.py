@@ -1,0 +1,41 @@
+"""What a check may answer: passed, failed with a finding, or "I cannot know".
+
+Checks return one of the first two and raise the third. Anything else, `None` included, counts as
+"cannot know", so that a check that forgets its answer never lets an order through.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TypeAlias
+
+import msgspec
+
+Number: TypeAlias = Decimal | int | str | None
+
+
+class Passed(msgspec.Struct, frozen=True):
+    """Within the limit; the two values compared are kept as evidence."""
+
+    limit: Number = None
+    actual: Number = None
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """A breach: a sentence with the numbers for people, and the two values compared."""
+
+    message: str
+    limit: Number = None
+    actual: Number = None
+
+
+class Missing(Exception):
+    """The check lacks what it needs; `reason` completes "… could not be checked: "."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+Answer: TypeAlias = Passed | Finding
+PASSED = Passed()

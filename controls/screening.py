@@ -1,0 +1,165 @@
+"""The gate itself: every ticket against every control in force, all failures told together.
+
+Called by the desk with a batch of tickets, after one `firm.generation.check`. It asks the database
+nothing per order and writes nothing: the caller adds `Verdict.row` to its unit of work. A control
+that errors or lacks its data never passes an order (code `control_unavailable`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from controls import library
+from controls.findings import Finding, Missing, Number, Passed
+from controls.library import CONTROL_UNAVAILABLE, ActiveControl
+from controls.models import Screening
+from controls.states import Outcome, Remediation
+from controls.ticket import Ticket
+from oms_site.kit import ids
+
+log = logging.getLogger(__name__)
+PASS = "pass"
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What one control said: `effect` is pass, or the remediation that its failure calls for."""
+
+    control: ActiveControl
+    effect: str
+    limit: Number = None
+    actual: Number = None
+    code: str = ""
+    message: str = ""
+
+
+class Verdict(msgspec.Struct, frozen=True):
+    """What all controls together said about one ticket."""
+
+    outcome: str
+    results: tuple[Result, ...]
+    at: datetime
+
+    def failed_controls(self) -> list[dict[str, Any]]:
+        """The failures as the wire's `failed_controls`, in the order of the controls."""
+        return [
+            {
+                "control_id": result.control.code,
+                "control_version": result.control.version,
+                "control_type": result.control.control_type,
+                "remediation": result.control.remediation,
+                "code": result.code,
+                "control_message": result.message,
+                "limit": result.limit,
+                "actual": result.actual,
+            }
+            for result in self.results
+            if result.effect != PASS
+        ]
+
+    @property
+    def reject_code(self) -> str:
+        """The code of the first control that rejects; empty unless rejected."""
+        return next((result.code for result in self._rejections()), "")
+
+    @property
+    def reject_reason(self) -> str:
+        """The sentences of all controls that reject; empty unless rejected."""
+        return " ".join(result.message for result in self._rejections())
+
+    def row(self, ticket: Ticket) -> Screening:
+        """The evidence as a new row, not saved: `results` is read back by `read_results`."""
+        return Screening(
+            id=ids.prefixed("scr"),
+            organization_id=ticket.organization_id,
+            subject=ticket.order_id,
+            subject_version=ticket.order_version,
+            outcome=self.outcome,
+            ticket=ticket.facts(),
+            results=[_stored(result) for result in self.results],
+            screened_at=self.at,
+        )
+
+    def _rejections(self) -> list[Result]:
+        return [r for r in self.results if r.effect == Remediation.REJECT.value]
+
+
+def screen(tickets: Iterable[Ticket], *, at: datetime) -> list[Verdict]:
+    """One verdict per ticket, in their order, by the controls of each ticket's organization."""
+    return [
+        judge(library.of(ticket.organization_id).controls_for(ticket.asset_class), ticket, at=at)
+        for ticket in tickets
+    ]
+
+
+def judge(controls: Sequence[ActiveControl], ticket: Ticket, *, at: datetime) -> Verdict:
+    """The verdict of these controls: any reject failure rejects, else any flag failure flags."""
+    results = tuple([_ask(control, ticket) for control in controls])
+    effects = {result.effect for result in results}
+    if Remediation.REJECT.value in effects:
+        outcome = Outcome.REJECTED.value
+    elif Remediation.FLAG.value in effects:
+        outcome = Outcome.FLAGGED.value
+    else:
+        outcome = Outcome.PASSED.value
+    return Verdict(outcome, results, at)
+
+
+def window_for_duplicates(organization_id: str) -> int | None:
+    """How many seconds back the caller must count equal orders; None when no control asks."""
+    return library.of(organization_id).duplicate_window
+
+
+def read_results(stored: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The `results` of a stored screening as named values, for screens and exports."""
+    names = ("control_id", "control_version", "effect", "limit", "actual", "code", "message")
+    return [dict(zip(names, (*row, "", "")[: len(names)], strict=True)) for row in stored]
+
+
+def _ask(control: ActiveControl, ticket: Ticket) -> Result:
+    try:
+        answer = control.check(ticket)
+    except Missing as missing:
+        return _unavailable(control, missing.reason)
+    except Exception:
+        log.exception("control %s failed on %s", control.code, ticket.order_id)
+        return _unavailable(control, "it failed with an error")
+    if isinstance(answer, Passed):
+        return Result(control, PASS, answer.limit, answer.actual)
+    if isinstance(answer, Finding):
+        return Result(
+            control,
+            control.remediation,
+            answer.limit,
+            answer.actual,
+            control.failure_code,
+            answer.message,
+        )
+    log.error("control %s gave no answer on %s", control.code, ticket.order_id)
+    return _unavailable(control, "it gave no answer")
+
+
+def _unavailable(control: ActiveControl, reason: str) -> Result:
+    return Result(
+        control,
+        control.remediation,
+        None,
+        None,
+        CONTROL_UNAVAILABLE,
+        f"{control.name} could not be checked: {reason}.",
+    )
+
+
+def _stored(result: Result) -> list[Any]:
+    passed = [
+        result.control.code,
+        result.control.version,
+        result.effect,
+        result.limit,
+        result.actual,
+    ]
+    return passed if result.effect == PASS else [*passed, result.code, result.message]

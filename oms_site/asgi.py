@@ -1,0 +1,59 @@
+"""The ASGI door: order intake by the short way, sockets, and everything else through Django."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms_site.settings")
+_django = get_asgi_application()
+
+# Named by string: the ground knows no floor above it.
+_fast = import_module("orders.api.fast_lane")
+_sockets = import_module("oms_site.sockets").application
+_startup = import_module("oms_site.firm.sandbox_clock").follow
+
+_started = False
+
+
+async def application(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    """Hand each connection to the part that serves it."""
+    if scope["type"] == "http":
+        _start()
+        await (_fast.app if _fast.takes(scope) else _django)(scope, receive, send)
+    elif scope["type"] == "websocket":
+        _start()
+        await _sockets(scope, receive, send)
+    else:
+        await _lifespan(receive, send)
+
+
+def _start() -> None:
+    global _started
+    if not _started:
+        _started = True
+        from threading import Thread  # noqa: PLC0415  first request only
+
+        Thread(target=_startup, daemon=True).start()
+
+
+async def _lifespan(
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            _start()
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await send({"type": "lifespan.shutdown.complete"})
+            return

@@ -1,0 +1,52 @@
+"""Reference data in memory, exact to the last change.
+
+Every reference table raises one number in the database whenever a statement touches it (triggers,
+so no path is missed). `check` reads that number once per batch; a `Cached` value is loaded again
+when it has risen. Nothing expires by time, and nothing is asked per order.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from django.db import connection
+
+T = TypeVar("T")
+_current = 0
+
+
+def check() -> int:
+    """Read the generation: one query, once per batch or request."""
+    global _current
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT number FROM firm_generation WHERE id = 1")
+        row = cursor.fetchone()
+    number = int(row[0]) if row else 0
+    _current = number
+    return number
+
+
+class Cached(Generic[T]):
+    """A value loaded from reference tables, reloaded when the generation has risen."""
+
+    def __init__(self, loader: Callable[[], T]) -> None:
+        self._load = loader
+        self._lock = threading.Lock()
+        self._held: tuple[int, T] | None = None
+
+    def get(self) -> T:
+        """The value as of the last `check`; loads it on first use."""
+        held = self._held
+        if held is not None and held[0] == _current:
+            return held[1]
+        with self._lock:
+            held = self._held
+            if held is not None and held[0] == _current:
+                return held[1]
+            # Read the number before the rows: a change in between makes us load once more.
+            number = _current or check()
+            value = self._load()
+            self._held = (number, value)
+            return value

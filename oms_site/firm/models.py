@@ -1,0 +1,108 @@
+"""Organizations, users, API keys, policies: the tables everything else is scoped to."""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from oms_site.firm.roles import Role
+
+
+class Organization(models.Model):
+    """A tenant: its orders, accounts and controls are seen by nobody else."""
+
+    id = models.CharField(primary_key=True, max_length=40)
+    name = models.CharField(max_length=120)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """A person or a client system; every action is done by one of them."""
+
+    organization = models.ForeignKey(
+        Organization, null=True, blank=True, on_delete=models.PROTECT, related_name="users"
+    )
+    roles = ArrayField(
+        models.CharField(max_length=20, choices=[(r.value, r.value) for r in Role]),
+        default=list,
+        blank=True,
+    )
+
+
+def digest(token: str) -> str:
+    """What is stored of an API key: its SHA-256. Keys are 128 random bits, so no salt is needed."""
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class ApiKey(models.Model):
+    """A machine key of a user. Only its digest is kept; `prefix` is what people recognize it by."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="api_keys")
+    digest = models.CharField(max_length=64, unique=True)
+    prefix = models.CharField(max_length=40)
+    sandbox = models.BooleanField(default=False)
+    created_at = models.DateTimeField()
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return f"{self.prefix}… of {self.user}"
+
+
+class Policy(models.Model):
+    """What the sources disagree about, decided per organization, versioned, pinned on each order."""
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="policies"
+    )
+    version = models.PositiveIntegerField()
+    preset = models.CharField(max_length=20, default="guide")
+    rules = models.JSONField(default=dict, blank=True)
+    effective_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name_plural = "policies"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "version"], name="policy_version_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organization_id} policy {self.version} ({self.preset})"
+
+
+class Generation(models.Model):
+    """One number that rises whenever reference data changes; caches compare it, nothing expires."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=1)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_generation")]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class SandboxClock(models.Model):
+    """How far the sandbox is ahead of the machine; refused outside the sandbox."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    offset_seconds = models.FloatField(default=0)
+    reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="one_sandbox_clock")]
+
+    def __str__(self) -> str:
+        return f"{self.offset_seconds:+.0f} s"

@@ -1,0 +1,94 @@
+"""The caller of a command, resolved from an API key or a browser session, cached per process.
+
+A principal is a frozen value: rooms ask it what it may do and never touch the user row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from oms_site.firm.models import ApiKey, User, digest
+from oms_site.firm.roles import entitlements
+from oms_site.kit import clock
+from oms_site.kit.errors import Forbidden
+
+_KEEP_SECONDS = 1.0
+_KEEP_MOST = 10_000
+_cache: dict[str, tuple[float, Principal | None]] = {}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """Who acts: user, organization and entitlements, as they were when asked."""
+
+    user_id: int
+    username: str
+    organization_id: str
+    entitlements: frozenset[str]
+    via: str = "api"
+
+    is_authenticated = True
+
+    def may(self, entitlement: str) -> bool:
+        """Whether this caller holds the entitlement."""
+        return entitlement in self.entitlements
+
+    def require(self, entitlement: str) -> None:
+        """Raises `Forbidden` (`not_entitled`) unless the caller holds the entitlement."""
+        if entitlement not in self.entitlements:
+            raise Forbidden("not_entitled", f"This needs the entitlement {entitlement}.")
+
+
+def of_user(user: User, *, via: str) -> Principal:
+    """The principal of a user row; a user without an organization sees nothing."""
+    return Principal(
+        user_id=user.pk,
+        username=user.username,
+        organization_id=user.organization_id or "",
+        entitlements=entitlements(user.roles) if user.organization_id else frozenset(),
+        via=via,
+    )
+
+
+def of_api_key(token: str) -> Principal | None:
+    """The principal of a bearer token, or None. Revocation is seen within a second."""
+    key = digest(token)
+    known = _cache.get(key)
+    moment = clock.monotonic()
+    if known is not None and moment - known[0] < _KEEP_SECONDS:
+        return known[1]
+    principal = _look_up(key)
+    if len(_cache) >= _KEEP_MOST:
+        _cache.clear()
+    _cache[key] = (moment, principal)
+    return principal
+
+
+def cached(token: str) -> tuple[bool, Principal | None]:
+    """Whether the answer for this token is fresh in memory, and the answer: never touches the database."""
+    known = _cache.get(digest(token))
+    if known is None or clock.monotonic() - known[0] >= _KEEP_SECONDS:
+        return False, None
+    return True, known[1]
+
+
+def forget(tokens: Iterable[str] = ()) -> None:
+    """Drop cached answers, all of them when none are named."""
+    for token in tokens:
+        _cache.pop(digest(token), None)
+    if not tokens:
+        _cache.clear()
+
+
+def _look_up(key: str) -> Principal | None:
+    from django.conf import settings  # noqa: PLC0415  this room is imported before settings are read
+
+    row = ApiKey.objects.select_related("user").filter(digest=key).first()
+    if row is None or row.revoked_at is not None or not row.user.is_active:
+        return None
+    if row.expires_at is not None and row.expires_at <= clock.machine_now():
+        return None
+    if row.sandbox and not settings.SANDBOX:
+        return None
+    return of_user(row.user, via=f"key {row.prefix}")

@@ -1,0 +1,62 @@
+"""What each role may do. Plain data: code asks for an entitlement, never for a role."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+
+class Role(StrEnum):
+    """The five kinds of people and systems."""
+
+    TRADER = "trader"
+    COMPLIANCE = "compliance"
+    OPERATIONS = "operations"
+    AUDITOR = "auditor"
+    ADMIN = "admin"
+
+
+ENTITLEMENTS: dict[Role, frozenset[str]] = {
+    Role.TRADER: frozenset(
+        {
+            "order.view",
+            "order.submit",
+            "order.cancel",
+            "order.route",
+            "trade.report",
+            "allocation.cancel",
+            "events.view",
+        }
+    ),
+    Role.COMPLIANCE: frozenset(
+        {
+            "order.view",
+            "order.release",
+            "order.cancel",
+            "control.manage",
+            "events.view",
+            "events.history",
+            "audit.view",
+        }
+    ),
+    Role.OPERATIONS: frozenset(
+        {
+            "order.view",
+            "allocation.cancel",
+            "booking.repair",
+            "events.view",
+            "events.history",
+        }
+    ),
+    Role.AUDITOR: frozenset({"order.view", "events.view", "events.history", "audit.view"}),
+    Role.ADMIN: frozenset({"order.view", "order.release", "events.view", "config.manage"}),
+}
+
+
+def entitlements(roles: Iterable[str]) -> frozenset[str]:
+    """Everything these roles together may do; unknown roles may do nothing."""
+    held: set[str] = set()
+    for role in roles:
+        if role in set(Role):
+            held |= ENTITLEMENTS[Role(role)]
+    return frozenset(held)

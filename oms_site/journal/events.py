@@ -1,0 +1,48 @@
+"""Reading events back: the events API, and the timeline of one order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Q, QuerySet
+
+from oms_site.journal.feed import Frame
+from oms_site.journal.models import Event
+
+
+def page(
+    organization_id: str,
+    *,
+    after: int,
+    limit: int,
+    since: datetime | None = None,
+    order_id: str = "",
+    event_type: str = "",
+) -> list[Frame]:
+    """Client events numbered above `after`, oldest first; `since` bounds how far back."""
+    wheres = ["f.organization_id = %s", "f.msg_number > %s"]
+    params: list[Any] = [organization_id, after]
+    for sql, value in (
+        ("e.recorded_at >= %s", since),
+        ("(e.subject = %s OR e.order_id = %s)", order_id),
+        ("e.event_type = %s", event_type),
+    ):
+        if value:
+            wheres.append(sql)
+            params.extend([value] * sql.count("%s"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT f.position, f.msg_number, e.body, e.order_id, e.subject "
+            "FROM journal_feed f JOIN journal_event e ON e.id = f.event_id "
+            f"WHERE {' AND '.join(wheres)} ORDER BY f.msg_number LIMIT %s",
+            [*params, limit],
+        )
+        return [Frame(*row) for row in cursor.fetchall()]
+
+
+def of_order(order_id: str, *, organization_id: str) -> QuerySet[Event]:
+    """The timeline of an order and everything below it, oldest first."""
+    mine = Q(subject=order_id) | Q(order_id=order_id) & ~Q(order_id="")
+    return Event.objects.filter(mine, organization_id=organization_id).order_by("id")

@@ -1,0 +1,123 @@
+"""`/v1/trading/order-stream/`: every event of the caller's organization, in order, none missing.
+
+First frame `success`; then, after the number a client has seen last, everything since and whatever
+happens next, each with its `msg_number`; a heartbeat when nothing does. Frames are the stored text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from typing import Any
+from urllib.parse import parse_qs
+
+from asgiref.sync import sync_to_async
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from oms_site.firm import principals
+from oms_site.firm.principals import Principal
+from oms_site.journal import feed
+from oms_site.journal.hub import hub
+
+log = logging.getLogger(__name__)
+HEARTBEAT_SECONDS = 15.0
+STALLED_SECONDS = 5.0
+RECHECK_SECONDS = 5.0
+_START_NAMES = ("starting_msg_number", "starting_msg_num", "from")
+
+
+class OrderStream(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
+    """One client's socket: it pulls from the hub at its own pace and never holds others up."""
+
+    _task: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        self._token = _token(self.scope)
+        principal = await _principal(self._token)
+        if principal is None or not principal.may("events.view"):
+            # Closing before accepting answers the handshake with 403.
+            await self.close(code=4401)
+            return
+        await self.accept()
+        self._principal = principal
+        self._query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        self._task = asyncio.create_task(self._run())
+
+    async def disconnect(self, code: int) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Clients have nothing to say on this stream; what they send is ignored."""
+
+    async def _run(self) -> None:
+        try:
+            await self._say({"msg_type": "success", "msg": "connected"})
+            position = await self._start()
+            if position is not None:
+                await self._follow(position)
+        except TimeoutError:
+            await self.close(code=4408)
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("an order stream broke off")
+            await self.close(code=1011)
+
+    async def _start(self) -> int | None:
+        """The position to go on after: what the client saw last, or now."""
+        given = next((self._query[n][0] for n in _START_NAMES if n in self._query), None)
+        if given is None:
+            given = dict(self.scope["headers"]).get(b"last-event-id", b"").decode("latin-1") or None
+        organization = self._principal.organization_id
+        if given is None:
+            return await hub().last(organization)
+        if not given.isascii() or not given.isdigit() or len(given) > 20:
+            await self._say({"msg_type": "error", "msg": "replay_unavailable"})
+            await self.close(code=4410)
+            return None
+        read = sync_to_async(feed.position_of, thread_sensitive=False)
+        return int(await read(organization, min(int(given), 2**63 - 1)))
+
+    async def _follow(self, position: int) -> None:
+        organization, quiet, checked = self._principal.organization_id, 0.0, 0.0
+        while True:
+            frames = await hub().after(organization, position)
+            for frame in frames:
+                if frame.number is not None:
+                    await self._send(frame.wire())
+                position = frame.position
+            if frames:
+                quiet = 0.0
+                continue
+            if await hub().wait(organization, position, seconds=1.0):
+                continue
+            quiet, checked = quiet + 1.0, checked + 1.0
+            if checked >= RECHECK_SECONDS:
+                checked = 0.0
+                if await _principal(self._token) is None:
+                    await self.close(code=4401)
+                    return
+            if quiet >= HEARTBEAT_SECONDS:
+                quiet = 0.0
+                await self._say({"msg_type": "heartbeat"})
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        await self._send(json.dumps(message, separators=(",", ":")))
+
+    async def _send(self, text: str) -> None:
+        async with asyncio.timeout(STALLED_SECONDS):
+            await self.send(text_data=text)
+
+
+def _token(scope: dict[str, Any]) -> str:
+    header = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+    scheme, _, token = header.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+async def _principal(token: str) -> Principal | None:
+    if not token:
+        return None
+    return await sync_to_async(principals.of_api_key, thread_sensitive=False)(token)

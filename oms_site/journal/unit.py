@@ -1,0 +1,205 @@
+"""The one door: a unit of work gathers changed rows and their events and writes them together.
+
+    with unit.work(by=actor, at=now) as work:
+        orders = work.lock(Order, ids)
+        orders[id].cancel(at=now)
+        work.record(orders[id], "cancel", msg_type=..., body={...})
+
+Everything is written by a handful of set-based statements at the end, in one transaction. A ledger
+row that changed without an event, or a stale version, fails the whole unit: a crash or a refusal
+between any two statements leaves all or nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from django.db import connection, models, transaction
+
+from oms_site import later
+from oms_site.journal import statements
+from oms_site.journal.actors import Actor
+from oms_site.journal.models import Event, MsgType
+from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
+from oms_site.kit import clock, ids
+
+Row = TypeVar("Row", bound=LedgerRow)
+CHANNEL = "oms_feed"
+
+
+class StaleVersion(RuntimeError):
+    """Another unit changed a row that this one had read without its lock."""
+
+
+class UnrecordedChange(AssertionError):
+    """A ledger row changed and no event says so."""
+
+
+class Unit:
+    """What one transaction will write. Made by `work`, never directly."""
+
+    def __init__(self, *, by: Actor, at: datetime) -> None:
+        self.by = by
+        self.at = at
+        # What rooms want to remember until this unit ends.
+        self.notes: dict[str, Any] = {}
+        self._new: dict[type[models.Model], list[models.Model]] = defaultdict(list)
+        self._held: dict[tuple[type[LedgerRow], str], LedgerRow] = {}
+        self._loaded: dict[tuple[type[LedgerRow], str], dict[str, Any]] = {}
+        self._seen: dict[int, dict[str, Any] | None] = {}
+        self._events: list[Event] = []
+
+    # --- taking part -------------------------------------------------------------------------
+    def lock(self, model: type[Row], keys: Iterable[str]) -> dict[str, Row]:
+        """Lock rows in key order and return them by id; unknown ids are absent."""
+        wanted = sorted(set(keys))
+        rows = model._base_manager.select_for_update(no_key=True).filter(pk__in=wanted)
+        found: dict[str, Row] = {}
+        for row in rows.order_by("pk"):
+            found[row.id] = self.hold(row)
+        return found
+
+    def hold(self, row: Row) -> Row:
+        """Take part with a row that this transaction has locked itself; once held, the same object."""
+        key = (type(row), row.id)
+        known = self._held.get(key)
+        if known is not None:
+            return known  # type: ignore[return-value]  # the key holds the type
+        self._held[key] = row
+        state = row.state()
+        self._loaded[key] = {**state, "version": row.version}
+        self._seen[id(row)] = state
+        return row
+
+    def add(self, *rows: models.Model) -> None:
+        """Insert new rows at the end of the unit."""
+        for row in rows:
+            self._new[type(row)].append(row)
+            if isinstance(row, LedgerRow | LedgerFact):
+                self._seen[id(row)] = None
+
+    def added(self, model: type[Any]) -> list[Any]:
+        """New rows of a model that this unit will write and no query can see yet."""
+        return list(self._new.get(model, ()))
+
+    def record(
+        self,
+        subject: LedgerRow,
+        event_type: str,
+        *,
+        body: Mapping[str, Any],
+        msg_type: MsgType = MsgType.INTERNAL,
+        order: msgspec.Raw | None = None,
+        order_id: str = "",
+        also: Iterable[LedgerRow | LedgerFact] = (),
+        event_id: str = "",
+        at: datetime | None = None,
+        by: Actor | None = None,
+    ) -> Event:
+        """State one fact about `subject` and the rows that moved with it.
+
+        `body` becomes the wire's `event` object, `order` its `order`. Every row named here gets
+        its next version, and the event stores exactly the columns that changed.
+        """
+        moment = at or self.at
+        by = by or self.by
+        event_id = event_id or ids.prefixed("evt")
+        changes = [self._delta(row) for row in (subject, *also)]
+        frame: dict[str, Any] = {"msg_type": msg_type.value}
+        if order is not None:
+            frame["order"] = order
+        frame["event"] = {"event_type": event_type, "time": moment, **body}
+        frame["event_id"] = event_id
+        event = Event(
+            event_id=event_id,
+            organization_id=subject.organization_id,
+            msg_type=msg_type.value,
+            event_type=event_type,
+            subject=subject.id,
+            seq=subject.version,
+            order_id=order_id,
+            at=moment,
+            recorded_at=moment,
+            actor=by.name,
+            correlation_id=by.correlation_id,
+            body=statements.encode(frame),
+            changes=statements.encode(changes),
+        )
+        self._events.append(event)
+        return event
+
+    def ring(self, task: str) -> None:
+        """Wake a worker once this unit has committed."""
+        later.ring(task)
+
+    # --- writing -----------------------------------------------------------------------------
+    def _delta(self, row: LedgerRow | LedgerFact) -> list[Any]:
+        seen = self._seen.get(id(row), {})
+        if isinstance(row, LedgerFact):
+            self._seen[id(row)] = {}
+            return [row._meta.db_table, row.id, statements.columns(row) if seen is None else {}]
+        row.version += 1
+        now = row.state()
+        self._seen[id(row)] = now
+        if seen is None:
+            return [row._meta.db_table, row.id, statements.columns(row)]
+        moved = {name: value for name, value in now.items() if seen.get(name) != value}
+        moved["version"] = row.version
+        return [row._meta.db_table, row.id, moved]
+
+    def _refuse_unrecorded(self) -> None:
+        for row in self._held.values():
+            if row.state() != self._seen[id(row)]:
+                raise UnrecordedChange(f"{row._meta.label} {row.id} changed without an event")
+        for rows in self._new.values():
+            for fresh in rows:
+                if isinstance(fresh, QueueRow) or not isinstance(fresh, LedgerRow | LedgerFact):
+                    continue
+                seen = self._seen[id(fresh)]
+                if seen is None or (isinstance(fresh, LedgerRow) and fresh.state() != seen):
+                    raise UnrecordedChange(f"{fresh._meta.label} {fresh.id} has no event")
+
+    def flush(self) -> None:
+        """Write everything gathered so far. Called once, by `work`, before commit."""
+        self._refuse_unrecorded()
+        if not (self._events or self._new):
+            return
+        recorded_at = clock.now()
+        for event in self._events:
+            event.recorded_at = recorded_at
+        with connection.cursor() as cursor:
+            for model, rows in self._new.items():
+                statements.copy_in(cursor, model, rows)
+            for model, changed in self._changed().items():
+                if statements.update(cursor, model, changed) != len(changed):
+                    raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
+            if self._events:
+                statements.copy_in(cursor, Event, self._events)
+                cursor.execute(f"NOTIFY {CHANNEL}")
+
+    def _changed(self) -> dict[type[LedgerRow], list[dict[str, Any]]]:
+        changed: dict[type[LedgerRow], list[dict[str, Any]]] = defaultdict(list)
+        for (model, key), row in self._held.items():
+            loaded = self._loaded[(model, key)]
+            if row.version == loaded["version"]:
+                continue
+            values = row.__dict__
+            delta = {n: values[n] for n in row.MUTABLE if values[n] != loaded[n]}
+            changed[model].append(
+                {"id": key, "was_version": loaded["version"], "version": row.version, **delta}
+            )
+        return changed
+
+
+@contextmanager
+def work(*, by: Actor, at: datetime) -> Iterator[Unit]:
+    """Open a unit of work: one transaction, written as a whole when the block ends well."""
+    with transaction.atomic():
+        unit = Unit(by=by, at=at)
+        yield unit
+        unit.flush()

@@ -1,0 +1,1 @@
+"""Plain Python that every floor may use: time, identifiers, numbers, errors. Never Django."""

@@ -1,0 +1,52 @@
+"""Rings Celery's doorbells by task name, after commit, off the request's path.
+
+A bell carries no work and may be lost: beat rings the same ones every second. So a dead broker
+costs latency, never an order, and callers never wait for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from functools import partial
+
+from django.db import transaction
+
+log = logging.getLogger(__name__)
+_wanted: set[str] = set()
+_signal = threading.Condition()
+_ringer: threading.Thread | None = None
+silent = False  # tests of single rooms set this; nothing else does
+
+
+def ring(task: str) -> None:
+    """Ask for a run of the named task once the current transaction has committed."""
+    transaction.on_commit(partial(_want, task), robust=True)
+
+
+def _want(task: str) -> None:
+    global _ringer
+    if silent:
+        return
+    with _signal:
+        _wanted.add(task)
+        if _ringer is None or not _ringer.is_alive():
+            _ringer = threading.Thread(target=_keep_ringing, name="doorbell", daemon=True)
+            _ringer.start()
+        _signal.notify()
+
+
+def _keep_ringing() -> None:
+    from oms_site.celery import app  # noqa: PLC0415  Celery reads settings when first used
+
+    while True:
+        with _signal:
+            while not _wanted:
+                _signal.wait()
+            tasks = sorted(_wanted)
+            _wanted.clear()
+        for task in tasks:
+            try:
+                app.send_task(task, retry=False, expires=10)
+            except Exception:  # noqa: BLE001  whatever the broker does, beat rings again
+                log.warning("doorbell %s could not be rung; beat will ring it", task)

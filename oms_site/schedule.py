@@ -1,0 +1,14 @@
+"""The beat timetable, by task name: what is swept again whether or not a bell was heard."""
+
+from __future__ import annotations
+
+TIMETABLE: dict[str, dict[str, object]] = {
+    "route what is due": {"task": "orders.tasks.route", "schedule": 1.0},
+    "expire what is over": {"task": "orders.tasks.expire", "schedule": 1.0},
+    "calculate what was filled": {"task": "orders.tasks.allocate", "schedule": 1.0},
+    "book what is queued": {"task": "allocations.tasks.book", "schedule": 1.0},
+    "reconcile with venues": {"task": "orders.tasks.reconcile", "schedule": 300.0},
+}
+for _entry in TIMETABLE.values():
+    # A bell nobody answered in time is worth nothing: the next one says the same.
+    _entry["options"] = {"expires": 10}

@@ -1,0 +1,1 @@
+"""The story: orders from request to the last share, told once."""

@@ -1,0 +1,1 @@
+"""The entrance for client systems: the guide's paths and shapes over HTTP."""

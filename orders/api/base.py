@@ -1,0 +1,30 @@
+"""What every endpoint shares: the caller, the correlation id, fresh reference data, the moment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from oms_site.firm import generation
+from oms_site.firm.principals import Principal
+from oms_site.kit import clock
+
+
+class Endpoint(APIView):
+    """Base of all endpoints: `principal` and `correlation_id` of the request being answered."""
+
+    principal: Principal
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        assert isinstance(request.user, Principal)
+        self.principal = request.user
+        self.at = clock.now()
+        generation.check()
+
+    @property
+    def correlation_id(self) -> str:
+        """The id this request's events carry."""
+        return str(getattr(self.request._request, "correlation_id", ""))

@@ -1,0 +1,135 @@
+"""`…/execution-order/…`: take a staged order to market, stop an execution order, report a trade."""
+
+from __future__ import annotations
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from oms_site.kit.errors import OmsError
+from orders import blotter, desk, fills, render
+from orders.api import answers, intake, schema
+from orders.api.base import Endpoint
+
+
+class ExecutionOrderCreate(Endpoint):
+    """One kind of execution order; the address says which."""
+
+    protocol = ""
+    strategy = ""
+
+    @extend_schema(
+        summary="Create an execution order",
+        description="The outcome comes as `execution_order_create` or `execution_order_reject`.",
+        request=schema.ExecutionRequest,
+        responses={202: schema.ExecutionOrder, **schema.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request, order_id: str) -> Response:
+        kind, instruction = intake.instruction(
+            request.data, protocol=self.protocol, strategy=self.strategy
+        )
+        order = blotter.find(order_id, by=self.principal)
+        if kind != order.amount_type:
+            raise OmsError(
+                "amount_type_differs", f"Give it as {order.amount_type}.", field="amount"
+            )
+        result = desk.execute(
+            order_id,
+            instruction,
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        if result.error is not None:
+            raise result.error
+        assert result.row is not None
+        return Response(
+            render.execution_order(result.row, order.amount_type),
+            status=200 if result.replayed else 202,
+            headers={"Idempotent-Replayed": "true"} if result.replayed else {},
+        )
+
+
+class ExecutionOrderDetail(Endpoint):
+    """One execution order: read it, or ask it to stop."""
+
+    @extend_schema(
+        operation_id="execution_order_retrieve",
+        summary="Get an execution order",
+        responses={200: schema.ExecutionOrder, **schema.errors(401, 404)},
+    )
+    def get(self, request: Request, order_id: str, execution_order_id: str) -> Response:
+        order = blotter.find(order_id, by=self.principal)
+        row = order.execution_orders.filter(id=execution_order_id).first()
+        if row is None:
+            raise OmsError("not_found", "No such execution order.", status=404)
+        return Response(render.execution_order(row, order.amount_type))
+
+    @extend_schema(
+        operation_id="execution_order_cancel",
+        summary="Ask an execution order to stop",
+        responses={202: schema.CancelAnswer, **schema.errors(401, 403, 404)},
+    )
+    def delete(self, request: Request, order_id: str, execution_order_id: str) -> Response:
+        result = desk.cancel_execution(
+            order_id,
+            execution_order_id,
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        body = {**answers.of_cancel(result), "execution_order_id": execution_order_id}
+        return Response(body, status=202)
+
+
+class TradeReportCreate(Endpoint):
+    """A trade made off-platform."""
+
+    @extend_schema(
+        operation_id="external_trade_report_create",
+        summary="Report a trade made elsewhere",
+        request=schema.TradeReport,
+        responses={202: schema.TradeReportAnswer, **schema.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request, order_id: str, execution_order_id: str) -> Response:
+        kind, report = intake.trade_report(request.data)
+        order = blotter.find(order_id, by=self.principal)
+        if kind != order.amount_type:
+            raise OmsError(
+                "amount_type_differs", f"Give it as {order.amount_type}.", field="amount"
+            )
+        result = desk.report_trade(
+            order_id,
+            execution_order_id,
+            report,
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        if result.error is not None:
+            raise result.error
+        assert result.execution is not None
+        return Response(
+            {
+                "order_id": order_id,
+                "execution_order_id": execution_order_id,
+                "external_trade_report_id": result.report_id,
+                "client_external_trade_report_id": report.client_id,
+                "execution": fills.wire(result.execution, order.amount_type),
+            },
+            status=200 if result.replayed else 202,
+        )
+
+
+class ExecutionList(Endpoint):
+    """The executions of an order."""
+
+    @extend_schema(
+        operation_id="execution_list",
+        summary="List an order's executions",
+        responses={200: schema.ExecutionPage, **schema.errors(401, 404)},
+    )
+    def get(self, request: Request, order_id: str) -> Response:
+        order = blotter.find(order_id, by=self.principal)
+        rows = fills.of_order(order.id)
+        return Response({"executions": [fills.wire(row, order.amount_type) for row in rows]})

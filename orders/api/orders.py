@@ -1,0 +1,180 @@
+"""`/v1/trading/order/`: create, read, list and cancel orders; decide on flagged ones."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from oms_site.api import strict_json
+from oms_site.api.shape import Reader
+from oms_site.kit.errors import OmsError
+from orders import blotter, desk, render
+from orders.api import answers, intake, schema
+from orders.api.base import Endpoint
+from orders.desk import Result
+from orders.models import ExecutionOrder
+from orders.requests import SubmitRequest
+
+BULK_MOST = 500
+
+
+class OrderList(Endpoint):
+    """Create one order, or read many."""
+
+    @extend_schema(
+        operation_id="order_create",
+        summary="Create an order",
+        description=schema.CREATE_TEXT,
+        parameters=[
+            OpenApiParameter("dry_run", bool, description="Say what would happen, create nothing.")
+        ],
+        request=schema.OrderRequest,
+        responses={
+            201: schema.Order,
+            200: schema.Order,
+            **schema.errors(400, 401, 403, 409, 413, 422, 503),
+        },
+    )
+    def post(self, request: Request) -> Response:
+        self.principal.require("order.submit")
+        asked = SubmitRequest(
+            intake.order(request.data), self.principal, self.at, self.correlation_id
+        )
+        if request.query_params.get("dry_run", "").lower() == "true":
+            return Response(desk.preview(asked))
+        (result,) = desk.submit([asked])
+        status, body, headers = answers.of_submit(result)
+        return Response(body, status=status, headers=headers)
+
+    @extend_schema(
+        operation_id="order_list",
+        summary="List orders, newest first",
+        parameters=[OpenApiParameter(name, str) for name in sorted(blotter.FILTERS)],
+        responses={200: schema.OrderPage, **schema.errors(401, 403, 422)},
+    )
+    def get(self, request: Request) -> Response:
+        rows, cursor = blotter.page(request.query_params.dict(), by=self.principal)
+        return Response(
+            {
+                "orders": [render.view(row) for row in rows],
+                "next_cursor": cursor,
+                "has_more": cursor is not None,
+            }
+        )
+
+
+class OrderBulk(Endpoint):
+    """Create up to 500 orders; each answers for itself."""
+
+    @extend_schema(
+        operation_id="order_bulk_create",
+        summary="Create many orders",
+        request=schema.BulkRequest,
+        responses={200: schema.BulkResult, 207: schema.BulkResult, **schema.errors(400, 403, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        self.principal.require("order.submit")
+        items = request.data.get("orders") if isinstance(request.data, dict) else request.data
+        if not isinstance(items, list) or not 1 <= len(items) <= BULK_MOST:
+            raise OmsError("invalid_bulk", f"Give 1 to {BULK_MOST} orders.", field="orders")
+        results = self._submit(items)
+        failed = any(result.error for result in results)
+        return Response(
+            b'{"results":[' + b",".join(_item(r) for r in results) + b"]}",
+            status=207 if failed else 200,
+        )
+
+    def _submit(self, items: list[Any]) -> list[Result]:
+        results: list[Result] = []
+        asked: list[tuple[int, SubmitRequest]] = []
+        for n, item in enumerate(items):
+            results.append(Result())
+            try:
+                ask = intake.order(item)
+                request = SubmitRequest(ask, self.principal, self.at, self.correlation_id)
+                asked.append((n, request))
+            except OmsError as refusal:
+                results[n].error = refusal
+        for (n, _), result in zip(asked, desk.submit([r for _, r in asked]), strict=True):
+            results[n] = result
+        return results
+
+
+def _item(result: Result) -> bytes:
+    status, body, _ = answers.of_submit(result)
+    name = "error" if result.error else "order"
+    return b'{"status":%d,"%s":%s}' % (status, name.encode(), body)
+
+
+class OrderDetail(Endpoint):
+    """One order: read it, or ask it to stop."""
+
+    @extend_schema(
+        operation_id="order_retrieve",
+        summary="Get an order",
+        responses={200: schema.Order, **schema.errors(401, 404)},
+    )
+    def get(self, request: Request, order_id: str) -> Response:
+        order = blotter.find(order_id, by=self.principal)
+        body = bytes(render.order_json(order))
+        below = ExecutionOrder.objects.filter(order_id=order.id).order_by("id")
+        extra = strict_json.dumps(
+            [render.execution_order(row, order.amount_type) for row in below]
+        )
+        answer = body[:-1] + b',"execution_orders":' + extra + b"}"
+        return Response(answer, headers={"ETag": f'"{order.version}"'})
+
+    @extend_schema(
+        operation_id="order_cancel",
+        summary="Ask an order to stop",
+        description="Always 202 for a visible order: the outcome comes as `cancel` or "
+        "`cancel_reject` (CxlRejReason 102: 0 too late, 3 already pending).",
+        responses={202: schema.CancelAnswer, **schema.errors(401, 403, 404)},
+    )
+    def delete(self, request: Request, order_id: str) -> Response:
+        (result,) = desk.cancel(
+            [order_id], by=self.principal, at=self.at, correlation_id=self.correlation_id
+        )
+        return Response(answers.of_cancel(result), status=202)
+
+
+class OrderDecision(Endpoint):
+    """Approve or reject a flagged order."""
+
+    approve = True
+
+    @extend_schema(
+        summary="Decide on a flagged order",
+        description="Needs the entitlement order.release and another person than the submitter.",
+        request=schema.DecisionRequest,
+        responses={202: schema.DecisionAnswer, **schema.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request, order_id: str) -> Response:
+        word = "approve" if self.approve else "reject"
+        body = Reader(request.data)
+        body.refuse_unknown({"annotation", f"client_manual_{word}_id"})
+        annotation = body.text("annotation", longest=2000) or ""
+        client_id = body.text(f"client_manual_{word}_id") or ""
+        body.finish()
+        decision = desk.decide(
+            order_id,
+            approve=self.approve,
+            annotation=annotation,
+            client_decision_id=client_id,
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        if decision.error is not None:
+            raise decision.error
+        head = strict_json.dumps(
+            {
+                "order_id": order_id,
+                f"manual_{word}_id": decision.decision_id,
+                f"client_manual_{word}_id": client_id or None,
+            }
+        )
+        return Response(head[:-1] + b',"order":' + decision.body + b"}", status=202)

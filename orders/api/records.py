@@ -1,0 +1,182 @@
+"""Allocations, accounts, events, reviews and metadata: what clients read beside orders."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from allocations import accounts, wire
+from allocations.models import Allocation
+from controls import reviews
+from oms_site.firm import policies
+from oms_site.journal import events
+from oms_site.kit.errors import NotFound, OmsError
+from orders import desk, states
+from orders.api import schema
+from orders.api.base import Endpoint
+
+
+class AllocationDetail(Endpoint):
+    """One allocation: read it, or withdraw it."""
+
+    @extend_schema(
+        operation_id="allocation_retrieve",
+        summary="Get an allocation",
+        responses={200: schema.Allocation, **schema.errors(401, 404)},
+    )
+    def get(self, request: Request, allocation_id: str) -> Response:
+        self.principal.require("order.view")
+        row = Allocation.objects.filter(
+            id=allocation_id, organization_id=self.principal.organization_id
+        ).first()
+        if row is None:
+            raise NotFound("allocation")
+        parts = list(row.accounts.order_by("position"))
+        return Response(wire.view(row, parts, list(row.legs.order_by("sequence"))))
+
+    @extend_schema(
+        operation_id="allocation_cancel",
+        summary="Withdraw an allocation",
+        description="The outcome comes as `allocation_cancel` or `cancel_allocation_reject`.",
+        responses={202: schema.AllocationCancel, **schema.errors(401, 403, 404)},
+    )
+    def delete(self, request: Request, allocation_id: str) -> Response:
+        result = desk.cancel_allocation(
+            allocation_id, by=self.principal, at=self.at, correlation_id=self.correlation_id
+        )
+        body = {
+            "allocation_id": result.allocation_id,
+            "status": result.status,
+            "outcome": "refused" if result.refusal else "canceled",
+            "code": result.refusal or None,
+        }
+        return Response(body, status=202)
+
+
+class AccountList(Endpoint):
+    """The accounts a key may trade."""
+
+    @extend_schema(
+        operation_id="account_list",
+        summary="List accounts",
+        responses={200: schema.AccountPage, **schema.errors(401)},
+    )
+    def get(self, request: Request) -> Response:
+        rows = accounts.accounts_of(self.principal.organization_id)
+        return Response(
+            {
+                "accounts": [
+                    {
+                        "id": row.id,
+                        "account_id": row.id,
+                        "code": row.code,
+                        "name": row.name,
+                        "status": row.status,
+                        "custodian_id": row.custodian_id,
+                        "risk_group_id": row.risk_group_id,
+                        "currency": row.currency,
+                    }
+                    for row in rows
+                ]
+            }
+        )
+
+
+class EventList(Endpoint):
+    """Everything that happened, in order, for as far back as the caller may look."""
+
+    @extend_schema(
+        operation_id="event_list",
+        summary="List events",
+        description="The last two days; further back with the entitlement events.history.",
+        parameters=[
+            OpenApiParameter(name, str)
+            for name in ("after", "limit", "order_id", "event_type")
+        ],
+        responses={200: schema.EventPage, **schema.errors(401, 403, 422)},
+    )
+    def get(self, request: Request) -> Response:
+        self.principal.require("events.view")
+        filters = request.query_params
+        organization = self.principal.organization_id
+        since = None
+        if not self.principal.may("events.history"):
+            hours = policies.of(organization, at=self.at)["events_window_hours"]
+            since = self.at - timedelta(hours=hours)
+        limit = _whole(filters.get("limit", "100"), "limit", most=1000)
+        frames = events.page(
+            organization,
+            after=_whole(filters.get("after", "0"), "after", most=2**63 - 1),
+            limit=limit,
+            since=since,
+            order_id=filters.get("order_id", ""),
+            event_type=filters.get("event_type", ""),
+        )
+        body = ",".join(frame.wire() for frame in frames)
+        last = f'"{frames[-1].number}"' if frames else "null"
+        more = "true" if len(frames) == limit else "false"
+        return Response(
+            f'{{"events":[{body}],"last_msg_number":{last},"has_more":{more}}}'.encode()
+        )
+
+
+class ReviewList(Endpoint):
+    """Flagged orders that wait for a decision."""
+
+    @extend_schema(
+        operation_id="review_list",
+        summary="List open reviews",
+        responses={200: schema.ReviewPage, **schema.errors(401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        self.principal.require("order.view")
+        rows = reviews.open_reviews(self.principal.organization_id)[:500]
+        return Response(
+            {
+                "reviews": [
+                    {
+                        "review_id": row.id,
+                        "order_id": row.subject,
+                        "opened_at": row.opened_at,
+                        "deadline_at": row.deadline_at,
+                        "submitted_by": row.maker.username,
+                        "failed_controls": row.failed_controls,
+                    }
+                    for row in rows
+                ]
+            }
+        )
+
+
+class RequestStatus(Endpoint):
+    """The states, and what is allowed in each: clients ask instead of hard-coding."""
+
+    @extend_schema(
+        operation_id="request_status_list",
+        summary="List order states and their operations",
+        responses={200: schema.StatusPage},
+    )
+    def get(self, request: Request) -> Response:
+        return Response({"statuses": [_status(s) for s in states.OrderStatus]})
+
+
+def _status(status: states.OrderStatus) -> dict[str, object]:
+    executable = status in states.ORDER_EXECUTABLE
+    return {
+        "code": status.value,
+        "fix_ord_status": states.FIX_ORD_STATUS[status],
+        "is_completed": status in states.ORDER_TERMINAL,
+        "can_cancel": status in states.ORDER_OPEN,
+        "can_execute": executable,
+        "can_decide": status == states.OrderStatus.PENDING_APPROVAL,
+        "can_amend": False,
+    }
+
+
+def _whole(text: str, field: str, *, most: int) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most:
+        return int(text)
+    raise OmsError("invalid_filter", f"Give a whole number up to {most}.", field=field)

@@ -1,0 +1,41 @@
+"""What lets an execution order exist: the order's passed screening, or its approved review."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from controls.models import Review, Screening
+from controls.states import Outcome, ReviewStatus
+from orders.models import Order
+
+
+@dataclass(frozen=True, slots=True)
+class Clearance:
+    """The columns of an execution order that the database compares with the gate's tables."""
+
+    screening_id: str
+    screening_outcome: str
+    review_id: str | None = None
+    review_status: str | None = None
+
+
+def of(orders: Iterable[Order]) -> dict[str, Clearance]:
+    """The clearances of orders, by order id; an order that has none is absent. Two queries."""
+    by_screening = {o.screening_id: o.id for o in orders if o.screening_id}
+    screenings = Screening.objects.filter(id__in=by_screening).exclude(outcome=Outcome.REJECTED)
+    reviews = {
+        review.screening_id: review
+        for review in Review.objects.filter(
+            screening_id__in=by_screening, status=ReviewStatus.APPROVED.value
+        )
+    }
+    found: dict[str, Clearance] = {}
+    for screening_id, outcome in screenings.values_list("id", "outcome"):
+        order_id = by_screening[screening_id]
+        if outcome == Outcome.PASSED:
+            found[order_id] = Clearance(screening_id, outcome)
+        elif screening_id in reviews:
+            review = reviews[screening_id]
+            found[order_id] = Clearance(screening_id, outcome, review.id, review.status)
+    return found

@@ -1,0 +1,92 @@
+"""How an execution order ends, and what its end means for the order above it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from oms_site.journal.actors import Actor
+from oms_site.journal.unit import Unit
+from orders import execution
+from orders.models import AllocationDue, ExecutionOrder
+from orders.states import OrderStatus, Pending
+from orders.tree import Tree
+
+
+def close_execution(
+    work: Unit,
+    one: Tree,
+    row: ExecutionOrder,
+    how: str,
+    *,
+    by: Actor,
+    at: datetime,
+    reason: str = "",
+    also: Sequence[Any] = (),
+    couple: bool = True,
+) -> None:
+    """End an execution order by `cancel`, `reject` or `expire`, and follow up on its order.
+
+    A venue that canceled because we let it expire is an expiry. `couple` False leaves the order
+    to the caller.
+    """
+    if how == "cancel" and row.pending == Pending.EXPIRE:
+        how = "expire"
+    step = {"cancel": row.cancel, "reject": row.reject, "expire": row.expire}[how]
+    step(at=at, reason=reason)
+    execution.record(
+        work,
+        one,
+        "execution_order_cancel",
+        {
+            **execution.naming(one, row),
+            "status": str(row.status),
+            "reason": reason or how,
+        },
+        also=(row, *also),
+        by=by,
+        at=at,
+    )
+    if couple:
+        follow_up(work, one, row, by=by, at=at)
+
+
+def follow_up(work: Unit, one: Tree, row: ExecutionOrder, *, by: Actor, at: datetime) -> None:
+    """Close the order when its last live execution order has ended and it was to be closed.
+
+    Coupling (guide, `explicit_cancelation_required`): exactly one execution order ever, and that
+    one canceled, cancels the order too unless the client keeps that for itself.
+    """
+    order = one.order
+    if order.is_terminal or one.live():
+        return
+    if order.pending == Pending.CANCEL:
+        _close(work, one, "cancel", "requested", by=by, at=at)
+    elif order.pending == Pending.EXPIRE:
+        _close(work, one, "expire", "end_of_day", by=by, at=at)
+    elif (
+        row.status == OrderStatus.CANCELED
+        and order.execution_orders_made == 1
+        and not order.explicit_cancelation_required
+    ):
+        _close(work, one, "cancel", "execution_order_canceled", by=by, at=at)
+
+
+def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datetime) -> None:
+    order = one.order
+    if how == "cancel":
+        order.cancel(at=at)
+    else:
+        order.expire(at=at)
+    execution.record(
+        work, one, how, {**execution.naming(one), "reason": reason}, by=by, at=at
+    )
+    allocate_later(work, one, at=at)
+
+
+def allocate_later(work: Unit, one: Tree, *, at: datetime) -> None:
+    """Have what was filled split over its accounts once this unit has committed."""
+    if one.order.cum_qty > 0:
+        work.add(AllocationDue(order_id=one.order.id, due_at=at))
+        work.ring("orders.tasks.allocate")

@@ -1,0 +1,138 @@
+"""Cancel requests: on orders, and on single execution orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from controls import reviews
+from controls.models import Review
+from oms_site.firm import generation
+from oms_site.firm.principals import Principal
+from oms_site.journal import actors, unit
+from oms_site.journal.actors import Actor
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from oms_site.kit import ids
+from oms_site.kit.errors import NotFound
+from orders import closing, execution, held, tree
+from orders.models import ExecutionOrder
+from orders.states import OrderStatus, Pending
+from orders.tree import Tree
+
+TOO_LATE, ALREADY_PENDING = 0, 3  # CxlRejReason(102)
+
+
+@dataclass(frozen=True, slots=True)
+class CancelResult:
+    """What became of one cancel request: pending, canceled or refused (with CxlRejReason 102)."""
+
+    order_id: str
+    cancel_id: str
+    outcome: str
+    reason: str = ""
+    cxl_rej_reason: int | None = None
+
+
+def cancel(
+    order_ids: Sequence[str], *, by: Principal, at: datetime, correlation_id: str = ""
+) -> list[CancelResult]:
+    """Ask orders to stop. Raises `NotFound` for an order that the caller cannot see.
+
+    What is not at a venue is canceled at once; the rest waits for the venues. A refusal is an
+    answer with an event, not an error.
+    """
+    by.require("order.cancel")
+    actor = actors.person(by, correlation_id)
+    with unit.work(by=actor, at=at) as work:
+        generation.check()
+        trees = tree.lock(work, order_ids, organization_id=by.organization_id)
+        if len(trees) < len(set(order_ids)):
+            raise NotFound("order")
+        return [_cancel(work, trees[order_id], actor, at) for order_id in order_ids]
+
+
+def _cancel(work: Unit, one: Tree, by: Actor, at: datetime) -> CancelResult:
+    order, cancel_id = one.order, ids.prefixed("cr")
+    named = {**execution.naming(one), "cancel_request_id": cancel_id}
+    refusal = None
+    if order.is_terminal:
+        refusal = (TOO_LATE, f"The order is {order.status}.")
+    elif order.pending:
+        refusal = (ALREADY_PENDING, "A cancel is already pending.")
+    elif one.live():
+        order.request_cancel(at=at)
+    execution.record(
+        work, one, "cancel_request", named, msg_type=MsgType.SYSTEM_UPDATE, by=by, at=at
+    )
+    if refusal is not None:
+        code, reason = refusal
+        body = {**named, "code": code, "reason": reason}
+        execution.record(
+            work, one, "cancel_reject", body, msg_type=MsgType.SYSTEM_UPDATE, by=by, at=at
+        )
+        return CancelResult(order.id, cancel_id, "refused", reason, code)
+    for row in one.live():
+        if not execution.stop(work, one, row, pending=Pending.CANCEL.value, by=by, at=at):
+            closing.close_execution(work, one, row, "cancel", by=by, at=at, couple=False)
+    if one.live():
+        return CancelResult(order.id, cancel_id, "pending")
+    also: list[Review] = []
+    if order.status == OrderStatus.PENDING_APPROVAL:
+        also = held.end_review(work, order.id, reviews.withdraw, at=at)
+    order.cancel(at=at)
+    execution.record(work, one, "cancel", {**named, "reason": "requested"}, also=also, by=by, at=at)
+    return CancelResult(order.id, cancel_id, "canceled")
+
+
+def cancel_execution(
+    order_id: str, execution_order_id: str, *, by: Principal, at: datetime, correlation_id: str = ""
+) -> CancelResult:
+    """Ask one execution order to stop. Raises `NotFound` when the caller cannot see it."""
+    by.require("order.cancel")
+    actor = actors.person(by, correlation_id)
+    with unit.work(by=actor, at=at) as work:
+        generation.check()
+        found = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)
+        rows = [r for r in found.execution_orders if r.id == execution_order_id] if found else []
+        if found is None or not rows:
+            raise NotFound("execution order")
+        return _cancel_execution(work, found, rows[0], actor, at)
+
+
+def _cancel_execution(
+    work: Unit, one: Tree, row: ExecutionOrder, by: Actor, at: datetime
+) -> CancelResult:
+    cancel_id = ids.prefixed("cr")
+    named = {**execution.naming(one, row), "cancel_request_id": cancel_id}
+    refusal = None
+    if row.is_terminal:
+        refusal = (TOO_LATE, f"The execution order is {row.status}.")
+    elif row.pending:
+        refusal = (ALREADY_PENDING, "A cancel is already pending.")
+    execution.record(
+        work,
+        one,
+        "execution_order_cancel_request",
+        named,
+        msg_type=MsgType.SYSTEM_UPDATE,
+        by=by,
+        at=at,
+    )
+    if refusal is not None:
+        code, reason = refusal
+        execution.record(
+            work,
+            one,
+            "execution_order_cancel_reject",
+            {**named, "code": code, "reason": reason},
+            msg_type=MsgType.SYSTEM_UPDATE,
+            by=by,
+            at=at,
+        )
+        return CancelResult(one.order.id, cancel_id, "refused", reason, code)
+    if execution.stop(work, one, row, pending=Pending.CANCEL.value, by=by, at=at):
+        return CancelResult(one.order.id, cancel_id, "pending")
+    closing.close_execution(work, one, row, "cancel", by=by, at=at)
+    return CancelResult(one.order.id, cancel_id, "canceled")

@@ -1,0 +1,288 @@
+"""Execution orders: issuing them to venues, and asking venues to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from oms_site.journal.actors import Actor
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from oms_site.kit import ids
+from oms_site.kit.errors import Detail, OmsError
+from orders import render, terms
+from orders.clearances import Clearance
+from orders.models import ExecutionOrder, VenueOrder
+from orders.requests import Instruction
+from orders.states import ORDER_EXECUTABLE, Pending
+from orders.tree import Tree
+from venues import instruments, messages, registry, smart_routing, transmission
+from venues.instruments import InstrumentFacts
+from venues.smart_routing import Decision
+
+SIDES: dict[str, messages.Side] = {"buy": "1", "sell": "2"}
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One execution order to be made: its instructions and where they come from."""
+
+    instruction: Instruction
+    origin: str
+    rule: str = ""
+    fingerprint: str = ""
+    id: str = ""
+
+
+def check(tree: Tree, instruction: Instruction) -> None:
+    """Refuse what an execution order may never be. Raises `OmsError` with the code of the fault."""
+    order = tree.order
+    facts = instruments.by_id(order.instrument_id)
+    if order.status not in ORDER_EXECUTABLE:
+        raise OmsError("order_not_executable", f"The order is {order.status}.", status=409)
+    if order.pending:
+        raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
+    faults: list[Detail] = []
+    terms.check_size("amount", instruction.qty, facts, faults)
+    if instruction.qty > tree.free():
+        faults.append(
+            Detail(
+                "amount",
+                "exceeds_open_quantity",
+                f"Only {render.tidy(tree.free()):f} of the order is not being executed already.",
+            )
+        )
+    if terms.worse_limit(order.side, order.limit_price, instruction.limit_price):
+        faults.append(
+            Detail(
+                "limit_price",
+                "limit_worse_than_order",
+                "An execution order's limit may not be worse than the order's.",
+            )
+        )
+    whole = instruction.all_or_none and instruction.qty == order.leaves_qty
+    if order.all_or_none and not whole:
+        faults.append(
+            Detail("all_or_none", "all_or_none_split", "The order is all or none: take all of it.")
+        )
+    terms.refuse(faults)
+
+
+def issue(
+    work: Unit, tree: Tree, issues: Sequence[Issue], *, clearance: Clearance, by: Actor, at: datetime
+) -> list[ExecutionOrder]:
+    """Make execution orders, with their venue orders and messages, and say so in one event each.
+
+    Raises `OmsError` before anything is made when an instruction may not be.
+    """
+    made = []
+    for one in issues:
+        check(tree, one.instruction)
+        row = _row(tree, one, clearance, at)
+        children, decision = _children(tree, row, at)
+        work.add(row, *children)
+        tree.execution_orders.append(row)
+        tree.venue_orders[row.id].extend(children)
+        tree.order.routed(execution_orders=1)
+        _record_created(work, tree, row, children, decision, by=by, at=at)
+        for child in children:
+            transmission.queue(work, child.venue_id, _new_order(tree, row, child, at), at=at)
+        made.append(row)
+    return made
+
+
+def _row(tree: Tree, one: Issue, clearance: Clearance, at: datetime) -> ExecutionOrder:
+    order, asked = tree.order, one.instruction
+    venue = registry.find(asked.venue_id) if asked.venue_id else None
+    return ExecutionOrder(
+        id=one.id or ids.prefixed("eo"),
+        organization_id=order.organization_id,
+        order_id=order.id,
+        screening_id=clearance.screening_id,
+        screening_outcome=clearance.screening_outcome,
+        review_id=clearance.review_id,
+        review_status=clearance.review_status,
+        client_execution_order_id=asked.client_execution_order_id,
+        fingerprint=one.fingerprint,
+        protocol=asked.protocol,
+        strategy=asked.strategy,
+        venue_id=venue.id if venue else None,
+        qty=asked.qty,
+        leaves_qty=asked.qty,
+        limit_price=asked.limit_price if asked.limit_price is not None else order.limit_price,
+        all_or_none=asked.all_or_none,
+        suppress_pmp_check=asked.suppress_pmp_check,
+        fees=list(asked.fees),
+        annotation=asked.annotation,
+        origin=one.origin,
+        rule=one.rule,
+        created_at=at,
+    )
+
+
+def _children(
+    tree: Tree, row: ExecutionOrder, at: datetime
+) -> tuple[list[VenueOrder], Decision | None]:
+    if row.protocol != "limit_order_book":
+        return [], None
+    facts = instruments.by_id(tree.order.instrument_id)
+    decision = smart_routing.decide(
+        registry.every(),
+        asset_class=facts.asset_class,
+        ord_type="market" if row.limit_price is None else "limit",
+        qty=row.qty,
+        only=row.venue_id or "",
+    )
+    children = [
+        VenueOrder(
+            id=ids.prefixed("vo"),
+            organization_id=row.organization_id,
+            order_id=row.order_id,
+            execution_order_id=row.id,
+            venue_id=part.venue_id,
+            qty=part.qty,
+            leaves_qty=part.qty,
+            limit_price=row.limit_price,
+            created_at=at,
+        )
+        for part in decision.slices
+    ]
+    return children, decision
+
+
+def _record_created(
+    work: Unit,
+    tree: Tree,
+    row: ExecutionOrder,
+    children: Sequence[VenueOrder],
+    decision: Decision | None,
+    *,
+    by: Actor,
+    at: datetime,
+) -> None:
+    body = {
+        **naming(tree, row),
+        "execution_order": render.execution_order(row, tree.order.amount_type),
+        "routing": None if decision is None else decision.reason,
+        "venue_orders": [{"cl_ord_id": c.id, "venue_id": c.venue_id} for c in children],
+    }
+    record(work, tree, "execution_order_create", body, also=(row, *children), by=by, at=at)
+    if decision is not None and not decision.slices:
+        row.reject(at=at, reason=decision.reason)
+        record(
+            work,
+            tree,
+            "execution_order_cancel",
+            {**naming(tree, row), "reason": decision.reason, "status": str(row.status)},
+            also=(row,),
+            by=by,
+            at=at,
+        )
+
+
+def _new_order(
+    tree: Tree, row: ExecutionOrder, child: VenueOrder, at: datetime
+) -> messages.NewOrder:
+    facts: InstrumentFacts = instruments.by_id(tree.order.instrument_id)
+    return messages.NewOrder(
+        cl_ord_id=child.id,
+        security_id=facts.cusip,
+        side=SIDES[tree.order.side],
+        ord_type="1" if child.limit_price is None else "2",
+        order_qty=child.qty,
+        price=child.limit_price,
+        transact_time=at,
+        exec_inst="G" if row.all_or_none else "",
+        expire_time=tree.order.expires_at,
+    )
+
+
+def stop(
+    work: Unit, tree: Tree, row: ExecutionOrder, *, pending: str, by: Actor, at: datetime
+) -> bool:
+    """Ask every venue that works an execution order to cancel it. False when none does.
+
+    Nothing moves but the pending facets: only the venues' answers do.
+    """
+    working = tree.working(row)
+    if not working:
+        return False
+    changed: list[Any] = []
+    if row.pending != pending:
+        row.request_cancel(pending=pending)
+        changed.append(row)
+    for child in working:
+        if child.pending != Pending.CANCEL:
+            changed.append(child)
+            request_cancel(work, tree, child, at=at)
+    if changed:
+        record(
+            work,
+            tree,
+            "venue_cancel_request",
+            {**naming(tree, row), "pending": pending},
+            msg_type=MsgType.INTERNAL,
+            also=changed,
+            by=by,
+            at=at,
+        )
+    return True
+
+
+def request_cancel(work: Unit, tree: Tree, child: VenueOrder, *, at: datetime) -> None:
+    """Send a cancel for one venue order under a new ClOrdID. The caller records it."""
+    child.request_cancel(cancel_cl_ord_id=ids.prefixed("vc"))
+    transmission.queue(
+        work,
+        child.venue_id,
+        messages.CancelRequest(
+            cl_ord_id=child.cancel_cl_ord_id,
+            orig_cl_ord_id=child.id,
+            security_id=instruments.by_id(tree.order.instrument_id).cusip,
+            side=SIDES[tree.order.side],
+            transact_time=at,
+        ),
+        at=at,
+    )
+
+
+def naming(tree: Tree, row: ExecutionOrder | None = None) -> dict[str, Any]:
+    """The ids that every event of an order tree carries."""
+    named: dict[str, Any] = {
+        "order_id": tree.order.id,
+        "client_order_id": tree.order.client_order_id,
+    }
+    if row is not None:
+        named["execution_order_id"] = row.id
+        named["client_execution_order_id"] = row.client_execution_order_id
+    return named
+
+
+def record(
+    work: Unit,
+    tree: Tree,
+    event_type: str,
+    body: dict[str, Any],
+    *,
+    by: Actor,
+    at: datetime,
+    msg_type: MsgType = MsgType.ORDER_UPDATE,
+    also: Sequence[Any] = (),
+) -> None:
+    """State a fact about an order tree; order updates carry the order as it is now."""
+    image = render.order_json(tree.order) if msg_type == MsgType.ORDER_UPDATE else None
+    work.record(
+        tree.order,
+        event_type,
+        msg_type=msg_type,
+        body=body,
+        order=image,
+        order_id=tree.order.id,
+        also=also,
+        by=by,
+        at=at,
+    )
+
+

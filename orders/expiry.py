@@ -1,0 +1,71 @@
+"""End of day: orders whose session is over expire, but never before their venues have answered.
+
+A sweep and not a timer: it can be late, doubled or missed without harm.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from controls import reviews
+from oms_site.firm import generation
+from oms_site.journal import actors, unit
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from oms_site.kit import clock
+from orders import closing, execution, held, tree
+from orders.models import Order
+from orders.states import ORDER_OPEN, OrderStatus, Pending
+from orders.tree import Tree
+
+_by = actors.system("expiry")
+
+
+def sweep(*, limit: int = 200) -> int:
+    """Expire or begin to expire what is due, in one transaction. Returns how many were taken."""
+    at = clock.now()
+    with unit.work(by=_by, at=at) as work:
+        generation.check()
+        due = (
+            Order._base_manager.select_for_update(no_key=True, skip_locked=True)
+            .filter(expires_at__lte=at, status__in=[s.value for s in ORDER_OPEN], pending="")
+            .order_by("expires_at")[:limit]
+        )
+        orders = {order.id: work.hold(order) for order in due}
+        for one in tree.below(work, orders).values():
+            _expire(work, one, at=at)
+    return len(orders)
+
+
+def _expire(work: Unit, one: Tree, *, at: datetime) -> None:
+    order = one.order
+    if one.live():
+        # Nothing is decided yet: a fill that is on its way still counts (W08).
+        order.request_cancel(at=at, pending=Pending.EXPIRE.value)
+        execution.record(
+            work,
+            one,
+            "expire_request",
+            execution.naming(one),
+            msg_type=MsgType.INTERNAL,
+            by=_by,
+            at=at,
+        )
+        for row in one.live():
+            if not execution.stop(work, one, row, pending=Pending.EXPIRE.value, by=_by, at=at):
+                closing.close_execution(work, one, row, "expire", by=_by, at=at)
+        return
+    also = []
+    if order.status == OrderStatus.PENDING_APPROVAL:
+        also = held.end_review(work, order.id, reviews.expire, at=at)
+    order.expire(at=at)
+    execution.record(
+        work,
+        one,
+        "expire",
+        {**execution.naming(one), "reason": "end_of_day"},
+        also=also,
+        by=_by,
+        at=at,
+    )
+    closing.allocate_later(work, one, at=at)

@@ -1,0 +1,163 @@
+"""One fill and everything it moves: execution, venue order, execution order, order, in one event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from allocations import accounts, fees
+from oms_site.journal.actors import Actor
+from oms_site.journal.unit import Unit
+from oms_site.kit import ids
+from oms_site.kit.numbers import round_cents, round_fraction
+from orders import execution, render
+from orders.models import Execution, ExecutionOrder, VenueOrder
+from orders.states import ORDER_TERMINAL
+from orders.tree import Tree
+from venues import analytics, instruments, sessions
+from venues.instruments import InstrumentFacts
+
+
+def make(
+    one: Tree,
+    row: ExecutionOrder,
+    *,
+    source: str,
+    exec_id: str,
+    qty: Decimal,
+    price: Decimal,
+    trade_date: date,
+    executed_at: datetime,
+    received_at: datetime,
+    venue_order: VenueOrder | None = None,
+    kind: str = Execution.Kind.TRADE,
+    exec_ref_id: str = "",
+    counterparty: str = "",
+    settlement_date: date | None = None,
+    bypass_trade_booking: bool = False,
+    bypass_street_side_leg: bool = False,
+) -> Execution:
+    """The execution row with its money, in cents (FIX 381, 159, 118). `qty` is signed."""
+    order = one.order
+    facts = instruments.by_id(order.instrument_id)
+    settles = settlement_date or sessions.calendar(facts.market).settlement_date(trade_date)
+    principal = round_cents(facts.money(qty, price))
+    accrued = _accrued(facts, qty, settles)
+    charged = _charged(one, row, qty=qty, principal=principal)
+    sign = 1 if order.side == "buy" else -1
+    return Execution(
+        id=ids.prefixed("ex"),
+        organization_id=order.organization_id,
+        order_id=order.id,
+        execution_order_id=row.id,
+        venue_order_id=venue_order.id if venue_order else None,
+        source=source,
+        exec_id=exec_id,
+        exec_ref_id=exec_ref_id,
+        kind=kind,
+        sequence=order.executions_made + 1,
+        qty=qty,
+        price=price,
+        ytm=analytics.yield_to_maturity(
+            bond=facts.bond, clean_price=price, settlement_date=settles
+        ),
+        principal=principal,
+        accrued_interest=accrued,
+        fees=charged,
+        net_money=principal + accrued + sign * charged,
+        trade_date=trade_date,
+        settlement_date=settles,
+        counterparty=counterparty,
+        late=order.status in ORDER_TERMINAL,
+        overfill=qty > 0 and order.cum_qty + qty > order.order_qty,
+        bypass_trade_booking=bypass_trade_booking,
+        bypass_street_side_leg=bypass_street_side_leg,
+        executed_at=executed_at,
+        received_at=received_at,
+    )
+
+
+def _charged(one: Tree, row: ExecutionOrder, *, qty: Decimal, principal: Decimal) -> Decimal:
+    """Fees of one fill: the execution order's, else the order's, else its risk group's."""
+    order = one.order
+    group = accounts.find_risk_group(order.organization_id, order.risk_group_id or "")
+    given = fees.effective(row.fees or order.fees, accounts.fees_for(group))
+    whole = fees.charge(fees.parse(given), qty=abs(qty), principal=abs(principal)).total
+    return whole if qty > 0 else -whole
+
+
+def _accrued(facts: InstrumentFacts, qty: Decimal, settles: date) -> Decimal:
+    whole = analytics.accrued_interest(bond=facts.bond, par=abs(qty), settlement_date=settles)
+    return whole if qty > 0 else -whole
+
+
+def apply(
+    work: Unit,
+    one: Tree,
+    row: ExecutionOrder,
+    fill: Execution,
+    *,
+    by: Actor,
+    at: datetime,
+    venue_order: VenueOrder | None = None,
+    extra: dict[str, Any] | None = None,
+) -> None:
+    """Move the whole tree by one execution and record it as one `execution` event."""
+    order = one.order
+    gross = fill.qty * fill.price
+    moved: list[Any] = [row, fill]
+    if venue_order is not None:
+        venue_order.execute(qty=fill.qty, at=at)
+        moved.append(venue_order)
+    row.execute(qty=fill.qty, gross=gross, at=at)
+    order.execute(qty=fill.qty, gross=gross, at=fill.executed_at)
+    order.average(**averages(one, settlement_date=fill.settlement_date))
+    work.add(fill)
+    body = {**execution.naming(one, row), **wire(fill, order.amount_type), **(extra or {})}
+    execution.record(work, one, "execution", body, also=moved, by=by, at=at)
+
+
+def averages(one: Tree, *, settlement_date: date) -> dict[str, Decimal | None]:
+    """The average so far: exact, rounded once to 10 places; its yield is recomputed from it."""
+    order = one.order
+    if order.cum_qty <= 0:
+        return {"avg_px": None, "avg_ytm": None}
+    price = round_fraction(Fraction(order.gross) / Fraction(order.cum_qty), places=10)
+    facts = instruments.by_id(order.instrument_id)
+    ytm = analytics.yield_to_maturity(
+        bond=facts.bond, clean_price=price, settlement_date=settlement_date
+    )
+    return {"avg_px": price, "avg_ytm": ytm}
+
+
+def wire(fill: Execution, amount_type: str) -> dict[str, Any]:
+    """An execution as clients see it."""
+    return {
+        "execution_id": fill.id,
+        "venue_execution_id": fill.exec_id,
+        "kind": str(fill.kind),
+        "execution_ref_id": fill.exec_ref_id or None,
+        "venue": fill.source,
+        "amount": render.amount(fill.qty, amount_type),
+        "price": {
+            "pop": render.tidy(fill.price),
+            "ytm": None if fill.ytm is None else render.tidy(fill.ytm),
+        },
+        "principal": fill.principal,
+        "accrued_interest": fill.accrued_interest,
+        "fees": fill.fees,
+        "net_money": fill.net_money,
+        "trade_date": fill.trade_date,
+        "settlement_date": fill.settlement_date,
+        "executed_at": fill.executed_at,
+        "late": fill.late,
+        "overfill": fill.overfill,
+    }
+
+
+def of_order(order_id: str) -> Sequence[Execution]:
+    """The executions of an order, in the order they were applied."""
+    return list(Execution.objects.filter(order_id=order_id).order_by("sequence"))

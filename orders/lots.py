@@ -1,0 +1,89 @@
+"""Turns fills into allocation lots: the engine never sees an order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from allocations import accounts, engine
+from allocations.models import AccountAllocation
+from oms_site.firm import generation
+from oms_site.journal import actors, unit
+from oms_site.journal.unit import Unit
+from oms_site.kit import clock
+from orders import fills, render
+from orders.models import AllocationDue, Execution, Order
+from orders.states import ORDER_TERMINAL
+
+_by = actors.system("allocation")
+
+
+def drain(*, limit: int = 100) -> int:
+    """Split the fills of up to `limit` due entries over their accounts. Returns how many were taken."""
+    at = clock.now()
+    with unit.work(by=_by, at=at) as work:
+        generation.check()
+        due = list(
+            AllocationDue.objects.select_for_update(skip_locked=True)
+            .filter(due_at__lte=at)
+            .order_by("id")[:limit]
+        )
+        orders = work.lock(Order, {entry.order_id for entry in due})
+        known = engine.of_orders(work, orders)
+        for order in orders.values():
+            rows = known.get(order.id) or _implicit(work, order, at)
+            if rows is not None:
+                _allocate(work, order, rows, at=at)
+        AllocationDue.objects.filter(pk__in=[entry.pk for entry in due]).delete()
+    return len(due)
+
+
+def _allocate(work: Unit, order: Order, rows: engine.Rows, *, at: datetime) -> None:
+    engine.calculate(
+        work,
+        allocation=rows.allocation,
+        accounts=rows.accounts,
+        legs=rows.legs,
+        lots=[_lot(fill) for fill in fills.of_order(order.id)],
+        complete=order.status in ORDER_TERMINAL,
+        order=render.order_json(order),
+        at=at,
+    )
+
+
+def _implicit(work: Unit, order: Order, at: datetime) -> engine.Rows | None:
+    """The allocation of an order for a single account, made at its first fill."""
+    if order.account_id is None:
+        return None
+    account = accounts.find_account(order.organization_id, order.account_id)
+    assert account is not None
+    allocation = engine.create(
+        work,
+        organization_id=order.organization_id,
+        order_id=order.id,
+        strategy="fifo_without_averaging",
+        client_allocation_id=None,
+        instrument_id=order.instrument_id,
+        custodian_id=order.custodian_id or account.custodian_id,
+        side=order.side,
+        requested=[engine.Requested(account.id, order.order_qty)],
+        implicit=True,
+        amount_type=order.amount_type,
+        at=at,
+    )
+    return engine.Rows(allocation, tuple(work.added(AccountAllocation)[-1:]), ())
+
+
+def _lot(fill: Execution) -> engine.Lot:
+    return engine.Lot(
+        id=fill.id,
+        sequence=fill.sequence,
+        qty=fill.qty,
+        price=fill.price,
+        principal=fill.principal,
+        accrued_interest=fill.accrued_interest,
+        fees=fill.fees,
+        trade_date=fill.trade_date,
+        settlement_date=fill.settlement_date,
+        venue=fill.source,
+        bypass_trade_booking=fill.bypass_trade_booking,
+    )

@@ -1,0 +1,77 @@
+"""`manage.py run_gateway`: speaks to every venue, and is where venues are wired to the story."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+from functools import partial
+
+import psycopg
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from oms_site.firm import sandbox_clock
+from oms_site.firm.database import conninfo
+from oms_site.journal.unit import CHANNEL
+from orders import reports
+from venues.connection import Connection, Handlers
+from venues.gateways.port import Gateway, GatewayError
+from venues.gateways.simulator.gateway import SimulatorGateway
+from venues.models import Venue
+
+LOCK = 0x0E35_0002
+
+
+class Command(BaseCommand):
+    """One process speaks to the venues; a second one waits until the first is gone."""
+
+    help = "Send queued messages to venues and apply what they report."
+
+    def handle(self, *args: object, **options: object) -> None:
+        sandbox_clock.follow()
+        venues = {row.id: row.gateway for row in Venue.objects.all()}
+        asyncio.run(_run(venues))
+
+
+async def _run(venues: dict[str, str]) -> None:
+    loop = asyncio.get_running_loop()
+    main = asyncio.current_task()
+    assert main is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, main.cancel)
+    handlers = Handlers(apply=reports.apply, unreadable=reports.unreadable)
+    try:
+        async with await psycopg.AsyncConnection.connect(**conninfo(), autocommit=True) as bell:
+            await bell.execute("SELECT pg_advisory_lock(%s)", [LOCK])
+            await bell.execute(f"LISTEN {CHANNEL}")
+            connections = [
+                Connection(venue_id, partial(_gateway, kind, venue_id), handlers)
+                for venue_id, kind in venues.items()
+            ]
+            async with asyncio.TaskGroup() as tasks:
+                for one in connections:
+                    tasks.create_task(one.run())
+                tasks.create_task(_keep_ringing(bell, connections))
+    except asyncio.CancelledError:
+        return
+
+
+async def _keep_ringing(
+    bell: psycopg.AsyncConnection[object], connections: list[Connection]
+) -> None:
+    """Losing this connection loses the lock: the process ends and is started again."""
+    async for _ in bell.notifies():
+        for one in connections:
+            one.bell.set()
+    raise ConnectionError("the bell's connection is gone")
+
+
+def _gateway(kind: str, venue_id: str) -> Gateway:
+    if kind != "simulator":
+        raise GatewayError("gateway_unknown", f"there is no gateway {kind!r}", permanent=True)
+    try:
+        ports = json.loads((settings.OUTSIDE_DIR / "ports.json").read_bytes())
+    except (OSError, ValueError) as error:
+        raise GatewayError("venue_unreachable", "the venue has not told its port yet") from error
+    return SimulatorGateway(session=venue_id, host="127.0.0.1", port=ports["venue"])

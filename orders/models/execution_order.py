@@ -1,0 +1,168 @@
+"""An execution order: one discrete set of execution instructions under an order."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_fsm import RETURN_VALUE, FSMField, transition
+
+from controls.models import Review, Screening
+from controls.states import Outcome, ReviewStatus
+from oms_site.journal.rows import LedgerRow
+from orders.models.order import ZERO, Order
+from orders.states import EXECUTION_STEPS, ORDER_TERMINAL, OrderStatus, Pending
+from venues.models import Venue
+
+
+def _step(name: str) -> dict[str, Any]:
+    sources, targets = EXECUTION_STEPS[name]
+    target = targets[0] if len(targets) == 1 else RETURN_VALUE(*targets)
+    return {"source": list(sources), "target": target}
+
+
+class ExecutionOrder(LedgerRow):
+    """Instructions for part or all of an order.
+
+    The columns of its clearance are a composite foreign key: without a passed screening, or an
+    approved review of a flagged one, of this very order, the database refuses the row.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="execution_orders")
+    order_version = models.PositiveSmallIntegerField(default=1)
+    screening = models.ForeignKey(Screening, on_delete=models.PROTECT, related_name="+")
+    screening_outcome = models.CharField(max_length=8)
+    review = models.ForeignKey(
+        Review, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    review_status = models.CharField(max_length=10, null=True, blank=True)
+    client_execution_order_id = models.CharField(max_length=80, null=True, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True)
+    protocol = models.CharField(max_length=20)
+    strategy = models.CharField(max_length=24)
+    venue = models.ForeignKey(
+        Venue, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    qty = models.DecimalField(max_digits=20, decimal_places=6)
+    limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    all_or_none = models.BooleanField(default=False)
+    suppress_pmp_check = models.BooleanField(default=False)
+    fees = models.JSONField(default=list)
+    annotation = models.TextField(blank=True)
+    origin = models.CharField(max_length=12)
+    rule = models.CharField(max_length=80, blank=True)
+    created_at = models.DateTimeField()
+
+    status = FSMField(default=OrderStatus.PENDING_EXECUTION.value, protected=True, max_length=18)
+    pending = models.CharField(max_length=8, default="", blank=True)
+    cum_qty = models.DecimalField(max_digits=20, decimal_places=6, default=ZERO)
+    leaves_qty = models.DecimalField(max_digits=20, decimal_places=6)
+    gross = models.DecimalField(max_digits=34, decimal_places=14, default=ZERO)
+    closed_at = models.DateTimeField(null=True, blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+
+    MUTABLE: ClassVar[tuple[str, ...]] = (
+        "status",
+        "pending",
+        "cum_qty",
+        "leaves_qty",
+        "gross",
+        "closed_at",
+        "reason",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "client_execution_order_id"],
+                name="client_execution_order_id_for_ever",
+                condition=~Q(client_execution_order_id=None),
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(screening_outcome=Outcome.PASSED.value)
+                    & Q(review=None)
+                    & Q(review_status=None)
+                )
+                | (
+                    Q(screening_outcome=Outcome.FLAGGED.value)
+                    & Q(review__isnull=False)
+                    # A check over NULL is no refusal: it must be there, then equal.
+                    & Q(review_status__isnull=False)
+                    & Q(review_status=ReviewStatus.APPROVED.value)
+                ),
+                name="execution_order_cleared",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in OrderStatus]),
+                name="execution_order_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(pending__in=[p.value for p in Pending]),
+                name="execution_order_pending_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(qty__gt=0) & Q(cum_qty__gte=0) & Q(leaves_qty__gte=0),
+                name="execution_order_quantities",
+            ),
+        ]
+        indexes = [models.Index(fields=["order", "id"], name="execution_orders_of_order")]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether our own commands are over."""
+        return self.status in ORDER_TERMINAL
+
+    @transition(field=status, **_step("execute"))
+    def execute(self, *, qty: Decimal, gross: Decimal, at: datetime) -> str:
+        """Shares moved at a venue. A closed one keeps its status unless this completes it."""
+        self.cum_qty += qty
+        self.gross += gross
+        done = self.cum_qty >= self.qty
+        if self.status in ORDER_TERMINAL - {OrderStatus.FILLED} and not done:
+            return str(self.status)
+        self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
+        if done:
+            self.closed_at, self.pending = at, ""
+            return OrderStatus.FILLED.value
+        self.closed_at = None
+        return (
+            OrderStatus.PARTIALLY_FILLED if self.cum_qty > 0 else OrderStatus.PENDING_EXECUTION
+        ).value
+
+    @transition(field=status, **_step("request_cancel"))
+    def request_cancel(self, *, pending: str = Pending.CANCEL.value) -> str:
+        """Asked to stop; the venue decides."""
+        self.pending = pending
+        return str(self.status)
+
+    @transition(field=status, **_step("refuse_cancel"))
+    def refuse_cancel(self) -> str:
+        """The request is over and changed nothing."""
+        self.pending = ""
+        return str(self.status)
+
+    @transition(field=status, **_step("cancel"))
+    def cancel(self, *, at: datetime, reason: str = "") -> None:
+        """Nothing of it is left working."""
+        self._close(at, reason)
+
+    @transition(field=status, **_step("reject"))
+    def reject(self, *, at: datetime, reason: str) -> None:
+        """The venue refused it; its quantity is free again. Never a rejection of the order."""
+        self._close(at, reason)
+
+    @transition(field=status, **_step("expire"))
+    def expire(self, *, at: datetime, reason: str = "") -> None:
+        """Its session is over."""
+        self._close(at, reason)
+
+    def _close(self, at: datetime, reason: str) -> None:
+        self.leaves_qty, self.pending = ZERO, ""
+        self.closed_at, self.reason = at, reason[:300]

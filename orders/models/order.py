@@ -1,0 +1,244 @@
+"""An order: terms that never change, and a projection that only transitions move."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_fsm import RETURN_VALUE, FSMField, transition
+
+from allocations.models import Account, Allocation, Custodian, IntroducingBroker, RiskGroup
+from controls.models import Screening
+from oms_site.firm.models import Policy, User
+from oms_site.journal.rows import LedgerRow
+from orders.states import ORDER_STEPS, ORDER_TERMINAL, OrderStatus, Pending
+from venues.models import Instrument
+
+ZERO = Decimal(0)
+
+
+def _step(name: str) -> dict[str, Any]:
+    sources, targets = ORDER_STEPS[name]
+    target = targets[0] if len(targets) == 1 else RETURN_VALUE(*targets)
+    return {"source": list(sources), "target": target}
+
+
+class Order(LedgerRow):
+    """The request a client made, and how far it has come.
+
+    Quantities are par for bonds and shares for equities; prices are clean percent of par, or per
+    share, in the end client's view. `cum_qty + leaves_qty = order_qty` while it is open.
+    """
+
+    # --- terms: what was asked, never changed -------------------------------------------------
+    client_order_id = models.CharField(max_length=80, null=True, blank=True)
+    fingerprint = models.CharField(max_length=64)
+    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    ib = models.ForeignKey(
+        IntroducingBroker, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    risk_group = models.ForeignKey(
+        RiskGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    custodian = models.ForeignKey(
+        Custodian, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    allocation = models.OneToOneField(
+        Allocation, null=True, blank=True, on_delete=models.PROTECT, related_name="order"
+    )
+    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
+    submitted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    amount_type = models.CharField(max_length=8, default="par")
+    order_qty = models.DecimalField(max_digits=20, decimal_places=6)
+    side = models.CharField(max_length=4)
+    ord_type = models.CharField(max_length=8)
+    limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    time_in_force = models.CharField(max_length=4, default="day")
+    extended_hours = models.BooleanField(default=False)
+    all_or_none = models.BooleanField(default=False)
+    explicit_cancelation_required = models.BooleanField(default=False)
+    bypass_auto_execution = models.BooleanField(default=False)
+    execution_instructions = models.JSONField(default=list)
+    fees = models.JSONField(default=list)
+    trader_profile = models.JSONField(null=True, blank=True)
+    annotation = models.TextField(blank=True)
+    economics = models.BigIntegerField()
+    trade_date = models.DateField()
+    eligible_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    created_at = models.DateTimeField()
+
+    # --- projection: moved by transitions only ------------------------------------------------
+    status = FSMField(default=OrderStatus.PENDING_APPROVAL.value, protected=True, max_length=18)
+    pending = models.CharField(max_length=8, default="", blank=True)
+    in_doubt = models.BooleanField(default=False)
+    cum_qty = models.DecimalField(max_digits=20, decimal_places=6, default=ZERO)
+    leaves_qty = models.DecimalField(max_digits=20, decimal_places=6)
+    gross = models.DecimalField(max_digits=34, decimal_places=14, default=ZERO)
+    avg_px = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
+    avg_ytm = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
+    screening = models.ForeignKey(
+        Screening, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
+    route_at = models.DateTimeField(null=True, blank=True)
+    execution_orders_made = models.PositiveSmallIntegerField(default=0)
+    executions_made = models.PositiveIntegerField(default=0)
+    approved_at = models.DateTimeField(null=True, blank=True)
+    filled_at = models.DateTimeField(null=True, blank=True)
+    canceled_at = models.DateTimeField(null=True, blank=True)
+    rejected_at = models.DateTimeField(null=True, blank=True)
+    expired_at = models.DateTimeField(null=True, blank=True)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    rejected_by = models.CharField(max_length=12, blank=True)
+    reject_code = models.CharField(max_length=60, blank=True)
+    reject_reason = models.CharField(max_length=300, blank=True)
+
+    MUTABLE: ClassVar[tuple[str, ...]] = (
+        "status",
+        "pending",
+        "in_doubt",
+        "cum_qty",
+        "leaves_qty",
+        "gross",
+        "avg_px",
+        "avg_ytm",
+        "screening_id",
+        "route_at",
+        "execution_orders_made",
+        "executions_made",
+        "approved_at",
+        "filled_at",
+        "canceled_at",
+        "rejected_at",
+        "expired_at",
+        "cancel_requested_at",
+        "rejected_by",
+        "reject_code",
+        "reject_reason",
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organization", "client_order_id"],
+                name="client_order_id_for_ever",
+                condition=~Q(client_order_id=None),
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in OrderStatus]), name="order_status_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(pending__in=[p.value for p in Pending]), name="order_pending_known"
+            ),
+            models.CheckConstraint(condition=Q(side__in=["buy", "sell"]), name="order_side_known"),
+            models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
+            models.CheckConstraint(
+                condition=(Q(ord_type="limit") & Q(limit_price__gt=0))
+                | (Q(ord_type="market") & Q(limit_price=None)),
+                name="order_price_by_type",
+            ),
+            # An overfill is a fact and is kept: only what is left may not go below zero.
+            models.CheckConstraint(
+                condition=Q(cum_qty__gte=0) & Q(leaves_qty__gte=0), name="order_quantities"
+            ),
+            models.CheckConstraint(
+                condition=Q(account=None) | Q(allocation=None), name="account_or_allocation"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["organization", "created_at", "id"], name="order_blotter"),
+            models.Index(fields=["route_at"], name="order_route_due", condition=~Q(route_at=None)),
+            models.Index(
+                fields=["expires_at"],
+                name="order_expiry_due",
+                condition=~Q(status__in=[s.value for s in ORDER_TERMINAL]),
+            ),
+            models.Index(fields=["economics", "created_at"], name="order_economics"),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether our own commands are over; a venue's facts never are."""
+        return self.status in ORDER_TERMINAL
+
+    @transition(field=status, **_step("approve"))
+    def approve(self, *, at: datetime, route_at: datetime | None) -> None:
+        """Passed the gate; routed at `route_at`, or staged when that is None."""
+        self.approved_at = at
+        self.route_at = route_at
+
+    @transition(field=status, **_step("reject"))
+    def reject(self, *, at: datetime, rejected_by: str, code: str, reason: str) -> None:
+        """Refused before any venue saw it, by `control`, `session` or `reviewer`."""
+        self.rejected_at = at
+        self.rejected_by, self.reject_code, self.reject_reason = rejected_by, code, reason[:300]
+        self.leaves_qty, self.route_at = ZERO, None
+
+    @transition(field=status, **_step("execute"))
+    def execute(self, *, qty: Decimal, gross: Decimal, at: datetime) -> str:
+        """Shares moved: positive for a trade, negative for a bust. Never refused.
+
+        A closed order keeps its status, unless the share completes it. FIX 4.4 matrices J.1.
+        """
+        self.cum_qty += qty
+        self.gross += gross
+        self.executions_made += 1
+        done = self.cum_qty >= self.order_qty
+        if self.status in ORDER_TERMINAL - {OrderStatus.FILLED} and not done:
+            return str(self.status)
+        self.leaves_qty = max(self.order_qty - self.cum_qty, ZERO)
+        if done:
+            self.filled_at, self.pending = at, ""
+            return OrderStatus.FILLED.value
+        self.filled_at = None
+        return (
+            OrderStatus.PARTIALLY_FILLED if self.cum_qty > 0 else OrderStatus.PENDING_EXECUTION
+        ).value
+
+    @transition(field=status, **_step("request_cancel"))
+    def request_cancel(self, *, at: datetime, pending: str = Pending.CANCEL.value) -> str:
+        """Asked to stop; nothing else moves until every venue has answered."""
+        self.pending = pending
+        self.route_at = None
+        if pending == Pending.CANCEL.value:
+            self.cancel_requested_at = at
+        return str(self.status)
+
+    @transition(field=status, **_step("refuse_cancel"))
+    def refuse_cancel(self) -> str:
+        """The request is over and changed nothing."""
+        self.pending, self.cancel_requested_at = "", None
+        return str(self.status)
+
+    @transition(field=status, **_step("cancel"))
+    def cancel(self, *, at: datetime) -> None:
+        """Nothing is left working; what was filled stays filled."""
+        self.canceled_at = at
+        self._close()
+
+    @transition(field=status, **_step("expire"))
+    def expire(self, *, at: datetime) -> None:
+        """Its session is over and nothing is left working."""
+        self.expired_at = at
+        self._close()
+
+    def routed(self, *, execution_orders: int) -> None:
+        """Its due instructions have become execution orders, or it was staged."""
+        self.route_at = None
+        self.execution_orders_made += execution_orders
+
+    def average(self, *, avg_px: Decimal | None, avg_ytm: Decimal | None) -> None:
+        """The average so far: price exact to 10 places, yield recomputed from that price."""
+        self.avg_px, self.avg_ytm = avg_px, avg_ytm
+
+    def _close(self) -> None:
+        self.leaves_qty, self.pending, self.route_at = ZERO, "", None

@@ -1,0 +1,140 @@
+"""A venue order: what one venue knows of an execution order. Only its reports move it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django_fsm import RETURN_VALUE, FSMField, transition
+
+from oms_site.journal.rows import LedgerRow
+from orders.models.execution_order import ExecutionOrder
+from orders.models.order import ZERO, Order
+from orders.states import VENUE_STEPS, VENUE_TERMINAL, Pending, VenueStatus
+from venues.models import Venue
+
+
+def _step(name: str) -> dict[str, Any]:
+    sources, targets = VENUE_STEPS[name]
+    target = targets[0] if len(targets) == 1 else RETURN_VALUE(*targets)
+    return {"source": list(sources), "target": target}
+
+
+class VenueOrder(LedgerRow):
+    """A child order at a venue; its id is the ClOrdID(11) on the wire."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="venue_orders")
+    execution_order = models.ForeignKey(
+        ExecutionOrder, on_delete=models.PROTECT, related_name="venue_orders"
+    )
+    venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+")
+    qty = models.DecimalField(max_digits=20, decimal_places=6)
+    limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    created_at = models.DateTimeField()
+
+    status = FSMField(default=VenueStatus.PENDING_NEW.value, protected=True, max_length=18)
+    pending = models.CharField(max_length=8, default="", blank=True)
+    in_doubt = models.BooleanField(default=False)
+    venue_order_id = models.CharField(max_length=60, blank=True)
+    cancel_cl_ord_id = models.CharField(max_length=40, blank=True)
+    cum_qty = models.DecimalField(max_digits=20, decimal_places=6, default=ZERO)
+    leaves_qty = models.DecimalField(max_digits=20, decimal_places=6)
+    last_report_at = models.DateTimeField(null=True, blank=True)
+    text = models.CharField(max_length=200, blank=True)
+
+    MUTABLE: ClassVar[tuple[str, ...]] = (
+        "status",
+        "pending",
+        "in_doubt",
+        "venue_order_id",
+        "cancel_cl_ord_id",
+        "cum_qty",
+        "leaves_qty",
+        "last_report_at",
+        "text",
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=[s.value for s in VenueStatus]),
+                name="venue_order_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(qty__gt=0) & Q(cum_qty__gte=0) & Q(leaves_qty__gte=0),
+                name="venue_order_quantities",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["execution_order"], name="venue_orders_of_execution"),
+            models.Index(
+                fields=["venue", "id"],
+                name="venue_order_live",
+                condition=~Q(status__in=[s.value for s in VENUE_TERMINAL]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the venue has said it is over."""
+        return self.status in VENUE_TERMINAL
+
+    @transition(field=status, **_step("acknowledge"))
+    def acknowledge(self, *, venue_order_id: str, at: datetime) -> str:
+        """The venue has it. An acknowledgment after a fill takes nothing back."""
+        self.venue_order_id = venue_order_id or self.venue_order_id
+        self.last_report_at = at
+        first = self.status == VenueStatus.PENDING_NEW
+        return VenueStatus.NEW.value if first else str(self.status)
+
+    @transition(field=status, **_step("execute"))
+    def execute(self, *, qty: Decimal, at: datetime) -> str:
+        """Shares moved, in whatever state we believed it to be."""
+        self.cum_qty += qty
+        self.last_report_at = at
+        closed = self.status in VENUE_TERMINAL - {VenueStatus.FILLED}
+        if closed and self.cum_qty < self.qty:
+            return str(self.status)
+        self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
+        if self.cum_qty >= self.qty:
+            self.pending = ""
+            return VenueStatus.FILLED.value
+        return (VenueStatus.PARTIALLY_FILLED if self.cum_qty > 0 else VenueStatus.NEW).value
+
+    @transition(field=status, **_step("request_cancel"))
+    def request_cancel(self, *, cancel_cl_ord_id: str) -> str:
+        """A cancel is on its way; nothing else has changed."""
+        self.pending = Pending.CANCEL.value
+        self.cancel_cl_ord_id = cancel_cl_ord_id
+        return str(self.status)
+
+    @transition(field=status, **_step("refuse_cancel"))
+    def refuse_cancel(self, *, at: datetime, text: str) -> str:
+        """The venue refused the cancel: the state falls back to what the quantities say."""
+        self.pending, self.last_report_at, self.text = "", at, text[:200]
+        return str(self.status)
+
+    @transition(field=status, **_step("cancel"))
+    def cancel(self, *, at: datetime, text: str) -> None:
+        """The venue says it is gone, asked for or not."""
+        self._close(at, text)
+
+    @transition(field=status, **_step("reject"))
+    def reject(self, *, at: datetime, text: str) -> None:
+        """The venue refused it."""
+        self._close(at, text)
+
+    @transition(field=status, **_step("expire"))
+    def expire(self, *, at: datetime, text: str) -> None:
+        """The venue says its time is over."""
+        self._close(at, text)
+
+    def _close(self, at: datetime, text: str) -> None:
+        self.leaves_qty, self.pending, self.in_doubt = ZERO, "", False
+        self.last_report_at, self.text = at, text[:200]

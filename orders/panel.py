@@ -1,0 +1,113 @@
+"""Everything the desk shows of one order: facts, executions, tree, allocation, controls, history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from allocations.models import AccountAllocation, Allocation, BookingLeg
+from controls import screening
+from controls.models import Review, Screening
+from controls.states import ReviewStatus
+from oms_site.firm.principals import Principal
+from orders import blotter, figures, fills, timeline
+from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.models.order import ZERO
+from orders.states import ORDER_EXECUTABLE
+from venues import instruments
+
+RELEASE = "order.release"
+
+
+@dataclass(frozen=True)
+class Branch:
+    """An execution order with its venue orders."""
+
+    row: ExecutionOrder
+    venue_orders: list[VenueOrder]
+
+
+@dataclass(frozen=True)
+class Share:
+    """One account's part of an allocation with its bookings."""
+
+    row: AccountAllocation
+    legs: list[BookingLeg]
+
+
+def find(organization_id: str, order_id: str) -> Order | None:
+    """An order of this organization; None for unknown and foreign ids alike."""
+    rows = Order.objects.select_related(
+        "account", "submitted_by", "custodian", "ib", "risk_group", "allocation"
+    )
+    return rows.filter(organization_id=organization_id, pk=order_id).first()
+
+
+def context(order: Order, *, by: Principal) -> dict[str, Any]:
+    """The template variables of the panel; what `by` may do decides which actions it offers."""
+    facts = instruments.by_id(order.instrument_id)
+    tree = _tree(order)
+    live = [branch.row for branch in tree if not branch.row.is_terminal]
+    taken = sum((row.leaves_qty for row in live), ZERO)
+    review = Review.objects.filter(subject=order.id).select_related("decided_by").last()
+    return {
+        "order": order,
+        "facts": facts,
+        "status": blotter.face(
+            order.status,
+            order.pending,
+            working=bool(live),
+            routing=order.route_at is not None,
+        ),
+        "limit_text": figures.limit(order.limit_price, facts.asset_class),
+        "executions": fills.of_order(order.id),
+        "tree": tree,
+        "free": max(order.leaves_qty - taken, Decimal(0)),
+        "executable": order.status in ORDER_EXECUTABLE and not order.pending,
+        "allocation": _allocation(order),
+        "shares": _shares(order),
+        "review": review,
+        "controls": _controls(order),
+        "timeline": timeline.of_order(order.id),
+        "decision": _decision(order, review, by),
+    }
+
+
+def _tree(order: Order) -> list[Branch]:
+    children: dict[str, list[VenueOrder]] = {}
+    for child in order.venue_orders.order_by("id"):
+        children.setdefault(child.execution_order_id, []).append(child)
+    rows = order.execution_orders.order_by("created_at", "id")
+    return [Branch(row, children.get(row.id, [])) for row in rows]
+
+
+def _allocation(order: Order) -> Allocation | None:
+    return Allocation.objects.filter(order_id=order.id).first()
+
+
+def _shares(order: Order) -> list[Share]:
+    rows = (
+        AccountAllocation.objects.filter(allocation__order_id=order.id)
+        .select_related("account")
+        .order_by("position")
+    )
+    legs: dict[str, list[BookingLeg]] = {}
+    booked = BookingLeg.objects.filter(allocation__order_id=order.id)
+    for leg in booked.select_related("custodian").order_by("sequence"):
+        legs.setdefault(leg.account_allocation_id, []).append(leg)
+    return [Share(row, legs.get(row.id, [])) for row in rows]
+
+
+def _controls(order: Order) -> list[dict[str, Any]]:
+    """The results of the latest screening, failures first."""
+    row = Screening.objects.filter(subject=order.id).order_by("-screened_at").first()
+    results = screening.read_results(row.results) if row else []
+    return sorted(results, key=lambda result: result["effect"] == screening.PASS)
+
+
+def _decision(order: Order, review: Review | None, by: Principal) -> str:
+    """`offer` to who may decide, `own` to its maker who may not, else empty."""
+    if review is None or review.status != ReviewStatus.OPEN or not by.may(RELEASE):
+        return ""
+    return "own" if review.maker_id == by.user_id else "offer"

@@ -1,0 +1,9 @@
+"""Applying what venues report: the only thing that moves an order at a venue.
+
+`apply(venue_id, rows)` takes inbox rows in the venue's order, in one transaction. Nothing is
+refused and nothing invented: what does not fit is kept, flagged, and opens a break.
+"""
+
+from orders.reports.applying import apply, unreadable
+
+__all__ = ["apply", "unreadable"]

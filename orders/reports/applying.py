@@ -1,0 +1,114 @@
+"""One batch of reports: read, locked, applied in order, accounted for, committed together."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from oms_site.firm import generation
+from oms_site.journal import actors, unit
+from oms_site.journal.unit import Unit
+from oms_site.kit import clock
+from orders import breaks, tree
+from orders.models import VenueOrder
+from orders.reports import handlers
+from orders.reports.batch import Batch
+from venues import inbox, messages, transmission
+from venues.models import Inbound
+
+log = logging.getLogger(__name__)
+
+
+def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
+    """Apply inbox rows of one venue in their order.
+
+    A row that breaks the batch is found by applying them one at a time; that one is quarantined
+    with a break and the others go on (a poison message harms only itself).
+    """
+    if not rows:
+        return
+    try:
+        _apply(venue_id, rows)
+    except Exception:
+        if len(rows) > 1:
+            log.exception("%s: a batch of %d failed; applying one by one", venue_id, len(rows))
+            for row in rows:
+                apply(venue_id, [row])
+            return
+        log.exception("%s report %s could not be applied", venue_id, rows[0].seq)
+        _quarantine(venue_id, rows[0])
+
+
+def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
+    at = clock.now()
+    with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
+        generation.check()
+        reports, verdicts = _decode(work, venue_id, rows, at)
+        # Before anything is handled: a message that is queued again must count as unanswered.
+        transmission.answer((r.cl_ord_id for _, r in reports), at=at)
+        batch = _lock(work, venue_id, [report for _, report in reports], at)
+        for row, report in reports:
+            verdict, note = handlers.handle(batch, report, received_at=row.received_at)
+            verdicts.append((row.pk, verdict, note))
+        batch.finish()
+        inbox.close(verdicts, at=at)
+
+
+def _decode(
+    work: Unit, venue_id: str, rows: Sequence[Inbound], at: datetime
+) -> tuple[list[tuple[Inbound, messages.Report]], list[inbox.Verdict]]:
+    reports: list[tuple[Inbound, messages.Report]] = []
+    verdicts: list[inbox.Verdict] = []
+    for row in rows:
+        try:
+            reports.append((row, messages.decode_report(row.body)))
+        except msgspec.MsgspecError as error:
+            verdicts.append((row.pk, "unreadable", str(error)))
+            _open_break(work, venue_id, row, "unreadable_report", str(error), at)
+    return reports, verdicts
+
+
+def _lock(
+    work: Unit, venue_id: str, reports: Sequence[messages.Report], at: datetime
+) -> Batch:
+    named = {r.cl_ord_id for r in reports} | {r.orig_cl_ord_id for r in reports}
+    owners = VenueOrder.objects.filter(id__in=named).values_list("id", "order_id")
+    order_of = dict(owners)
+    trees = tree.lock(work, order_of.values())
+    return Batch(work, venue_id, trees, order_of, reports, at)
+
+
+def _quarantine(venue_id: str, row: Inbound) -> None:
+    at = clock.now()
+    with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
+        _open_break(work, venue_id, row, "report_not_applied", "see the log", at)
+        inbox.close([(row.pk, "quarantined", "see the log")], at=at)
+
+
+def _open_break(
+    work: Unit, venue_id: str, row: Inbound, kind: str, why: str, at: datetime
+) -> None:
+    breaks.open(
+        work,
+        kind=kind,
+        key=f"{venue_id}/{row.seq}",
+        evidence={"venue_id": venue_id, "seq": row.seq, "body": row.body[:4000], "why": why},
+        at=at,
+    )
+
+
+def unreadable(venue_id: str, text: str, why: str) -> None:
+    """Keep a frame that no decoder understands, as a break."""
+    at = clock.now()
+    with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
+        breaks.open(
+            work,
+            kind="unreadable_frame",
+            key=f"{venue_id}/{zlib.crc32(text.encode()):08x}",
+            evidence={"venue_id": venue_id, "text": text[:4000], "why": why[:400]},
+            at=at,
+        )

@@ -1,0 +1,86 @@
+"""The reports of one transaction with every row they may move, locked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+
+from oms_site.journal.unit import Unit
+from orders import closing, execution
+from orders.models import Execution, ExecutionOrder, VenueOrder
+from orders.tree import Tree
+from venues import messages
+
+Applied = tuple[str, str]  # verdict and note, for the inbox
+Found = tuple[Tree, ExecutionOrder, VenueOrder]
+Content = tuple[str, Decimal, Decimal]  # venue order, signed quantity, price
+
+
+class Batch:
+    """Finds what a report is about, and remembers what this batch has done so far."""
+
+    def __init__(
+        self,
+        work: Unit,
+        venue_id: str,
+        trees: Mapping[str, Tree],
+        order_of: Mapping[str, str],
+        reports: Sequence[messages.Report],
+        at: datetime,
+    ) -> None:
+        self.work = work
+        self.venue_id = venue_id
+        self.at = at
+        self._trees = trees
+        self._order_of = order_of
+        self.seen = _known(venue_id, reports)
+        self.filled: dict[str, Tree] = {}
+
+    def find(self, *cl_ord_ids: str) -> Found | None:
+        """The tree that one of these ClOrdIDs belongs to."""
+        for cl_ord_id in cl_ord_ids:
+            tree = self._trees.get(self._order_of.get(cl_ord_id, ""))
+            for row in tree.execution_orders if tree else []:
+                assert tree is not None
+                for child in tree.venue_orders[row.id]:
+                    if child.id == cl_ord_id and child.venue_id == self.venue_id:
+                        return tree, row, child
+        return None
+
+    def say(self, found: Found, event: str, text: str) -> None:
+        """An internal event of a venue order alone: its order has not moved."""
+        one, row, child = found
+        self.work.record(
+            child,
+            event,
+            body={
+                **execution.naming(one, row),
+                "cl_ord_id": child.id,
+                "venue_id": child.venue_id,
+                "venue_order_id": child.venue_order_id,
+                "text": text,
+            },
+            order_id=one.order.id,
+            at=self.at,
+        )
+
+    def finish(self) -> None:
+        """Queue the allocation of every order that was filled, once."""
+        for one in self.filled.values():
+            closing.allocate_later(self.work, one, at=self.at)
+
+
+def _known(
+    venue_id: str, reports: Sequence[messages.Report]
+) -> dict[tuple[date, str], Content]:
+    """Executions of this venue that are stored already, by trade date and ExecID(17)."""
+    wanted = {
+        r.exec_id for r in reports if isinstance(r, messages.ExecutionReport) and r.last_qty
+    }
+    if not wanted:
+        return {}
+    rows = Execution.objects.filter(source=venue_id, exec_id__in=wanted).values_list(
+        "trade_date", "exec_id", "venue_order_id", "qty", "price"
+    )
+    return {(day, exec_id): (child or "", qty, price) for day, exec_id, child, qty, price in rows}

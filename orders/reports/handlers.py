@@ -1,0 +1,142 @@
+"""What each kind of report does. Facts of a venue are applied in whatever state we believed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from orders import breaks, closing
+from orders.reports import resending, trades
+from orders.reports.batch import Applied, Batch, Found
+from orders.states import Pending, VenueStatus
+from venues import messages
+from venues.messages import CancelReject, ExecType, ExecutionReport, OrdStatus
+
+_DUPLICATE_ID = 6  # CxlRejReason(102)
+Handler = Callable[[Batch, Found, ExecutionReport], Applied]
+
+
+def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> Applied:
+    """Apply one report. Returns its verdict for the inbox."""
+    found = batch.find(report.cl_ord_id, report.orig_cl_ord_id)
+    if found is None:
+        return _unknown(batch, report)
+    if isinstance(report, CancelReject):
+        return _cancel_reject(batch, found, report)
+    if report.exec_type in trades.MOVES:
+        return trades.apply(batch, found, report, received_at=received_at)
+    return _OTHERS[report.exec_type](batch, found, report)
+
+
+def _unknown(batch: Batch, report: messages.Report) -> Applied:
+    breaks.open(
+        batch.work,
+        kind="unknown_order",
+        key=f"{batch.venue_id}/{report.cl_ord_id}",
+        evidence={"venue_id": batch.venue_id, "report": messages.encode(report).decode()},
+        at=batch.at,
+    )
+    return "break", f"no venue order {report.cl_ord_id}"
+
+
+def _acknowledged(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+    child = found[2]
+    child.acknowledge(venue_order_id=report.order_id, at=batch.at)
+    child.in_doubt = False
+    batch.say(found, "venue_acknowledge", report.text)
+    return "applied", ""
+
+
+def _noted(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+    """A report that changes no state of ours: kept in the inbox."""
+    return "noted", f"exec_type {report.exec_type}"
+
+
+def _status(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+    """The answer to a status request; an order that was never received is sent again."""
+    child = found[2]
+    if report.ord_status == OrdStatus.REJECTED and report.order_id == "NONE":
+        return _never_received(batch, found, report)
+    if report.cum_qty != child.cum_qty:
+        trades.doubt(batch, found, report)
+        return "applied", "quantities differ: in doubt"
+    close = _ENDINGS.get(report.ord_status)
+    if close is not None and not child.is_terminal:
+        return close(batch, found, report)
+    return _acknowledged(batch, found, report)
+
+
+def _never_received(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+    child = found[2]
+    if child.status != VenueStatus.PENDING_NEW:
+        trades.doubt(batch, found, report)
+        return "applied", "the venue denies an order it had: in doubt"
+    resending.send_again(child)
+    return "applied", "never received: sent again"
+
+
+def _ended(how: str) -> Handler:
+    def end(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+        one, row, child = found
+        if child.is_terminal:
+            return "duplicate", f"already {child.status}"
+        getattr(child, how)(at=batch.at, text=report.text)
+        if one.working(row) or row.is_terminal:
+            batch.say(found, f"venue_{how}", report.text)
+            return "applied", ""
+        closing.close_execution(
+            batch.work,
+            one,
+            row,
+            how,
+            by=batch.work.by,
+            at=batch.at,
+            reason=report.text,
+            also=(child,),
+        )
+        return "applied", ""
+
+    return end
+
+
+def _cancel_reject(batch: Batch, found: Found, report: CancelReject) -> Applied:
+    """The venue would not cancel: too late, or the order lives on and we look what it is now."""
+    one, _, child = found
+    if child.pending != Pending.CANCEL or report.cl_ord_id != child.cancel_cl_ord_id:
+        return "noted", "no such cancel is pending"
+    if report.cxl_rej_reason == _DUPLICATE_ID:
+        # It went out twice and the venue has it: its real answer is on the way.
+        return "noted", "the venue has this cancel already"
+    child.refuse_cancel(at=batch.at, text=report.text)
+    batch.say(found, "venue_cancel_reject", report.text)
+    if not child.is_terminal:
+        resending.ask_status(batch.work, one, child, at=batch.at)
+    return "applied", ""
+
+
+_ENDINGS: dict[OrdStatus, Handler] = {
+    OrdStatus.CANCELED: _ended("cancel"),
+    OrdStatus.REJECTED: _ended("reject"),
+    OrdStatus.EXPIRED: _ended("expire"),
+}
+_OTHERS: dict[ExecType, Handler] = {
+    ExecType.NEW: _acknowledged,
+    ExecType.PENDING_NEW: _acknowledged,
+    ExecType.ORDER_STATUS: _status,
+    ExecType.CANCELED: _ENDINGS[OrdStatus.CANCELED],
+    ExecType.REJECTED: _ENDINGS[OrdStatus.REJECTED],
+    ExecType.EXPIRED: _ENDINGS[OrdStatus.EXPIRED],
+    **dict.fromkeys(
+        (
+            ExecType.DONE_FOR_DAY,
+            ExecType.REPLACED,
+            ExecType.PENDING_CANCEL,
+            ExecType.PENDING_REPLACE,
+            ExecType.STOPPED,
+            ExecType.SUSPENDED,
+            ExecType.CALCULATED,
+            ExecType.RESTATED,
+        ),
+        _noted,
+    ),
+}

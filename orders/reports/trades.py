@@ -1,0 +1,183 @@
+"""Shares that moved: trades, busts and corrections, each applied exactly once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from oms_site.journal.models import MsgType
+from orders import breaks, execution, fills
+from orders.models import Execution
+from orders.reports import resending
+from orders.reports.batch import Applied, Batch, Found
+from orders.states import OrderStatus, Pending
+from orders.tree import Tree
+from venues.messages import ExecType, ExecutionReport
+
+MOVES = frozenset({ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
+
+
+def apply(batch: Batch, found: Found, report: ExecutionReport, *, received_at: datetime) -> Applied:
+    """Apply a report that moves shares. Its ExecID(17) is remembered for ever."""
+    if report.exec_type == ExecType.TRADE:
+        return _trade(batch, found, report, received_at)
+    return _take_back(batch, found, report, received_at)
+
+
+def _trade(batch: Batch, found: Found, report: ExecutionReport, received_at: datetime) -> Applied:
+    if not report.last_qty or not report.last_px:
+        return _odd(batch, found, report, "a trade without quantity or price")
+    child = found[2]
+    content = (child.id, report.last_qty, report.last_px)
+    duplicate = _duplicate(batch, found, report, content)
+    if duplicate is not None:
+        return duplicate
+    _move(batch, found, report, report.last_qty, report.last_px, received_at)
+    _compare(batch, found, report)
+    return "applied", ""
+
+
+def _duplicate(
+    batch: Batch, found: Found, report: ExecutionReport, content: tuple[str, Decimal, Decimal]
+) -> Applied | None:
+    key = (report.trade_date, report.exec_id)
+    known = batch.seen.get(key)
+    batch.seen.setdefault(key, content)
+    if known is None:
+        return None
+    if known == content:
+        return "duplicate", f"ExecID {report.exec_id} is applied already"
+    return _odd(batch, found, report, f"ExecID {report.exec_id} came before with other content")
+
+
+def _move(
+    batch: Batch,
+    found: Found,
+    report: ExecutionReport,
+    qty: Decimal,
+    price: Decimal,
+    received_at: datetime,
+    *,
+    kind: str = Execution.Kind.TRADE,
+    exec_id: str = "",
+) -> None:
+    one, row, child = found
+    was_canceling = one.order.pending == Pending.CANCEL
+    fill = fills.make(
+        one,
+        row,
+        source=batch.venue_id,
+        exec_id=exec_id or report.exec_id,
+        exec_ref_id=report.exec_ref_id,
+        qty=qty,
+        price=price,
+        trade_date=report.trade_date,
+        executed_at=report.transact_time,
+        received_at=received_at,
+        venue_order=child,
+        kind=kind,
+    )
+    child.in_doubt = False
+    fills.apply(batch.work, one, row, fill, venue_order=child, by=batch.work.by, at=batch.at)
+    batch.filled[one.order.id] = one
+    if was_canceling and one.order.status == OrderStatus.FILLED:
+        _too_late(batch, one)
+    if fill.late or fill.overfill:
+        kind = "late_fill" if fill.late else "overfill"
+        _open(batch, one, kind, fill.id, {"execution_id": fill.id, "qty": str(qty)})
+
+
+def _take_back(
+    batch: Batch, found: Found, report: ExecutionReport, received_at: datetime
+) -> Applied:
+    """A bust takes the referred shares back; a correction also books the corrected ones."""
+    original = _referred(batch, found, report)
+    if original is None:
+        return _odd(batch, found, report, f"ExecRefID {report.exec_ref_id} is unknown")
+    key = (report.trade_date, report.exec_id)
+    if key in batch.seen:
+        return "duplicate", f"ExecID {report.exec_id} is applied already"
+    batch.seen[key] = (found[2].id, -original.qty, original.price)
+    busted = -original.qty
+    _move(
+        batch, found, report, busted, original.price, received_at, kind=Execution.Kind.BUST
+    )
+    if report.exec_type == ExecType.TRADE_CORRECT and report.last_qty and report.last_px:
+        _move(
+            batch,
+            found,
+            report,
+            report.last_qty,
+            report.last_px,
+            received_at,
+            kind=Execution.Kind.CORRECTION,
+            exec_id=f"{report.exec_id}+",
+        )
+    _open(batch, found[0], "bust", report.exec_id, {"exec_ref_id": report.exec_ref_id})
+    return "applied", ""
+
+
+def _referred(batch: Batch, found: Found, report: ExecutionReport) -> Execution | None:
+    """The execution that a bust or correction refers to; corrections chain to the latest (19)."""
+    pending = [
+        fill
+        for fill in batch.work.added(Execution)
+        if fill.venue_order_id == found[2].id
+    ]
+    stored = Execution.objects.filter(source=batch.venue_id, venue_order_id=found[2].id)
+    names = {report.exec_ref_id, f"{report.exec_ref_id}+"}
+    matching = [f for f in [*stored.filter(exec_id__in=names), *pending] if f.exec_id in names]
+    live = [fill for fill in matching if fill.qty > 0]
+    return live[-1] if live else None
+
+
+def _compare(batch: Batch, found: Found, report: ExecutionReport) -> None:
+    """The venue's own tally must agree with ours before it is trusted (H04)."""
+    if report.cum_qty != found[2].cum_qty:
+        doubt(batch, found, report)
+
+
+def doubt(batch: Batch, found: Found, report: ExecutionReport) -> None:
+    """Ours and theirs differ: keep ours, mark it, ask, and open a break."""
+    one, _, child = found
+    child.in_doubt = True
+    batch.say(found, "venue_in_doubt", f"venue cum {report.cum_qty}, ours {child.cum_qty}")
+    _open(
+        batch,
+        one,
+        "cum_qty_mismatch",
+        f"{batch.venue_id}/{child.id}",
+        {"venue_cum_qty": str(report.cum_qty), "cum_qty": str(child.cum_qty)},
+    )
+    if report.exec_type != ExecType.ORDER_STATUS:
+        resending.ask_status(batch.work, one, child, at=batch.at)
+
+
+def _odd(batch: Batch, found: Found, report: ExecutionReport, why: str) -> Applied:
+    _open(batch, found[0], "exec_id_conflict", f"{batch.venue_id}/{report.exec_id}", {"why": why})
+    return "break", why
+
+
+def _open(batch: Batch, one: Tree, kind: str, key: str, evidence: dict[str, str]) -> None:
+    breaks.open(
+        batch.work,
+        kind=kind,
+        key=key,
+        evidence=evidence,
+        at=batch.at,
+        organization_id=one.order.organization_id,
+        order_id=one.order.id,
+    )
+
+
+def _too_late(batch: Batch, one: Tree) -> None:
+    """A full fill beat the cancel: the client's request was too late (CxlRejReason 102=0)."""
+    execution.record(
+        batch.work,
+        one,
+        "cancel_reject",
+        {**execution.naming(one), "code": 0, "reason": "Too late: the order is filled."},
+        msg_type=MsgType.SYSTEM_UPDATE,
+        by=batch.work.by,
+        at=batch.at,
+    )

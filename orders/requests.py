@@ -1,0 +1,93 @@
+"""What a caller asks of the desk, already read strictly and still unresolved.
+
+Made by the entrances (REST today, FIX tomorrow), consumed by `orders.desk`. Plain frozen values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from oms_site.firm.principals import Principal
+
+
+class Instruction(msgspec.Struct, frozen=True, kw_only=True):
+    """One set of execution instructions; `limit_price` None inherits the order's."""
+
+    protocol: str
+    strategy: str
+    qty: Decimal
+    limit_price: Decimal | None = None
+    venue_id: str = ""
+    all_or_none: bool = False
+    suppress_pmp_check: bool = False
+    client_execution_order_id: str | None = None
+    fees: tuple[dict[str, Any], ...] = ()
+    annotation: str = ""
+
+
+class AccountAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """One account's part of a block."""
+
+    account_id: str
+    qty: Decimal
+    client_account_allocation_id: str = ""
+
+
+class AllocationAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """The pre-trade allocation of a block."""
+
+    strategy: str
+    accounts: tuple[AccountAsk, ...]
+    client_allocation_id: str | None = None
+
+
+class OrderAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of an order request: what its fingerprint covers."""
+
+    instrument_id: str
+    side: str
+    ord_type: str
+    amount_type: str
+    qty: Decimal
+    limit_price: Decimal | None = None
+    client_order_id: str | None = None
+    account_id: str | None = None
+    ib_id: str | None = None
+    risk_group_id: str | None = None
+    custodian_id: str | None = None
+    time_in_force: str = "day"
+    extended_hours: bool = False
+    all_or_none: bool = False
+    explicit_cancelation_required: bool = False
+    bypass_auto_execution: bool = False
+    instructions: tuple[Instruction, ...] = ()
+    allocation: AllocationAsk | None = None
+    fees: tuple[dict[str, Any], ...] = ()
+    trader_profile: dict[str, Any] | None = None
+    annotation: str = ""
+
+
+_canonical = msgspec.json.Encoder(decimal_format="string", order="deterministic")
+
+
+def fingerprint(content: msgspec.Struct) -> str:
+    """The SHA-256 of a request's meaning: spelling, key order and 1.0 against 1 do not matter."""
+    return hashlib.sha256(_canonical.encode(content)).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRequest:
+    """An order request with who sent it and when it reached us."""
+
+    ask: OrderAsk
+    principal: Principal
+    received_at: datetime
+    correlation_id: str = ""
+    idempotency_key: str = ""
+    fingerprint: str = field(default="")

@@ -1,0 +1,118 @@
+"""How an approved order moves on: its own instructions, staged on request, the rules, or staged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from oms_site.firm.generation import Cached
+from orders.models import Order, Ruleset
+from orders.requests import Instruction
+from venues.instruments import InstrumentFacts
+
+PROTOCOLS = {
+    "limit_order_book": ("smart_order_routing", "manual"),
+    "rfq": ("manual", "auto_ex"),
+    "external": ("external",),
+}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Where an order goes next: `origin` is instruction, staged, ruleset or unmatched."""
+
+    origin: str
+    instructions: tuple[Instruction, ...] = ()
+    rule: str = ""
+
+    def wire(self) -> dict[str, Any]:
+        """The choice in a preview."""
+        return {
+            "origin": self.origin,
+            "rule": self.rule or None,
+            "instructions": [
+                {"protocol": i.protocol, "strategy": i.strategy, "quantity": i.qty}
+                for i in self.instructions
+            ],
+        }
+
+
+def _load() -> dict[str, tuple[int, list[dict[str, Any]]]]:
+    rows = Ruleset.objects.filter(active=True)
+    return {row.organization_id: (row.version, row.rules) for row in rows}
+
+
+_rulesets = Cached(_load)
+
+
+def choose(order: Order, facts: InstrumentFacts) -> Choice:
+    """The order's next step. The order of precedence is the guide's: first what it says itself."""
+    if order.execution_instructions:
+        asked = tuple(instruction_of(i) for i in order.execution_instructions)
+        return Choice("instruction", asked)
+    if order.bypass_auto_execution:
+        return Choice("staged")
+    version, rules = _rulesets.get().get(order.organization_id, (0, []))
+    for rule in rules:
+        if matches(rule.get("when", {}), order, facts):
+            then = rule["then"]
+            instruction = Instruction(
+                protocol=then["protocol"],
+                strategy=then["strategy"],
+                venue_id=then.get("venue_id", ""),
+                qty=order.leaves_qty,
+                all_or_none=order.all_or_none,
+            )
+            return Choice("ruleset", (instruction,), f"v{version}/{rule['id']}")
+    return Choice("unmatched")
+
+
+def due_at(order: Order, facts: InstrumentFacts) -> datetime | None:
+    """When the order must be routed; None stages it."""
+    return order.eligible_at if choose(order, facts).instructions else None
+
+
+def matches(when: Mapping[str, Any], order: Order, facts: InstrumentFacts) -> bool:
+    """Whether a rule's conditions hold; a condition that is absent always does."""
+    classes = when.get("asset_class")
+    if classes and facts.asset_class not in classes:
+        return False
+    if when.get("side") and order.side != when["side"]:
+        return False
+    if when.get("min_qty") is not None and order.order_qty < Decimal(str(when["min_qty"])):
+        return False
+    return when.get("max_qty") is None or order.order_qty <= Decimal(str(when["max_qty"]))
+
+
+def instruction_json(instruction: Instruction, kind: str) -> dict[str, Any]:
+    """An instruction as it is stored on the order and echoed to the client."""
+    qty = instruction.qty
+    price = instruction.limit_price
+    return {
+        "protocol": instruction.protocol,
+        "strategy": instruction.strategy,
+        "quantity": {"type": kind, "value": str(qty)},
+        "limit_price": None if price is None else str(price),
+        "venue_id": instruction.venue_id or None,
+        "all_or_none": instruction.all_or_none,
+        "suppress_pmp_check": instruction.suppress_pmp_check,
+        "client_execution_order_id": instruction.client_execution_order_id,
+    }
+
+
+def instruction_of(stored: Mapping[str, Any]) -> Instruction:
+    """The instruction that `instruction_json` stored."""
+    price = stored.get("limit_price")
+    return Instruction(
+        protocol=stored["protocol"],
+        strategy=stored["strategy"],
+        qty=Decimal(str(stored["quantity"]["value"])),
+        limit_price=None if price is None else Decimal(str(price)),
+        venue_id=stored.get("venue_id") or "",
+        all_or_none=bool(stored.get("all_or_none")),
+        suppress_pmp_check=bool(stored.get("suppress_pmp_check")),
+        client_execution_order_id=stored.get("client_execution_order_id"),
+    )

@@ -1,0 +1,96 @@
+"""The states of orders, execution orders and venue orders, and every legal step, as data.
+
+The models take their transitions from here and the documentation is drawn from here. "Terminal"
+restricts our own commands only: an execution that a venue reports is applied in every state.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class OrderStatus(StrEnum):
+    """An order's status; names of the guide."""
+
+    PENDING_APPROVAL = "pending_approval"
+    PENDING_EXECUTION = "pending_execution"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+class Pending(StrEnum):
+    """The pending facet: what we have asked for and nobody has answered yet."""
+
+    NONE = ""
+    CANCEL = "cancel"
+    REPLACE = "replace"
+    EXPIRE = "expire"
+
+
+class VenueStatus(StrEnum):
+    """A venue order's own state; the FIX OrdStatus(39) is computed from it by precedence."""
+
+    PENDING_NEW = "pending_new"
+    NEW = "new"
+    PARTIALLY_FILLED = "partially_filled"
+    FILLED = "filled"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+
+
+O = OrderStatus  # noqa: E741  short, for the tables below only
+ORDER_TERMINAL = frozenset({O.FILLED, O.CANCELED, O.REJECTED, O.EXPIRED})
+ORDER_OPEN = frozenset({O.PENDING_APPROVAL, O.PENDING_EXECUTION, O.PARTIALLY_FILLED})
+ORDER_EXECUTABLE = frozenset({O.PENDING_EXECUTION, O.PARTIALLY_FILLED})
+_ANY = frozenset(O)
+# A filled order that a bust has reopened, and one that a late share completes, are both real.
+ORDER_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
+    "approve": (frozenset({O.PENDING_APPROVAL}), (O.PENDING_EXECUTION,)),
+    "reject": (frozenset({O.PENDING_APPROVAL}), (O.REJECTED,)),
+    "execute": (_ANY, tuple(O)),
+    "request_cancel": (ORDER_EXECUTABLE, (O.PENDING_EXECUTION, O.PARTIALLY_FILLED)),
+    "refuse_cancel": (_ANY, tuple(O)),
+    "cancel": (ORDER_OPEN, (O.CANCELED,)),
+    "expire": (ORDER_OPEN, (O.EXPIRED,)),
+}
+EXECUTION_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
+    "execute": (_ANY - {O.PENDING_APPROVAL}, tuple(_ANY - {O.PENDING_APPROVAL})),
+    "request_cancel": (ORDER_EXECUTABLE, (O.PENDING_EXECUTION, O.PARTIALLY_FILLED)),
+    "refuse_cancel": (_ANY - {O.PENDING_APPROVAL}, tuple(_ANY - {O.PENDING_APPROVAL})),
+    "cancel": (ORDER_EXECUTABLE, (O.CANCELED,)),
+    "reject": (ORDER_EXECUTABLE, (O.REJECTED,)),
+    "expire": (ORDER_EXECUTABLE, (O.EXPIRED,)),
+}
+V = VenueStatus
+VENUE_TERMINAL = frozenset({V.FILLED, V.CANCELED, V.REJECTED, V.EXPIRED})
+_LIVE = frozenset({V.PENDING_NEW, V.NEW, V.PARTIALLY_FILLED})
+VENUE_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
+    "acknowledge": (frozenset(V), tuple(V)),
+    "execute": (frozenset(V), tuple(V)),
+    "request_cancel": (_LIVE, tuple(_LIVE)),
+    "refuse_cancel": (frozenset(V), tuple(V)),
+    "cancel": (_LIVE, (V.CANCELED,)),
+    "reject": (_LIVE, (V.REJECTED,)),
+    "expire": (_LIVE, (V.EXPIRED,)),
+}
+# OrdStatus(39) of an order, by FIX's precedence: a pending cancel outranks everything.
+FIX_ORD_STATUS: dict[str, str] = {
+    O.PENDING_APPROVAL: "A",
+    O.PENDING_EXECUTION: "0",
+    O.PARTIALLY_FILLED: "1",
+    O.FILLED: "2",
+    O.CANCELED: "4",
+    O.REJECTED: "8",
+    O.EXPIRED: "C",
+}
+
+
+def fix_ord_status(status: str, pending: str) -> str:
+    """OrdStatus(39) as FIX computes it: pending cancel, pending replace, then the state."""
+    if pending in (Pending.CANCEL, Pending.EXPIRE):
+        return "6"
+    return "E" if pending == Pending.REPLACE else FIX_ORD_STATUS[status]

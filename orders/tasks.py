@@ -1,0 +1,46 @@
+"""Doorbells: each drains its table until nothing is due. Arguments are ignored, repeats harmless."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from celery import shared_task
+
+from orders import expiry, lots, reconciliation, routing
+
+_MOST_ROUNDS = 50
+
+
+def _empty(drain: Callable[[], int]) -> int:
+    """Run a drain until it finds nothing, but leave the worker to others after a while."""
+    taken = 0
+    for _ in range(_MOST_ROUNDS):
+        found = drain()
+        taken += found
+        if not found:
+            break
+    return taken
+
+
+@shared_task(name="orders.tasks.route")
+def route() -> int:
+    """Route approved orders that are due."""
+    return _empty(routing.drain)
+
+
+@shared_task(name="orders.tasks.expire")
+def expire() -> int:
+    """Expire orders whose session is over."""
+    return _empty(expiry.sweep)
+
+
+@shared_task(name="orders.tasks.allocate")
+def allocate() -> int:
+    """Split new fills over their accounts."""
+    return _empty(lots.drain)
+
+
+@shared_task(name="orders.tasks.reconcile")
+def reconcile() -> int:
+    """Look for orders that nobody works on although they are not staged (I08)."""
+    return reconciliation.watch()

@@ -1,0 +1,115 @@
+"""Numbers, times, states and the market's state for the desk's templates."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from django import template
+from django.db import DatabaseError
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from oms_site.firm import generation
+from oms_site.kit import clock
+from orders import figures, market
+from orders.market import MarketState
+
+register = template.Library()
+register.filter("qty", figures.qty)
+register.filter("money", figures.money)
+register.filter("limit", figures.limit)
+
+# Icon, word and color class of every face an order can have; the grid has the same in words.js.
+FACES: dict[str, tuple[str, str, str]] = {
+    "review": ("⚑", "review", "warn"),
+    "queued": ("◌", "queued", "quiet"),
+    "staged": ("◌", "staged", "quiet"),
+    "working": ("●", "working", "ok"),
+    "partial": ("◐", "partial", "ok"),
+    "filled": ("✔", "filled", "quiet"),
+    "cancel_pending": ("…", "cancel pending", "pending"),
+    "expire_pending": ("…", "expiry pending", "pending"),
+    "canceled": ("✕", "canceled", "quiet"),
+    "rejected": ("⊘", "rejected", "bad"),
+    "expired": ("⌛", "expired", "quiet"),
+}
+_SAME = {"pending_execution": "working", "partially_filled": "partial", "pending_new": "queued"}
+
+
+@register.filter
+def face(status: str) -> SafeString:
+    """A status as icon, word and color."""
+    icon, word, tone = FACES.get(
+        _SAME.get(status, status), ("•", status.replace("_", " "), "quiet")
+    )
+    return format_html(
+        '<span class="face {}"><span aria-hidden="true">{}</span> {}</span>', tone, icon, word
+    )
+
+
+@register.filter
+def side(value: str) -> SafeString:
+    """Buy or sell as sign, word and color."""
+    sign, word = ("▲", "Buy") if value == "buy" else ("▼", "Sell")
+    return format_html(
+        '<span class="side {}"><span aria-hidden="true">{}</span> {}</span>', value, sign, word
+    )
+
+
+@register.filter
+def places(value: Decimal | None, count: int) -> str:
+    """Exactly `count` decimals."""
+    return figures.rounded(value, places=count)
+
+
+@register.filter
+def exact(value: Decimal | None) -> str:
+    """Every digit there is."""
+    return figures.decimal(value, places=3)
+
+
+@register.filter
+def et(at: datetime | None) -> SafeString | str:
+    """New York time to the second, UTC in the tooltip."""
+    return _time(at, millis=False)
+
+
+@register.filter
+def et_ms(at: datetime | None) -> SafeString | str:
+    """New York time to the millisecond, UTC in the tooltip."""
+    return _time(at, millis=True)
+
+
+def _time(at: datetime | None, *, millis: bool) -> SafeString | str:
+    if at is None:
+        return ""
+    utc = figures.iso(at)
+    text = figures.clock_time(at, millis=millis)
+    return format_html('<time datetime="{}" title="{} UTC">{}</time>', utc, utc, text)
+
+
+@register.simple_tag
+def market_state() -> MarketState:
+    """The bond market's state now; UNKNOWN while the database is away."""
+    try:
+        generation.check()
+        return market.state(clock.now())
+    except DatabaseError:
+        return MarketState("UNKNOWN", "the calendar cannot be read")
+
+
+@register.simple_tag
+def ahead() -> str:
+    """How far the sandbox clock is from the real one, in words; empty when it is not shifted."""
+    return ahead_words(round(clock.offset().total_seconds()))
+
+
+def ahead_words(seconds: int) -> str:
+    """A shift such as `1 d 9 h ahead of real time`; empty under a minute."""
+    minutes = abs(seconds) // 60
+    parts = ((minutes // 1440, "d"), (minutes // 60 % 24, "h"), (minutes % 60, "min"))
+    told = [f"{number} {unit}" for number, unit in parts if number][:2]
+    if not told:
+        return ""
+    return f"{' '.join(told)} {'ahead of' if seconds > 0 else 'behind'} real time"

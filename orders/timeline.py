@@ -1,0 +1,146 @@
+"""An order's history from the journal, as sentences: every event once, oldest first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from oms_site.journal.models import Event
+from orders import figures
+
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event: when, what in words, by whom; `tone` is ok, warn, bad or empty."""
+
+    at: datetime
+    event_type: str
+    event_id: str
+    words: str
+    actor: str
+    internal: bool
+    tone: str
+
+
+def of_order(order_id: str) -> list[Entry]:
+    """Every event of an order and of what hangs below it."""
+    own = Event.objects.filter(subject=order_id)
+    # Two indexed reads: the index of descendants leaves the order's own events out.
+    below = Event.objects.filter(order_id=order_id).exclude(subject=order_id).exclude(order_id="")
+    events = sorted([*own, *below], key=lambda event: event.pk)
+    return [_entry(event) for event in events]
+
+
+def _entry(event: Event) -> Entry:
+    body = json.loads(event.body, parse_float=Decimal).get("event", {})
+    say = _WORDS.get(event.event_type)
+    plain = event.event_type.replace("_", " ")
+    return Entry(
+        at=event.at,
+        event_type=event.event_type,
+        event_id=event.event_id,
+        words=say(body) if say else plain + _because(body),
+        actor=event.actor,
+        internal=event.msg_type == "internal",
+        tone=_TONES.get(event.event_type, ""),
+    )
+
+
+def _because(body: Body) -> str:
+    reason = body.get("reason") or body.get("text") or ""
+    return f": {reason}" if reason else ""
+
+
+def _failed(body: Body) -> str:
+    names = [str(c.get("control_id", "")) for c in body.get("failed_controls") or ()]
+    return ", ".join(filter(None, names))
+
+
+def _number(part: Any) -> str:
+    value = part.get("value") if isinstance(part, dict) else part
+    return figures.qty(Decimal(str(value))) if value is not None else ""
+
+
+def _price(part: Any) -> str:
+    value = part.get("pop") if isinstance(part, dict) else part
+    return figures.decimal(Decimal(str(value)), places=3) if value is not None else ""
+
+
+def _execution(body: Body) -> str:
+    what = {"bust": "bust of", "correction": "corrected to"}.get(str(body.get("kind")), "filled")
+    marks = "".join(f" ({mark})" for mark in ("late", "overfill") if body.get(mark))
+    where = f" at {body['venue']}" if body.get("venue") else ""
+    return f"{what} {_number(body.get('amount'))} @ {_price(body.get('price'))}{where}{marks}"
+
+
+def _created(body: Body) -> str:
+    made = body.get("execution_order") or {}
+    how = " · ".join(str(made[k]) for k in ("protocol", "strategy") if made.get(k))
+    return f"execution order for {_number(made.get('amount'))}, {how.replace('_', ' ')}"
+
+
+def _noted(verb: str) -> Callable[[Body], str]:
+    def say(body: Body) -> str:
+        note = body.get("annotation")
+        return f"{verb}: “{note}”" if note else verb
+
+    return say
+
+
+def _at_venue(verb: str) -> Callable[[Body], str]:
+    return lambda body: f"{body.get('venue_id') or 'venue'} {verb}{_because(body)}"
+
+
+def _with_reason(verb: str) -> Callable[[Body], str]:
+    return lambda body: verb + _because(body)
+
+
+_WORDS: dict[str, Callable[[Body], str]] = {
+    "create": _with_reason("order received"),
+    "approve": _noted("passed its controls, approved"),
+    "flagged_for_review": lambda body: f"held for review: {_failed(body)}",
+    "reject": _with_reason("rejected"),
+    "manual_approve_request": _noted("approval asked for"),
+    "manual_approve_fail": lambda b: f"approval refused: {b.get('message') or b.get('reason')}",
+    "manual_reject_request": _noted("rejection asked for"),
+    "manual_reject_fail": lambda b: f"rejection refused: {b.get('message') or b.get('reason')}",
+    "stage": lambda body: str(body.get("reason") or "staged"),
+    "execution_order_request": _with_reason("execution order asked for"),
+    "execution_order_create": _created,
+    "execution_order_reject": _with_reason("execution order refused"),
+    "execution_order_cancel": lambda b: f"execution order {b.get('status') or 'ended'}{_because(b)}",
+    "execution_order_cancel_request": _with_reason("cancel of an execution order asked for"),
+    "execution_order_cancel_reject": _with_reason("cancel of an execution order refused"),
+    "execution": _execution,
+    "cancel_request": _with_reason("cancel asked for"),
+    "cancel_reject": _with_reason("cancel refused"),
+    "cancel": _with_reason("canceled"),
+    "expire": _with_reason("expired"),
+    "expire_request": _with_reason("session over, stopping at the venues"),
+    "venue_acknowledge": _at_venue("acknowledged"),
+    "venue_cancel_request": _with_reason("cancel sent to the venues"),
+    "venue_cancel_reject": _at_venue("refused to cancel"),
+    "venue_in_doubt": _at_venue("in doubt"),
+}
+_TONES = {
+    "execution": "ok",
+    "approve": "ok",
+    "allocation_approve": "ok",
+    "flagged_for_review": "warn",
+    "cancel_request": "warn",
+    "venue_in_doubt": "warn",
+    "break_open": "bad",
+    "reject": "bad",
+    "cancel_reject": "bad",
+    "execution_order_reject": "bad",
+    "allocation_fail": "bad",
+    "allocation_reject": "bad",
+    "manual_approve_fail": "bad",
+    "manual_reject_fail": "bad",
+}

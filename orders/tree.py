@@ -1,0 +1,63 @@
+"""An order with its execution orders and venue orders, locked together from the top down."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from oms_site.journal.unit import Unit
+from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.models.order import ZERO
+
+
+@dataclass(slots=True)
+class Tree:
+    """One order and everything below it, held by the current unit."""
+
+    order: Order
+    execution_orders: list[ExecutionOrder] = field(default_factory=list)
+    venue_orders: dict[str, list[VenueOrder]] = field(default_factory=lambda: defaultdict(list))
+
+    def live(self) -> list[ExecutionOrder]:
+        """Execution orders that are not over."""
+        return [row for row in self.execution_orders if not row.is_terminal]
+
+    def working(self, execution_order: ExecutionOrder) -> list[VenueOrder]:
+        """Venue orders of one execution order that no venue has ended."""
+        return [row for row in self.venue_orders[execution_order.id] if not row.is_terminal]
+
+    def committed(self) -> Decimal:
+        """What live execution orders may still execute."""
+        return sum((row.leaves_qty for row in self.live()), ZERO)
+
+    def free(self) -> Decimal:
+        """What of the order no execution order has taken: open quantity for new ones."""
+        return max(self.order.leaves_qty - self.committed(), ZERO)
+
+
+def lock(work: Unit, order_ids: Iterable[str], *, organization_id: str = "") -> dict[str, Tree]:
+    """Lock orders, then their execution orders, then their venue orders, each in key order.
+
+    With an organization, orders of others are absent as if they did not exist.
+    """
+    orders = work.lock(Order, order_ids)
+    if organization_id:
+        orders = {k: o for k, o in orders.items() if o.organization_id == organization_id}
+    return below(work, orders)
+
+
+def below(work: Unit, orders: dict[str, Order]) -> dict[str, Tree]:
+    """The trees of orders that this unit has locked already."""
+    trees = {key: Tree(order) for key, order in orders.items()}
+    if not any(order.execution_orders_made for order in orders.values()):
+        return trees
+    rows = ExecutionOrder._base_manager.select_for_update(no_key=True).filter(order_id__in=orders)
+    for execution_order in rows.order_by("pk"):
+        trees[execution_order.order_id].execution_orders.append(work.hold(execution_order))
+    children = VenueOrder._base_manager.select_for_update(no_key=True).filter(order_id__in=orders)
+    for venue_order in children.order_by("pk"):
+        tree = trees[venue_order.order_id]
+        tree.venue_orders[venue_order.execution_order_id].append(work.hold(venue_order))
+    return trees

@@ -1,0 +1,234 @@
+"""The simulated custodian over real HTTP, met by our own adapter."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from allocations.custodians.port import (
+    Booked,
+    BookingInstruction,
+    CustodianError,
+    CustodianPosition,
+    Refused,
+)
+from allocations.custodians.simulated.adapter import SimulatedCustodian
+from allocations.custodians.simulator import books
+from allocations.custodians.simulator.app import CustodianApp
+from allocations.custodians.simulator.http import serve_on, server_of
+
+LEG = BookingInstruction(
+    key="k1",
+    leg_id="leg_1",
+    account="ACC1",
+    cusip="912810SX7",
+    side="1",
+    qty=Decimal(1_000),
+    price=Decimal("100.50"),
+    principal=Decimal("1005.00"),
+    accrued_interest=Decimal("1.25"),
+    net_money=Decimal("1006.25"),
+    trade_date=date(2026, 11, 23),
+    settlement_date=date(2026, 11, 24),
+)
+
+
+class Bank:
+    """A custodian that can be stopped and started again on the same books."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.start()
+
+    def start(self) -> None:
+        sock = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{sock.getsockname()[1]}"
+        self.app = CustodianApp(self.directory)
+        self.server = server_of(self.app)
+        self.thread = threading.Thread(target=lambda: asyncio.run(serve_on(self.server, sock)))
+        self.thread.start()
+        while not self.server.started:
+            time.sleep(0.005)
+
+    def stop(self) -> None:
+        self.server.should_exit = True
+        self.thread.join()
+        self.app.close()
+
+    def client(self, custodian: str = "cust_bny", timeout: float = 5) -> SimulatedCustodian:
+        return SimulatedCustodian(f"{self.url}/{custodian}", timeout=timeout)
+
+    def fault(self, **fault: object) -> None:
+        assert httpx.post(f"{self.url}/faults", json=fault).status_code == 200
+
+    def booked(self, custodian: str = "cust_bny") -> dict[str, books.Booking]:
+        return books.bookings(self.directory, custodian)
+
+
+@pytest.fixture
+def bank(tmp_path: Path) -> Iterator[Bank]:
+    bank = Bank(tmp_path)
+    yield bank
+    bank.stop()
+
+
+def test_a_leg_is_booked_once_however_often_it_is_sent(bank: Bank) -> None:
+    client = bank.client()
+    first = client.book(LEG)
+    assert isinstance(first, Booked)
+    assert client.book(LEG) == first == client.find("k1")
+    assert list(bank.booked()) == ["k1"]
+    assert bank.booked()["k1"].instruction.net_money == LEG.net_money
+
+
+def test_an_unknown_key_is_not_found(bank: Bank) -> None:
+    assert bank.client().find("never") is None
+
+
+def test_a_key_used_for_another_body_is_refused(bank: Bank) -> None:
+    client = bank.client()
+    client.book(LEG)
+    answer = client.book(replace(LEG, qty=Decimal(2_000)))
+    assert isinstance(answer, Refused)
+    assert (answer.code, answer.permanent) == ("KEY_CONFLICT", True)
+    assert bank.booked()["k1"].instruction.qty == 1_000
+
+
+def test_the_same_body_in_another_order_of_fields_is_the_same(bank: Bank) -> None:
+    url = f"{bank.url}/cust_bny/bookings"
+    body = {"leg_id": "l", "account": "A", "cusip": "c", "side": "1", "qty": "1", "price": "1"}
+    money = {"principal": "1", "accrued_interest": "0", "net_money": "1"}
+    days = {"trade_date": "2026-11-23", "settlement_date": "2026-11-24"}
+    headers = {"Idempotency-Key": "k"}
+    made = httpx.post(url, json={**body, **money, **days}, headers=headers)
+    again = httpx.post(url, json={**days, **money, **body}, headers=headers)
+    assert (made.status_code, again.status_code) == (201, 200)
+    assert made.json() == again.json()
+    assert made.json()["status"] == "booked"
+
+
+def test_custodians_keep_separate_books_which_outlive_a_restart(bank: Bank) -> None:
+    bny = bank.client("cust_bny").book(LEG)
+    lpl = bank.client("cust_lpl").book(LEG)
+    bank.stop()
+    bank.start()
+    assert bank.client("cust_bny").book(LEG) == bny
+    assert bank.client("cust_lpl").find("k1") == lpl
+    other = bank.client("cust_bny").book(replace(LEG, key="k2"))
+    assert other not in (bny, lpl)
+
+
+def test_a_torn_line_was_never_confirmed_and_is_cut_off(tmp_path: Path) -> None:
+    bank = Bank(tmp_path)
+    bank.client().book(LEG)
+    bank.client().book(replace(LEG, key="k2"))
+    bank.stop()
+    path = books.path_of(tmp_path, "cust_bny")
+    path.write_bytes(path.read_bytes()[:-1])
+    bank.start()
+    assert bank.client().find("k2") is None
+    bank.client().book(replace(LEG, key="k2"))
+    bank.stop()
+    assert list(bank.booked()) == ["k1", "k2"]
+
+
+def test_an_account_can_be_refused(bank: Bank) -> None:
+    answer = bank.client().book(replace(LEG, account="ACC-REJ"))
+    assert isinstance(answer, Refused)
+    assert answer.code == "ACCOUNT_REJECTED"
+    assert bank.booked() == {}
+
+
+def test_an_account_fails_three_times_even_over_a_restart(bank: Bank) -> None:
+    leg = replace(LEG, account="ACC-FAIL")
+    for attempt in range(3):
+        with pytest.raises(CustodianError) as caught:
+            bank.client().book(leg)
+        assert caught.value.in_doubt
+        assert not caught.value.permanent
+        if attempt == 1:
+            bank.stop()
+            bank.start()
+    assert isinstance(bank.client().book(leg), Booked)
+
+
+def test_a_slow_account_is_booked_though_the_client_gave_up(bank: Bank) -> None:
+    client = bank.client(timeout=0.2)
+    with pytest.raises(CustodianError) as caught:
+        client.book(replace(LEG, account="ACC-SLOW"))
+    assert caught.value.in_doubt
+    assert isinstance(client.find("k1"), Booked)
+
+
+def test_an_account_that_is_down_leaves_no_doubt(bank: Bank) -> None:
+    with pytest.raises(CustodianError) as caught:
+        bank.client().book(replace(LEG, account="ACC-DOWN"))
+    assert (caught.value.in_doubt, caught.value.permanent) == (False, False)
+    assert bank.booked() == {}
+
+
+def test_one_custodian_can_be_taken_down_for_all_its_accounts(bank: Bank) -> None:
+    bank.fault(mode="down", custodian="cust_bny")
+    with pytest.raises(CustodianError):
+        bank.client("cust_bny").book(LEG)
+    with pytest.raises(CustodianError) as caught:
+        bank.client("cust_bny").find("k1")
+    assert not caught.value.in_doubt
+    assert isinstance(bank.client("cust_lpl").book(LEG), Booked)
+    bank.fault(mode="normal")
+    assert isinstance(bank.client("cust_bny").book(LEG), Booked)
+
+
+def test_a_fault_can_last_for_a_number_of_bookings(bank: Bank) -> None:
+    bank.fault(mode="error_after", times=1)
+    with pytest.raises(CustodianError) as caught:
+        bank.client().book(LEG)
+    assert caught.value.in_doubt
+    assert bank.client().book(LEG) == bank.client().find("k1")
+
+
+def test_nobody_listening_leaves_no_doubt(tmp_path: Path) -> None:
+    with pytest.raises(CustodianError) as caught:
+        SimulatedCustodian("http://127.0.0.1:1/cust_bny").book(LEG)
+    assert (caught.value.in_doubt, caught.value.permanent) == (False, False)
+
+
+def test_positions_follow_trade_and_settlement_dates(bank: Bank) -> None:
+    client = bank.client()
+    client.book(LEG)
+    client.book(replace(LEG, key="k2", side="2", qty=Decimal(400), trade_date=date(2026, 11, 24)))
+    assert client.positions(as_of=date(2026, 11, 22)) == []
+    assert client.positions(as_of=date(2026, 11, 23)) == [
+        CustodianPosition("ACC1", "912810SX7", Decimal(1_000), Decimal(0))
+    ]
+    assert client.positions(as_of=date(2026, 11, 24)) == [
+        CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(600))
+    ]
+    answer = httpx.get(f"{bank.url}/cust_bny/bookings", params={"date": "2026-11-24"})
+    assert [row["key"] for row in answer.json()["bookings"]] == ["k2"]
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "body", "status"),
+    [
+        ("cust_bny/bookings", {}, {}, 400),
+        ("cust_bny/bookings", {"Idempotency-Key": "k"}, {"leg_id": "l"}, 400),
+        ("../etc/bookings", {"Idempotency-Key": "k"}, {}, 404),
+        ("cust_bny/nothing", {}, {}, 404),
+    ],
+)
+def test_nonsense_is_refused(
+    bank: Bank, path: str, headers: dict[str, str], body: dict[str, str], status: int
+) -> None:
+    answer = httpx.post(f"{bank.url}/{path}", json=body, headers=headers)
+    assert answer.status_code == status

@@ -1,0 +1,61 @@
+"""What every venue gateway can do: connect, send frames, hand over what arrives.
+
+The gateway process calls it. A gateway keeps nothing, stores nothing and decides nothing: it knows
+one venue's wire and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from oms_site.kit.errors import OmsError
+from venues.messages import WireIn, WireOut
+
+
+class GatewayError(OmsError):
+    """The venue cannot be used now. `permanent` says that trying again will not help."""
+
+    def __init__(self, code: str, message: str, *, permanent: bool = False) -> None:
+        super().__init__(code, message, status=503)
+        self.permanent = permanent
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One thing a venue said: its exact text, and what it means if we could read it.
+
+    `message` is None for a frame that does not decode; `error` then says why. Such a frame is
+    handed over all the same: what a venue said is stored, never dropped.
+    """
+
+    text: str
+    message: WireIn | None
+    error: str = ""
+
+
+class Gateway(Protocol):
+    """One session at one venue. Connecting again after a failure is the caller's business."""
+
+    async def connect(self, next_seq: int) -> int:
+        """Open the session, asking for reports from `next_seq` on; the venue's last number.
+
+        Raises `GatewayError` when the venue does not answer.
+        """
+        ...
+
+    async def send(self, messages: Sequence[WireOut]) -> None:
+        """Put all messages on the wire in one write. Raises `GatewayError` if the wire is down.
+
+        Returning proves nothing about the venue: only its report does.
+        """
+        ...
+
+    def receive(self) -> AsyncIterator[list[Frame]]:
+        """Everything available at once, again and again; raises `GatewayError` at the end."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the session; never raises."""
+        ...

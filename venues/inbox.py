@@ -1,0 +1,95 @@
+"""Reports as they came: stored raw, numbered, once; then applied strictly in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+from venues.models import Inbound
+
+Verdict = tuple[int, str, str]  # inbox row, verdict, note
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """One report off the wire."""
+
+    seq: int
+    body: str
+
+
+def store(venue_id: str, reports: Sequence[Raw], *, at: datetime) -> int:
+    """Keep reports; one that is already there changes nothing. Returns how many were new."""
+    if not reports:
+        return 0
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO venues_inbound (venue_id, seq, body, received_at, verdict, note) "
+            "SELECT %s, seq, body, %s, '', '' FROM unnest(%s::bigint[], %s::text[]) "
+            "AS r (seq, body) ON CONFLICT (venue_id, seq) DO NOTHING",
+            [venue_id, at, [r.seq for r in reports], [r.body for r in reports]],
+        )
+        return int(cursor.rowcount)
+
+
+def next_seq(venue_id: str) -> int:
+    """The first number not stored yet: what a session asks the venue to continue from.
+
+    It is the start of the first hole, so that a report lost on the way is asked for again.
+    """
+    if not Inbound.objects.filter(venue_id=venue_id, seq=1).exists():
+        return 1
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT min(i.seq) + 1 FROM venues_inbound i WHERE i.venue_id = %s AND NOT EXISTS "
+            "(SELECT 1 FROM venues_inbound n WHERE n.venue_id = i.venue_id AND n.seq = i.seq + 1)",
+            [venue_id],
+        )
+        row = cursor.fetchone()
+    return int(row[0])
+
+
+def contiguous(venue_id: str, *, limit: int) -> list[Inbound]:
+    """Unapplied reports up to the first hole, oldest first: a gap is never jumped over."""
+    rows = list(
+        Inbound.objects.filter(venue_id=venue_id, applied_at=None).order_by("seq")[:limit]
+    )
+    if not rows:
+        return []
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT max(seq) FROM venues_inbound WHERE venue_id = %s AND seq < %s",
+            [venue_id, rows[0].seq],
+        )
+        row = cursor.fetchone()
+    expected = (int(row[0]) if row and row[0] is not None else 0) + 1
+    ready = []
+    for one in rows:
+        if one.seq != expected:
+            break
+        ready.append(one)
+        expected += 1
+    return ready
+
+
+def has_unapplied(venue_id: str) -> bool:
+    """Whether a report waits behind a hole."""
+    return Inbound.objects.filter(venue_id=venue_id, applied_at=None).exists()
+
+
+def close(verdicts: Sequence[Verdict], *, at: datetime) -> None:
+    """Account for reports, in the transaction that applied them."""
+    if not verdicts:
+        return
+    keys, words, notes = zip(*verdicts, strict=True)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE venues_inbound i SET applied_at = %s, verdict = v.verdict, note = v.note "
+            "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v (id, verdict, note) "
+            "WHERE i.id = v.id",
+            [at, list(keys), list(words), [note[:200] for note in notes]],
+        )
+

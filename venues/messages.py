@@ -1,0 +1,207 @@
+"""What travels between us and a venue: frozen values with FIX names.
+
+Plain data on purpose: gateways translate them to a venue's wire, `orders` builds and applies them,
+neither knows the other. `Wire*` unions are what one direction may carry.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+Side = Literal["1", "2"]  # Side(54): buy, sell
+OrdType = Literal["1", "2"]  # OrdType(40): market, limit
+
+
+class ExecType(StrEnum):
+    """ExecType(150), FIX 4.4 values."""
+
+    NEW = "0"
+    DONE_FOR_DAY = "3"
+    CANCELED = "4"
+    REPLACED = "5"
+    PENDING_CANCEL = "6"
+    STOPPED = "7"
+    REJECTED = "8"
+    SUSPENDED = "9"
+    PENDING_NEW = "A"
+    CALCULATED = "B"
+    EXPIRED = "C"
+    RESTATED = "D"
+    PENDING_REPLACE = "E"
+    TRADE = "F"
+    TRADE_CORRECT = "G"
+    TRADE_CANCEL = "H"
+    ORDER_STATUS = "I"
+
+
+class OrdStatus(StrEnum):
+    """OrdStatus(39), FIX 4.4 values."""
+
+    NEW = "0"
+    PARTIALLY_FILLED = "1"
+    FILLED = "2"
+    DONE_FOR_DAY = "3"
+    CANCELED = "4"
+    PENDING_CANCEL = "6"
+    STOPPED = "7"
+    REJECTED = "8"
+    SUSPENDED = "9"
+    PENDING_NEW = "A"
+    CALCULATED = "B"
+    EXPIRED = "C"
+    PENDING_REPLACE = "E"
+
+
+class _Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="msg", omit_defaults=True):
+    """One frame; the tag says which."""
+
+
+class Logon(_Message, frozen=True, tag="logon"):
+    """Opens a session: who we are, the next report number we want, and our time (sandbox)."""
+
+    session: str
+    next_seq: int
+    now: datetime
+
+
+class Heartbeat(_Message, frozen=True, tag="heartbeat"):
+    """Keeps a session alive; carries the sender's time."""
+
+    now: datetime
+
+
+class NewOrder(_Message, frozen=True, tag="D"):
+    """NewOrderSingle(D)."""
+
+    cl_ord_id: str
+    security_id: str
+    side: Side
+    ord_type: OrdType
+    order_qty: Decimal
+    transact_time: datetime
+    price: Decimal | None = None
+    time_in_force: str = "0"
+    exec_inst: str = ""
+    expire_time: datetime | None = None
+
+
+class CancelRequest(_Message, frozen=True, tag="F"):
+    """OrderCancelRequest(F)."""
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    security_id: str
+    side: Side
+    transact_time: datetime
+
+
+class ReplaceRequest(_Message, frozen=True, tag="G"):
+    """OrderCancelReplaceRequest(G): order_qty is the new total, not the rest."""
+
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    security_id: str
+    side: Side
+    ord_type: OrdType
+    order_qty: Decimal
+    transact_time: datetime
+    price: Decimal | None = None
+
+
+class StatusRequest(_Message, frozen=True, tag="H"):
+    """OrderStatusRequest(H): asked instead of guessing what became of an order."""
+
+    cl_ord_id: str
+    security_id: str
+    side: Side
+
+
+class ExecutionReport(_Message, frozen=True, tag="8"):
+    """ExecutionReport(8). `seq` is the venue's own report number on this session."""
+
+    seq: int
+    exec_id: str
+    exec_type: ExecType
+    ord_status: OrdStatus
+    order_id: str
+    cl_ord_id: str
+    security_id: str
+    side: Side
+    order_qty: Decimal
+    cum_qty: Decimal
+    leaves_qty: Decimal
+    transact_time: datetime
+    trade_date: date
+    orig_cl_ord_id: str = ""
+    last_qty: Decimal | None = None
+    last_px: Decimal | None = None
+    avg_px: Decimal | None = None
+    exec_ref_id: str = ""
+    ord_rej_reason: int | None = None
+    text: str = ""
+
+
+class CancelReject(_Message, frozen=True, tag="9"):
+    """OrderCancelReject(9). `response_to` is CxlRejResponseTo(434): 1 cancel, 2 replace."""
+
+    seq: int
+    order_id: str
+    cl_ord_id: str
+    orig_cl_ord_id: str
+    ord_status: OrdStatus
+    cxl_rej_reason: int
+    transact_time: datetime
+    response_to: str = "1"
+    text: str = ""
+
+
+class Quote(_Message, frozen=True, tag="W"):
+    """Top of book for one security; an absent side has no price."""
+
+    security_id: str
+    at: datetime
+    bid_px: Decimal | None = None
+    bid_size: Decimal | None = None
+    ask_px: Decimal | None = None
+    ask_size: Decimal | None = None
+
+
+class LogonAck(_Message, frozen=True, tag="logon_ack"):
+    """The venue's answer: the number of the last report it has ever sent on this session."""
+
+    last_seq: int
+
+
+WireOut = Logon | Heartbeat | NewOrder | CancelRequest | ReplaceRequest | StatusRequest
+Report = ExecutionReport | CancelReject
+WireIn = LogonAck | Heartbeat | ExecutionReport | CancelReject | Quote
+
+_encoder = msgspec.json.Encoder(decimal_format="string")
+_outgoing: msgspec.json.Decoder[WireOut] = msgspec.json.Decoder(WireOut)
+_incoming: msgspec.json.Decoder[WireIn] = msgspec.json.Decoder(WireIn)
+_report: msgspec.json.Decoder[Report] = msgspec.json.Decoder(Report)
+
+
+def encode(message: _Message) -> bytes:
+    """The JSON text of one message, decimals as strings, without a line end."""
+    return _encoder.encode(message)
+
+
+def decode_outgoing(text: bytes | str) -> WireOut:
+    """What we send, as a venue reads it. Raises `msgspec.MsgspecError` on anything else."""
+    return _outgoing.decode(text)
+
+
+def decode_incoming(text: bytes | str) -> WireIn:
+    """What a venue sends. Raises `msgspec.MsgspecError` on anything else."""
+    return _incoming.decode(text)
+
+
+def decode_report(text: bytes | str) -> Report:
+    """A stored report. Raises `msgspec.MsgspecError` on anything else."""
+    return _report.decode(text)

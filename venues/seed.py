@@ -1,0 +1,95 @@
+"""The market side's sandbox rows: instruments, calendars, venues, evaluated prices. Idempotent."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from venues import calendar_source, catalog
+from venues.calendar import Market
+from venues.catalog import Listing, SecurityType
+from venues.models import Instrument, ReferencePrice, TradingDayRow, Venue
+
+MARKETS: tuple[Market, ...] = ("SIFMA", "NYSE")
+_ASSET_CLASS = {
+    SecurityType.NOTE: Instrument.AssetClass.TREASURY,
+    SecurityType.BOND: Instrument.AssetClass.TREASURY,
+    SecurityType.CORPORATE: Instrument.AssetClass.CORPORATE,
+    SecurityType.MUNICIPAL: Instrument.AssetClass.MUNICIPAL,
+    SecurityType.AGENCY: Instrument.AssetClass.AGENCY,
+    SecurityType.EQUITY: Instrument.AssetClass.EQUITY,
+}
+
+
+def seed(*, at: datetime) -> None:
+    """Make what is missing; prices already known stay."""
+    _instruments()
+    _prices(at)
+    _calendars()
+    for venue_id, name, preference in (("SIMA", "Simulated ATS A", 10), ("SIMB", "Simulated ATS B", 20)):
+        Venue.objects.get_or_create(
+            id=venue_id, defaults={"name": name, "mpid": venue_id, "preference": preference}
+        )
+
+
+def _instruments() -> None:
+    known = set(Instrument.objects.values_list("cusip", flat=True))
+    Instrument.objects.bulk_create(
+        _instrument(listing) for listing in catalog.listings() if listing.cusip not in known
+    )
+
+
+def _instrument(listing: Listing) -> Instrument:
+    asset_class = _ASSET_CLASS[listing.security_type]
+    return Instrument(
+        cusip=listing.cusip,
+        isin=listing.isin,
+        symbol=listing.symbol if asset_class == Instrument.AssetClass.EQUITY else "",
+        description=listing.description,
+        asset_class=asset_class,
+        issuer=listing.issuer,
+        sector=listing.sector,
+        country=listing.country,
+        rating=listing.rating or "",
+        market="NYSE" if asset_class == Instrument.AssetClass.EQUITY else "SIFMA",
+        issue_date=listing.issue_date,
+        maturity_date=listing.maturity_date,
+        coupon_percent=listing.coupon_percent,
+        frequency=listing.frequency or 2,
+        day_count=listing.day_count or "",
+        min_denomination=listing.min_denomination,
+        min_increment=listing.min_increment,
+        illustrative=listing.illustrative,
+    )
+
+
+def _prices(at: datetime) -> None:
+    ids = dict(Instrument.objects.values_list("cusip", "id"))
+    known = set(ReferencePrice.objects.values_list("instrument_id", flat=True))
+    ReferencePrice.objects.bulk_create(
+        ReferencePrice(
+            instrument_id=ids[listing.cusip],
+            mid_px=listing.reference_price,
+            source="evaluated",
+            at=at,
+        )
+        for listing in catalog.listings()
+        if ids[listing.cusip] not in known
+    )
+
+
+def _calendars() -> None:
+    if TradingDayRow.objects.exists():
+        return
+    TradingDayRow.objects.bulk_create(
+        TradingDayRow(
+            market=day.market,
+            date=day.date,
+            kind=day.kind,
+            regular_open=day.regular_open,
+            regular_close=day.regular_close,
+            extended_open=day.extended_open,
+            extended_close=day.extended_close,
+        )
+        for market in MARKETS
+        for day in calendar_source.trading_days(market=market)
+    )

@@ -1,0 +1,130 @@
+"""The venue's back door, for tests and demonstrations: one JSON line in, one JSON line out.
+
+`{"cmd":"fault","session":"SIMA","drop":0.1}` and so on; the answer is `{"ok":true}` or
+`{"ok":false,"error":…}`. The session is SIMA unless the line names another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from decimal import Decimal
+
+import msgspec
+
+from venues.simulator.delivery import Faults
+from venues.simulator.server import SESSIONS, Venue
+from venues.simulator.session import Session
+
+
+class _Command(msgspec.Struct, kw_only=True, tag_field="cmd", forbid_unknown_fields=True):
+    session: str = SESSIONS[0]
+
+
+class Fault(_Command, tag="fault"):
+    """Spoil the delivery of reports; without fields, deliver properly again."""
+
+    drop: float = 0.0
+    duplicate: float = 0.0
+    reorder: int = 0
+    delay_ms: int = 0
+    seed: int = 0
+
+
+class Bust(_Command, tag="bust"):
+    """Take a trade back."""
+
+    exec_id: str
+
+
+class Correct(_Command, tag="correct"):
+    """Restate a trade."""
+
+    exec_id: str
+    qty: Decimal
+    px: Decimal
+
+
+class LateFill(_Command, tag="late_fill"):
+    """Report a trade on an order in whatever state it is."""
+
+    cl_ord_id: str
+    qty: Decimal
+    px: Decimal
+
+
+class Move(_Command, tag="move"):
+    """Move a book by whole ticks and match what rests."""
+
+    security_id: str
+    ticks: int
+
+
+class Silence(_Command, tag="silence"):
+    """Say nothing at all, while going on to listen; or speak again."""
+
+    on: bool
+
+
+class Disconnect(_Command, tag="disconnect"):
+    """Cut the line."""
+
+
+Command = Fault | Bust | Correct | LateFill | Move | Silence | Disconnect
+_decoder = msgspec.json.Decoder(Command)
+
+
+async def listen(venue: Venue, sock: socket.socket) -> asyncio.Server:
+    """Take commands on a bound socket."""
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while line := await reader.readline():
+                writer.write(answer(venue, line) + b"\n")
+                await writer.drain()
+        except (OSError, ValueError):
+            pass
+        finally:
+            writer.close()
+
+    return await asyncio.start_server(serve, sock=sock)
+
+
+def answer(venue: Venue, line: bytes) -> bytes:
+    """Carry out one line."""
+    try:
+        command = _decoder.decode(line)
+        obey(venue.session(command.session), command)
+    except (msgspec.MsgspecError, KeyError, ValueError) as error:
+        return msgspec.json.encode({"ok": False, "error": str(error)})
+    return msgspec.json.encode({"ok": True})
+
+
+def obey(session: Session, command: Command) -> None:
+    """Carry out one command. Raises KeyError or ValueError when it makes no sense."""
+    at, exchange = session.clock.now(), session.exchange
+    match command:
+        case Fault():
+            session.spoil(
+                Faults(
+                    drop=command.drop,
+                    duplicate=command.duplicate,
+                    reorder=command.reorder,
+                    delay_ms=command.delay_ms,
+                    seed=command.seed,
+                )
+            )
+        case Bust():
+            exchange.bust(command.exec_id, at)
+        case Correct():
+            exchange.correct(command.exec_id, at, qty=command.qty, px=command.px)
+        case LateFill():
+            exchange.fill_late(command.cl_ord_id, at, qty=command.qty, px=command.px)
+        case Move():
+            session.market.move(command.security_id, command.ticks)
+            exchange.quotes_moved(at)
+        case Silence():
+            session.silent = command.on
+        case Disconnect():
+            session.disconnect()
+    session.commit()

@@ -1,0 +1,48 @@
+"""How an order meets a book: pure arithmetic, no state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from venues.messages import Side
+from venues.simulator.market import Level
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One trade with one level."""
+
+    qty: Decimal
+    px: Decimal
+
+
+def reaches(side: Side, limit: Decimal | None, px: Decimal) -> bool:
+    """Whether an order with this limit (None: at any price) may trade at `px`."""
+    if limit is None:
+        return True
+    return px <= limit if side == "1" else px >= limit
+
+
+def match(
+    *,
+    side: Side,
+    limit: Decimal | None,
+    qty: Decimal,
+    levels: Sequence[Level],
+    whole: bool,
+) -> list[Fill]:
+    """The trades of an order over the levels, best first, each at the book's own price.
+
+    `whole`: all of `qty` or nothing.
+    """
+    fills: list[Fill] = []
+    left = qty
+    for level in levels:
+        if left <= 0 or not reaches(side, limit, level.px):
+            break
+        taken = min(left, level.size)
+        fills.append(Fill(taken, level.px))
+        left -= taken
+    return [] if whole and left > 0 else fills

@@ -1,0 +1,254 @@
+"""What the venue knows of its orders and trades: a fold of what came in and what it reported.
+
+The exchange changes it only by `apply`; after a restart the journal is folded through the very
+same functions, so that nothing the venue ever said can differ from what it remembers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
+
+from oms_site.kit import numbers
+from venues.messages import (
+    CancelReject,
+    CancelRequest,
+    ExecType,
+    NewOrder,
+    OrdStatus,
+    OrdType,
+    ReplaceRequest,
+    Report,
+    Side,
+    StatusRequest,
+)
+from venues.simulator.behaviors import Script
+
+Inbound = NewOrder | CancelRequest | ReplaceRequest | StatusRequest
+ZERO = Decimal(0)
+DUPLICATE = 6  # CxlRejReason(102): the id has been used before, by a request that may be open
+_CLOSING = {
+    ExecType.REJECTED: OrdStatus.REJECTED,
+    ExecType.CANCELED: OrdStatus.CANCELED,
+    ExecType.EXPIRED: OrdStatus.EXPIRED,
+}
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """One order as the venue sees it.
+
+    `begun_at` is when its present terms took effect, `steps` how often it has traded on them,
+    `pending` the first request not answered yet.
+    """
+
+    order_id: str
+    cl_ord_id: str
+    security_id: str
+    side: Side
+    ord_type: OrdType
+    order_qty: Decimal
+    price: Decimal | None
+    time_in_force: str
+    exec_inst: str
+    expire_time: datetime | None
+    received_at: datetime
+    begun_at: datetime | None = None
+    closed: OrdStatus | None = None
+    cum_qty: Decimal = ZERO
+    notional: Decimal = ZERO
+    steps: int = 0
+    pending: CancelRequest | ReplaceRequest | None = None
+    script: Script | None = None
+
+    @property
+    def leaves_qty(self) -> Decimal:
+        """What may still trade."""
+        if self.closed is not None or self.cum_qty >= self.order_qty:
+            return ZERO
+        return self.order_qty - self.cum_qty
+
+    @property
+    def ord_status(self) -> OrdStatus:
+        """The one status of FIX's order of precedence."""
+        if ZERO < self.order_qty <= self.cum_qty:
+            return OrdStatus.FILLED
+        if self.closed is not None:
+            return self.closed
+        if self.begun_at is None:
+            return OrdStatus.PENDING_NEW
+        return OrdStatus.PARTIALLY_FILLED if self.cum_qty else OrdStatus.NEW
+
+    @property
+    def avg_px(self) -> Decimal | None:
+        """The average price of what has traded."""
+        if not self.cum_qty:
+            return None
+        return numbers.round_fraction(Fraction(self.notional) / Fraction(self.cum_qty), places=10)
+
+    @property
+    def is_whole(self) -> bool:
+        """All or none: ExecInst(18) holds G."""
+        return "G" in self.exec_inst.split()
+
+
+@dataclass(slots=True)
+class Trade:
+    """One execution as it stands now, and the id under which it was first reported."""
+
+    exec_id: str
+    order: Order
+    qty: Decimal
+    px: Decimal
+    busted: bool = False
+
+
+@dataclass(slots=True)
+class Register:
+    """Orders, requests and trades of one session."""
+
+    session: str
+    last_seq: int = 0
+    orders: dict[str, Order] = field(default_factory=dict)  # by every ClOrdID it has carried
+    requests: dict[str, CancelRequest | ReplaceRequest] = field(default_factory=dict)
+    trades: dict[str, Trade] = field(default_factory=dict)  # by every ExecID it has carried
+    live: dict[str, dict[str, Order]] = field(default_factory=dict)  # by security and order
+    _made: int = field(default=0, init=False)
+
+    def receive(self, message: Inbound, at: datetime) -> Order | None:
+        """Note what came in; the order concerned, if there is one. A repeated id adds nothing."""
+        if isinstance(message, NewOrder):
+            order = self.orders.get(message.cl_ord_id)
+            return order or self._open(message, at)
+        if isinstance(message, StatusRequest):
+            return self.orders.get(message.cl_ord_id)
+        order = self.orders.get(message.orig_cl_ord_id)
+        if self.knows(message.cl_ord_id):
+            return order
+        self.requests[message.cl_ord_id] = message
+        if order is not None and order.pending is None:
+            order.pending = message
+        return order
+
+    def knows(self, cl_ord_id: str) -> bool:
+        """Whether an id has been used, by an order or by a request."""
+        return cl_ord_id in self.orders or cl_ord_id in self.requests
+
+    def open_orders(self) -> list[Order]:
+        """Every order that may still trade, in order of arrival."""
+        return [o for key, o in self.orders.items() if o.leaves_qty > 0 and o.cl_ord_id == key]
+
+    def apply(
+        self,
+        order: Order,
+        exec_type: ExecType,
+        at: datetime,
+        *,
+        exec_id: str,
+        cl_ord_id: str,
+        order_qty: Decimal,
+        last_qty: Decimal | None = None,
+        last_px: Decimal | None = None,
+        exec_ref_id: str = "",
+    ) -> None:
+        """Let one report change the order it is about."""
+        if exec_type is ExecType.NEW:
+            order.begun_at = at
+        elif exec_type in _CLOSING:
+            order.closed, order.pending = _CLOSING[exec_type], None
+            self.orders[cl_ord_id] = order
+        elif exec_type is ExecType.REPLACED:
+            self._replace(order, at, cl_ord_id=cl_ord_id, order_qty=order_qty)
+        elif exec_type is ExecType.TRADE and last_qty is not None and last_px is not None:
+            self.trades[exec_id] = Trade(exec_id, order, last_qty, last_px)
+            order.steps += 1
+            _add(order, last_qty, last_px)
+        elif exec_type in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
+            self._amend(exec_type, exec_id=exec_id, ref=exec_ref_id, qty=last_qty, px=last_px)
+        self._index(order)
+
+    def fold(self, report: Report) -> None:
+        """Read back one report of the journal."""
+        self.last_seq = report.seq
+        order = self.orders.get(report.orig_cl_ord_id or report.cl_ord_id)
+        if order is None:
+            return
+        if isinstance(report, CancelReject):
+            if report.cxl_rej_reason != DUPLICATE:
+                self.settle(order, report.cl_ord_id)
+            return
+        self.apply(
+            order,
+            report.exec_type,
+            report.transact_time,
+            exec_id=report.exec_id,
+            cl_ord_id=report.cl_ord_id,
+            order_qty=report.order_qty,
+            last_qty=report.last_qty,
+            last_px=report.last_px,
+            exec_ref_id=report.exec_ref_id,
+        )
+
+    def settle(self, order: Order, cl_ord_id: str) -> None:
+        """The request `cl_ord_id` on this order has been answered."""
+        if order.pending is not None and order.pending.cl_ord_id == cl_ord_id:
+            order.pending = None
+
+    def _open(self, message: NewOrder, at: datetime) -> Order:
+        self._made += 1
+        order = Order(
+            order_id=f"{self.session}-O{self._made}",
+            cl_ord_id=message.cl_ord_id,
+            security_id=message.security_id,
+            side=message.side,
+            ord_type=message.ord_type,
+            order_qty=message.order_qty,
+            price=message.price if message.ord_type == "2" else None,
+            time_in_force=message.time_in_force,
+            exec_inst=message.exec_inst,
+            expire_time=message.expire_time,
+            received_at=at,
+        )
+        self.orders[order.cl_ord_id] = order
+        return order
+
+    def _replace(self, order: Order, at: datetime, *, cl_ord_id: str, order_qty: Decimal) -> None:
+        request = self.requests[cl_ord_id]
+        assert isinstance(request, ReplaceRequest)
+        order.ord_type, order.order_qty = request.ord_type, order_qty
+        order.price = request.price if request.ord_type == "2" else None
+        order.cl_ord_id, order.begun_at, order.steps = cl_ord_id, at, 0
+        self.orders[cl_ord_id] = order
+        self.settle(order, cl_ord_id)
+
+    def _amend(
+        self,
+        exec_type: ExecType,
+        *,
+        exec_id: str,
+        ref: str,
+        qty: Decimal | None,
+        px: Decimal | None,
+    ) -> None:
+        trade = self.trades[ref]
+        _add(trade.order, -trade.qty, trade.px)
+        if exec_type is ExecType.TRADE_CANCEL or qty is None or px is None:
+            trade.busted, trade.qty = True, ZERO
+        else:
+            trade.qty, trade.px = qty, px
+            _add(trade.order, qty, px)
+        self.trades[exec_id] = trade
+
+    def _index(self, order: Order) -> None:
+        resting = self.live.setdefault(order.security_id, {})
+        if order.leaves_qty > 0:
+            resting[order.order_id] = order
+        else:
+            resting.pop(order.order_id, None)
+
+
+def _add(order: Order, qty: Decimal, px: Decimal) -> None:
+    order.cum_qty += qty
+    order.notional += qty * px

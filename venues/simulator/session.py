@@ -1,0 +1,182 @@
+"""One session of the venue: an exchange, its journal, its clock and the line to its peer.
+
+Order of things in every turn: decide, write the journal, send. A peer that logs on gets every
+report it asks for from the journal, then the live ones; a peer that reads slowly falls back to
+being served from the journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from venues import messages
+from venues.messages import Heartbeat, Logon, LogonAck
+from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
+from venues.simulator.exchange import Exchange
+from venues.simulator.journal import Journal
+from venues.simulator.market import Market
+from venues.simulator.time import VenueClock
+
+log = logging.getLogger(__name__)
+
+
+class Session:
+    """Everything of one session that outlives a connection, and the connection there is."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        directory: Path,
+        market: Market,
+        clock: VenueClock | None = None,
+    ) -> None:
+        self.name = name
+        self.clock = clock or VenueClock()
+        self.market = market
+        self.journal = Journal(directory, name)
+        self.exchange = Exchange(self.journal.register, market)
+        self.silent = False
+        self._mangler = Mangler()
+        self._line: asyncio.Transport | None = None
+        self._next_seq = 0
+        self._reads = asyncio.Event()
+        self._catching_up: asyncio.Task[None] | None = None
+
+    def attach(self, line: asyncio.Transport, logon: Logon) -> None:
+        """Serve this peer from now on, from the report it asks for; the former peer is cut off."""
+        former, self._line = self._line, line
+        if former is not None:
+            former.abort()
+        self._stop_catching_up()
+        self._reads.set()
+        self._mangler = Mangler(self._mangler.faults)
+        self.clock.learn(logon.now)
+        self._next_seq = max(logon.next_seq, 1)
+        self._put([messages.encode(LogonAck(last_seq=self.journal.last_seq))])
+        self.send_quotes()
+        if not self.silent:
+            self._catch_up()
+
+    def detach(self, line: asyncio.Transport) -> None:
+        """This peer has gone."""
+        if self._line is line:
+            self._line = None
+            self._stop_catching_up()
+
+    def receive(self, line: asyncio.Transport, frames: Sequence[bytes]) -> None:
+        """Act on what the peer sent in one go. Ignores a peer that has been replaced."""
+        if self._line is not line:
+            return
+        at = self.clock.now()
+        for frame in frames:
+            try:
+                message = messages.decode_outgoing(frame)
+            except (msgspec.MsgspecError, UnicodeDecodeError):
+                log.warning("%s: unreadable frame %.200r", self.name, frame)
+                continue
+            if isinstance(message, Heartbeat):
+                self.clock.learn(message.now)
+                at = self.clock.now()
+            elif not isinstance(message, Logon):
+                self.journal.add(frame)
+                self.exchange.handle(message, at)
+        self.commit()
+
+    def tick(self) -> None:
+        """Do what is due. Nothing is, before a peer has told the time."""
+        if self.clock.known:
+            self.exchange.tick(self.clock.now())
+            self.commit()
+        held = self._mangler.release()
+        if held:
+            self._put(held)
+
+    def commit(self) -> None:
+        """Write what has been decided, then send it."""
+        at = self.clock.now()
+        made = [(messages.encode(report), copies) for report, copies in self.exchange.take()]
+        for text, _ in made:
+            self.journal.add(text)
+        try:
+            self.journal.write(at)
+        except OSError as error:
+            # What cannot be remembered must not be said, and memory is now ahead of the disk.
+            raise SystemExit(f"{self.name}: the journal cannot be written: {error}") from error
+        if made and self._line is not None and self._catching_up is None and not self.silent:
+            self._next_seq = self.journal.last_seq + 1
+            lines = [text for text, copies in made for _ in range(copies)]
+            self._put(self._mangler.mangle(lines), late=True)
+
+    def send_heartbeat(self) -> None:
+        """Tell the peer that we live, and our time."""
+        self._put([messages.encode(Heartbeat(now=self.clock.now()))])
+
+    def send_quotes(self) -> None:
+        """Tell the peer the top of every book."""
+        if self._line is not None and self._reads.is_set():
+            at = self.clock.now()
+            quotes = (self.market.quote(cusip, at) for cusip in self.market.securities())
+            self._put([messages.encode(quote) for quote in quotes])
+
+    def spoil(self, faults: Faults) -> None:
+        """Deliver the live stream with these faults from now on."""
+        self._put(self._mangler.release())
+        self._mangler = Mangler(NO_FAULTS if faults == NO_FAULTS else faults)
+
+    def disconnect(self) -> None:
+        """Cut the line without a word."""
+        if self._line is not None:
+            self._line.abort()
+
+    def close(self) -> None:
+        """End the session's work in this process."""
+        self.disconnect()
+        self._stop_catching_up()
+        self.journal.close()
+
+    def pause(self, line: asyncio.Transport) -> None:
+        """The peer does not keep up with its line: go on from the journal once it does."""
+        if self._line is line:
+            self._reads.clear()
+            self._catch_up()
+
+    def resume(self, line: asyncio.Transport) -> None:
+        """The peer reads again."""
+        if self._line is line:
+            self._reads.set()
+
+    def _catch_up(self) -> None:
+        if self._catching_up is None:
+            self._catching_up = asyncio.create_task(self._serve_from_journal())
+
+    async def _serve_from_journal(self) -> None:
+        await self._reads.wait()
+        while self._next_seq <= self.journal.last_seq:
+            lines = self.journal.read(self._next_seq)
+            self._next_seq += len(lines)
+            self._put(lines)
+            await asyncio.sleep(0)
+            await self._reads.wait()
+        self._catching_up = None
+
+    def _stop_catching_up(self) -> None:
+        if self._catching_up is not None:
+            self._catching_up.cancel()
+            self._catching_up = None
+
+    def _put(self, lines: Sequence[bytes], *, late: bool = False) -> None:
+        line = self._line
+        if line is None or self.silent or not lines or line.is_closing():
+            return
+        text = b"\n".join([*lines, b""])
+        delay = self._mangler.faults.delay_ms if late else 0
+        if delay:
+            asyncio.get_running_loop().call_later(delay / 1000, line.write, text)
+        else:
+            line.write(text)
