@@ -129,7 +129,7 @@ def create(
     order: msgspec.Raw | None = None,
     allocation_id: str | None = None,
     by: Actor | None = None,
-) -> Rows:
+) -> Allocation:
     """Fix the basis: adds the allocation with its accounts and records `allocation_create`.
 
     Quantities are par or shares as `amount_type` says; `order` is the order's object for the
@@ -173,7 +173,7 @@ def create(
         custodian_id=custodian_id,
         account_allocations=[wire.requested(account, amount_type) for account in accounts],
     )
-    return Rows(allocation, tuple(accounts))
+    return allocation
 
 
 def _at(n: int, name: str) -> str:

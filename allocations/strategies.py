@@ -214,7 +214,8 @@ def _price(batch: Sequence[Lot]) -> Decimal:
     if len(batch) == 1:
         return batch[0].price
     average = numbers.weighted_average((lot.qty, lot.price) for lot in batch)
-    assert average is not None  # lots are positive
+    if average is None:
+        raise StrategyError("lot_not_positive", "These fills have no quantity to average by.")
     return average
 
 

@@ -10,7 +10,7 @@ from oms_site.kit import clock
 _SECONDS_MAX = 20.0
 
 
-@shared_task(name="allocations.tasks.book")  # type: ignore[untyped-decorator]  # Celery is untyped
+@shared_task(name="allocations.tasks.book")
 def book(*args: object, **kwargs: object) -> None:
     """Book what is due until nothing is, or long enough for another bell to be rung."""
     until = clock.monotonic() + _SECONDS_MAX

@@ -42,6 +42,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
+    "oms_site.api.admin_csp.AdminCspMiddleware",
     "oms_site.api.request_id.RequestIdMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -210,12 +211,21 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.text("OMS_LOG_LEVEL", "INFO")},
-    "loggers": {"httpx": {"level": "WARNING"}, "celery.beat": {"level": "WARNING"}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        # A doorbell a second is not news.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
 }
 UNFOLD = {
     "SITE_TITLE": "OEMS configuration",
     "SITE_HEADER": "OEMS",
     "SITE_SUBHEADER": "Configuration and read-only ledgers",
+    "SITE_URL": "/desk/",
+    "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "oms_site.firm.context.environment_badge",
+    "SIDEBAR": {"navigation": "oms_site.admin.navigation.groups"},
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -19,8 +19,8 @@ from django.db import close_old_connections
 
 from oms_site.firm import generation
 from oms_site.journal.hub import hub
-from orders import blotter
-from orders.blotter import Row
+from orders import picture
+from orders.picture import Row
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -149,4 +149,4 @@ async def in_thread(read: Callable[..., T], *args: Any) -> T:
 
 def _rows(organization_id: str, named: set[str]) -> list[Row]:
     generation.check()
-    return blotter.rows(organization_id, named)
+    return picture.rows(organization_id, named)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any
 
 import msgspec
 from django.contrib.auth.decorators import login_required
@@ -29,23 +29,22 @@ from orders import render as wire
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from venues import instruments
 
-P = ParamSpec("P")
-_View = Callable[Concatenate[HttpRequest, Principal, P], HttpResponse]
+_View = Callable[..., HttpResponse]
 ACTIONS = ("order.submit", "order.cancel", "order.route", "order.release")
 
 
-def _page(view: _View[P]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+def _page(view: _View) -> _View:
     """A page of the desk: read only, for people who may see orders, with fresh reference data."""
 
     @wraps(view)
-    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(request: HttpRequest, **named: str) -> HttpResponse:
         user = request.user
         assert isinstance(user, User)
         principal = principals.of_user(user, via="browser")
         if not principal.may("order.view"):
             raise PermissionDenied("The desk needs the entitlement order.view.")
         generation.check()
-        return view(request, principal, *args, **kwargs)
+        return view(request, principal, **named)
 
     return never_cache(require_safe(login_required(guarded)))
 

@@ -25,7 +25,7 @@ from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
-from orders import blotter, changes, figures, market
+from orders import changes, figures, market, picture
 from orders.changes import Changes, in_thread
 
 log = logging.getLogger(__name__)
@@ -167,6 +167,6 @@ def _refusal(principal: Principal | None) -> int:
     return 0 if principal.may("order.view") else NOT_ENTITLED
 
 
-def _picture(organization_id: str) -> tuple[list[blotter.Row], bool]:
+def _picture(organization_id: str) -> tuple[list[picture.Row], bool]:
     generation.check()
-    return blotter.picture(organization_id, today=blotter.today())
+    return picture.newest(organization_id, day=picture.today())

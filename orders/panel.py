@@ -11,7 +11,7 @@ from controls import screening
 from controls.models import Review, Screening
 from controls.states import ReviewStatus
 from oms_site.firm.principals import Principal
-from orders import blotter, figures, fills, timeline
+from orders import figures, fills, picture, timeline
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
 from orders.states import ORDER_EXECUTABLE
@@ -54,7 +54,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
     return {
         "order": order,
         "facts": facts,
-        "status": blotter.face(
+        "status": picture.face(
             order.status,
             order.pending,
             working=bool(live),

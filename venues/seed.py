@@ -20,11 +20,11 @@ _ASSET_CLASS = {
 }
 
 
-def seed(*, at: datetime) -> None:
+def seed(*, at: datetime, years: tuple[int, int]) -> None:
     """Make what is missing; prices already known stay."""
     _instruments()
     _prices(at)
-    _calendars()
+    _calendars(years)
     for venue_id, name, preference in (("SIMA", "Simulated ATS A", 10), ("SIMB", "Simulated ATS B", 20)):
         Venue.objects.get_or_create(
             id=venue_id, defaults={"name": name, "mpid": venue_id, "preference": preference}
@@ -77,7 +77,7 @@ def _prices(at: datetime) -> None:
     )
 
 
-def _calendars() -> None:
+def _calendars(years: tuple[int, int]) -> None:
     if TradingDayRow.objects.exists():
         return
     TradingDayRow.objects.bulk_create(
@@ -91,5 +91,7 @@ def _calendars() -> None:
             extended_close=day.extended_close,
         )
         for market in MARKETS
-        for day in calendar_source.trading_days(market=market)
+        for day in calendar_source.trading_days(
+            market=market, first_year=years[0], last_year=years[1]
+        )
     )

@@ -24,7 +24,7 @@ _COLORS = {
     "success": ("filled", "approved", "booked", "active", "passed", "applied"),
     "info": ("new", "pending_new", "pending_approval", "pending_execution", "open", "queued"),
     "primary": ("submitted", "sent", "calculated", "sending"),
-    "warning": ("partially_filled", "flagged", "draft", "suspended", "halted", "break", "duplicate"),
+    "warning": ("partially_filled", "flagged", "draft", "suspended", "break", "duplicate"),
     "danger": ("rejected", "failed", "unreadable"),
 }
 COLOR_OF = {state: color for color, states in _COLORS.items() for state in states}

@@ -17,9 +17,10 @@ class PlainDecimalInput(DecimalWidget):
     """A number input without trailing zeros."""
 
     def format_value(self, value: Any) -> str | None:
-        if isinstance(value, Decimal):
-            return numbers.plain(value)
-        return super().format_value(value)
+        shown: str | None = super().format_value(
+            numbers.plain(value) if isinstance(value, Decimal) else value
+        )
+        return shown
 
 
 class ExactJSONField(forms.JSONField):

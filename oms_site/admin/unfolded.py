@@ -24,6 +24,9 @@ if TYPE_CHECKING:
         list_disable_select_all = False
         list_fullwidth = False
 
+    class RowForm(forms.ModelForm[Any]):
+        """A form of a model, which `ModelAdmin` names."""
+
     UserCreationForm = AdminUserCreationForm[Any]
     InfinitePaginator = Paginator[Any]
     DecimalWidget = forms.NumberInput
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     SUCCESS: Any
     DEFAULT: Any
 else:
+    from django.forms import ModelForm as RowForm
     from unfold.admin import ModelAdmin as BaseAdmin
     from unfold.decorators import action
     from unfold.enums import ActionVariant
@@ -58,6 +62,7 @@ __all__ = [
     "DecimalWidget",
     "InfinitePaginator",
     "JsonWidget",
+    "RowForm",
     "SelectWidget",
     "UserChangeForm",
     "UserCreationForm",

@@ -15,6 +15,7 @@ from django.db import connection
 
 T = TypeVar("T")
 _current = 0
+_epoch = 0
 
 
 def check() -> int:
@@ -28,25 +29,32 @@ def check() -> int:
     return number
 
 
+def forget() -> None:
+    """Make every cached value load again: for tests, whose databases come and go."""
+    global _current, _epoch
+    _current = 0
+    _epoch += 1
+
+
 class Cached(Generic[T]):
     """A value loaded from reference tables, reloaded when the generation has risen."""
 
     def __init__(self, loader: Callable[[], T]) -> None:
         self._load = loader
         self._lock = threading.Lock()
-        self._held: tuple[int, T] | None = None
+        self._held: tuple[tuple[int, int], T] | None = None
 
     def get(self) -> T:
         """The value as of the last `check`; loads it on first use."""
         held = self._held
-        if held is not None and held[0] == _current:
+        if held is not None and held[0] == (_epoch, _current):
             return held[1]
         with self._lock:
             held = self._held
-            if held is not None and held[0] == _current:
+            if held is not None and held[0] == (_epoch, _current):
                 return held[1]
             # Read the number before the rows: a change in between makes us load once more.
             number = _current or check()
             value = self._load()
-            self._held = (number, value)
+            self._held = ((_epoch, number), value)
             return value

@@ -7,7 +7,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from oms_site.kit.errors import OmsError
-from orders import blotter, desk, fills, render
+from orders import desk, fills, finding, render
 from orders.api import answers, intake, schema
 from orders.api.base import Endpoint
 
@@ -28,7 +28,7 @@ class ExecutionOrderCreate(Endpoint):
         kind, instruction = intake.instruction(
             request.data, protocol=self.protocol, strategy=self.strategy
         )
-        order = blotter.find(order_id, by=self.principal)
+        order = finding.find(order_id, by=self.principal)
         if kind != order.amount_type:
             raise OmsError(
                 "amount_type_differs", f"Give it as {order.amount_type}.", field="amount"
@@ -59,7 +59,7 @@ class ExecutionOrderDetail(Endpoint):
         responses={200: schema.ExecutionOrder, **schema.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str, execution_order_id: str) -> Response:
-        order = blotter.find(order_id, by=self.principal)
+        order = finding.find(order_id, by=self.principal)
         row = order.execution_orders.filter(id=execution_order_id).first()
         if row is None:
             raise OmsError("not_found", "No such execution order.", status=404)
@@ -93,7 +93,7 @@ class TradeReportCreate(Endpoint):
     )
     def post(self, request: Request, order_id: str, execution_order_id: str) -> Response:
         kind, report = intake.trade_report(request.data)
-        order = blotter.find(order_id, by=self.principal)
+        order = finding.find(order_id, by=self.principal)
         if kind != order.amount_type:
             raise OmsError(
                 "amount_type_differs", f"Give it as {order.amount_type}.", field="amount"
@@ -130,6 +130,6 @@ class ExecutionList(Endpoint):
         responses={200: schema.ExecutionPage, **schema.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        order = blotter.find(order_id, by=self.principal)
+        order = finding.find(order_id, by=self.principal)
         rows = fills.of_order(order.id)
         return Response({"executions": [fills.wire(row, order.amount_type) for row in rows]})

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from oms_site.api import strict_json
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
-from orders import blotter, desk, render
+from orders import desk, finding, render
 from orders.api import answers, intake, schema
 from orders.api.base import Endpoint
 from orders.desk import Result
@@ -52,11 +52,11 @@ class OrderList(Endpoint):
     @extend_schema(
         operation_id="order_list",
         summary="List orders, newest first",
-        parameters=[OpenApiParameter(name, str) for name in sorted(blotter.FILTERS)],
+        parameters=[OpenApiParameter(name, str) for name in sorted(finding.FILTERS)],
         responses={200: schema.OrderPage, **schema.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
-        rows, cursor = blotter.page(request.query_params.dict(), by=self.principal)
+        rows, cursor = finding.page(request.query_params.dict(), by=self.principal)
         return Response(
             {
                 "orders": [render.view(row) for row in rows],
@@ -118,7 +118,7 @@ class OrderDetail(Endpoint):
         responses={200: schema.Order, **schema.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        order = blotter.find(order_id, by=self.principal)
+        order = finding.find(order_id, by=self.principal)
         body = bytes(render.order_json(order))
         below = ExecutionOrder.objects.filter(order_id=order.id).order_by("id")
         extra = strict_json.dumps(

@@ -58,6 +58,12 @@ def side(value: str) -> SafeString:
 
 
 @register.filter
+def words(name: str) -> str:
+    """A name of the wire as words."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def places(value: Decimal | None, count: int) -> str:
     """Exactly `count` decimals."""
     return figures.rounded(value, places=count)

@@ -63,9 +63,9 @@ class Command(BaseCommand):
         self.stdout.write("sandbox seeded")
 
 
-def seed(at: datetime) -> None:
-    """All rows of the sandbox. Idempotent."""
-    market.seed(at=at)
+def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
+    """All rows of the sandbox. Idempotent. Calendars reach from the first year to the last."""
+    market.seed(at=at, years=years)
     for organization_id in ("house", "alpha", "beta"):
         Organization.objects.get_or_create(
             id=organization_id, defaults={"name": organization_id.title()}

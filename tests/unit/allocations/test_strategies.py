@@ -68,8 +68,8 @@ def test_less_than_an_increment_goes_in_one_piece() -> None:
 
 
 def test_a_tie_goes_to_the_larger_request_then_to_the_earlier_account() -> None:
-    small_first = split(PRO_RATA, [lot(1, "1000", "99")], basis(small=1000, large=2000))
-    assert brief(small_first) == [("large", 1000, "99")]
+    small_first = split(PRO_RATA, [lot(1, "2000", "99")], basis(small=1000, large=3000))
+    assert brief(small_first) == [("large", 2000, "99")]
     equal = split(PRO_RATA, [lot(1, "1000", "99")], basis(first=2000, second=2000))
     assert brief(equal) == [("first", 1000, "99")]
 

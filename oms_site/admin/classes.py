@@ -1,0 +1,119 @@
+"""The two kinds of pages: ledgers, which are only looked at, and configuration, which is edited."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import models
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+
+from oms_site.admin import access
+from oms_site.admin.fields import ExactJSONField, PlainDecimalInput
+from oms_site.admin.scoped import ScopedAdmin
+from oms_site.admin.unfolded import InfinitePaginator, JsonWidget
+from oms_site.kit import ids
+
+
+class ReadOnlyAdmin(ScopedAdmin):
+    """A ledger: lists with filters, a page with every column of a row, and nothing that writes.
+
+    A living row's page has two parts: its terms and, under State, what transitions move.
+    """
+
+    # (title, admin page, lookup): lists of the rows that name this one.
+    links: ClassVar[tuple[tuple[str, str, str], ...]] = ()
+    # Counting a ledger costs more than reading a page of it.
+    paginator = InfinitePaginator
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        mutable = {*getattr(self.model, "MUTABLE", ()), "version"}
+        terms: list[str] = []
+        state: list[str] = []
+        for field in self.model._meta.concrete_fields:
+            part = state if field.attname in mutable else terms
+            part.append(self.shown(field.name))
+        if self.links:
+            terms.append("related_rows")
+        parts: list[tuple[str | None, list[str]]] = [(None, terms)]
+        if state:
+            parts.insert(0, ("State", state))
+        return [(title, {"fields": names}) for title, names in parts]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        return [name for _, part in self.get_fieldsets(request, obj) for name in part["fields"]]
+
+    def related_rows(self, obj: Any) -> SafeString:
+        """Links to the lists of rows that name this one."""
+        found = (
+            (reverse(f"admin:{page}_changelist"), lookup, obj.pk, title)
+            for title, page, lookup in self.links
+        )
+        return format_html_join(" · ", '<a class="text-link" href="{}?{}={}">{}</a>', found)
+
+
+class ConfigAdmin(ScopedAdmin):
+    """Reference data: edited by holders of `change_needs`; what all share, by a superuser only."""
+
+    change_needs: ClassVar[tuple[str, ...]] = ("config.manage",)
+    deletable: ClassVar[bool] = False
+    # Proposed ids start with it, where a key is a text that people may choose.
+    id_prefix: ClassVar[str] = ""
+
+    formfield_overrides: ClassVar[Any] = {
+        models.JSONField: {"form_class": ExactJSONField, "widget": JsonWidget({"rows": 12})},
+        models.DecimalField: {"widget": PlainDecimalInput},
+    }
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        if not self.organization_path and not access.is_superuser(request):
+            return False
+        return access.may(request, self.change_needs) and self.in_scope(request, obj)
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        may = access.may(request, (*self.view_needs, *self.change_needs))
+        return may and self.in_scope(request, obj)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.deletable and self.has_change_permission(request, obj)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        key = self.model._meta.pk
+        fixed = [] if obj is None or key is None or key.auto_created else [key.name]
+        return [*fixed, *super().get_readonly_fields(request, obj)]
+
+    def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        # Another key would not rename the row but save a second one.
+        key = self.model._meta.pk
+        fixed = [] if obj is None or key is None else [key.name]
+        return [*fixed, *super().get_exclude(request, obj)]
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = super().get_form(request, obj, change=change, **kwargs)
+        owner = form.base_fields.get("organization")
+        if owner is not None and obj is not None:
+            # It stays in the form, fixed, so that uniqueness within it is still checked.
+            owner.disabled = True
+        return form
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
+        initial.setdefault("organization", access.principal(request).organization_id or None)
+        if self.id_prefix:
+            initial.setdefault("id", ids.prefixed(self.id_prefix))
+        return initial
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if not change:
+            obj.save(force_insert=True)
+            return
+        # Only what was edited: other columns, such as heartbeats, may have moved meanwhile.
+        columns = {field.name for field in self.model._meta.concrete_fields}
+        obj.save(update_fields=[name for name in form.changed_data if name in columns])

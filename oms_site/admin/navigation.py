@@ -1,0 +1,100 @@
+"""The sidebar: what there is, in four groups, as far as the caller may see it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+# group -> (title, icon, app label, model name)
+GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
+    (
+        "Trading ledgers",
+        (
+            ("Orders", "list_alt", "orders", "order"),
+            ("Execution orders", "alt_route", "orders", "executionorder"),
+            ("Venue orders", "send", "orders", "venueorder"),
+            ("Executions", "check_circle", "orders", "execution"),
+            ("Allocations", "call_split", "allocations", "allocation"),
+            ("Account allocations", "account_tree", "allocations", "accountallocation"),
+            ("Bookings", "book", "allocations", "bookingleg"),
+            ("Screenings", "policy", "controls", "screening"),
+            ("Reviews", "rate_review", "controls", "review"),
+            ("Breaks", "report", "orders", "break"),
+        ),
+    ),
+    (
+        "Configuration",
+        (
+            ("Accounts", "account_balance_wallet", "allocations", "account"),
+            ("Risk groups", "workspaces", "allocations", "riskgroup"),
+            ("Introducing brokers", "handshake", "allocations", "introducingbroker"),
+            ("Custodians", "account_balance", "allocations", "custodian"),
+            ("Controls", "shield", "controls", "control"),
+            ("Restricted lists", "block", "controls", "restrictedinstrument"),
+            ("Routing rules", "rule", "orders", "ruleset"),
+            ("Policies", "gavel", "firm", "policy"),
+            ("Instruments", "description", "venues", "instrument"),
+            ("Reference prices", "sell", "venues", "referenceprice"),
+            ("Venues", "storefront", "venues", "venue"),
+            ("Trading days", "calendar_month", "venues", "tradingdayrow"),
+        ),
+    ),
+    (
+        "People",
+        (
+            ("Organizations", "domain", "firm", "organization"),
+            ("Users", "group", "firm", "user"),
+            ("API keys", "key", "firm", "apikey"),
+        ),
+    ),
+    (
+        "Audit",
+        (
+            ("Events", "history", "journal", "event"),
+            ("Edits in this back office", "edit_note", "admin", "logentry"),
+            ("Idempotency keys", "fingerprint", "journal", "idempotencykey"),
+            ("Sent to venues", "upload", "venues", "outbound"),
+            ("Heard from venues", "download", "venues", "inbound"),
+            ("Allocations due", "hourglass_top", "orders", "allocationdue"),
+            ("Reference data version", "update", "firm", "generation"),
+            ("Sandbox clock", "schedule", "firm", "sandboxclock"),
+        ),
+    ),
+)
+
+
+def groups(request: HttpRequest) -> list[dict[str, Any]]:
+    """Unfold's navigation; a group in which the caller may see nothing is absent."""
+    pages = {
+        (model._meta.app_label, model._meta.model_name): page
+        for model, page in admin.site._registry.items()
+    }
+    shown: list[dict[str, Any]] = [
+        {
+            "items": [
+                {"title": "Trading desk", "icon": "arrow_back", "link": "/desk/", "active": False}
+            ]
+        }
+    ]
+    for title, entries in GROUPS:
+        items = [
+            _item(title_of, icon, app, model, request)
+            for title_of, icon, app, model in entries
+            if pages[app, model].has_view_permission(request)
+        ]
+        if items:
+            shown.append({"title": title, "separator": True, "collapsible": True, "items": items})
+    return shown
+
+
+def _item(title: str, icon: str, app: str, model: str, request: HttpRequest) -> dict[str, Any]:
+    link = reverse(f"admin:{app}_{model}_changelist")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": link,
+        "active": request.path.startswith(link),
+    }

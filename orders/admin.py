@@ -1,0 +1,216 @@
+"""The back office's pages of orders, to be read only, and the rules that route them.
+
+The one thing that can be done to an order here is to cancel it, through the desk, like anywhere.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from oms_site.admin import ReadOnlyAdmin, access, commands, unfolded
+from oms_site.admin.filters import one_of
+from oms_site.kit import clock
+from orders import desk
+from orders.models import (
+    AllocationDue,
+    Break,
+    Execution,
+    ExecutionOrder,
+    Order,
+    VenueOrder,
+)
+from orders.ruleset_admin import RulesetAdmin
+from orders.states import OrderStatus, VenueStatus
+from venues.models import Instrument
+
+__all__ = ["RulesetAdmin"]
+
+
+@admin.register(Order)
+class OrderAdmin(ReadOnlyAdmin):
+    """What clients asked for, and how far it has come."""
+
+    list_display = (
+        "id",
+        "created_at",
+        "status",
+        "pending",
+        "side",
+        "instrument",
+        "ord_type",
+        "order_qty",
+        "limit_price",
+        "cum_qty",
+        "leaves_qty",
+        "avg_px",
+        "account",
+        "submitted_by",
+    )
+    list_filter = (
+        one_of("status", OrderStatus),
+        one_of("side", ["buy", "sell"]),
+        one_of("ord_type", ["limit", "market"], title="order type"),
+        one_of("instrument__asset_class", Instrument.AssetClass.values),
+        "in_doubt",
+    )
+    list_select_related = ("instrument", "account", "submitted_by")
+    search_fields = (
+        "id__exact",
+        "client_order_id__exact",
+        "instrument__cusip__exact",
+        "account__code__exact",
+    )
+    search_help_text = "Exact order id, client order id, CUSIP or account code"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    actions = ("cancel_selected",)
+    actions_detail = ("cancel",)
+    links = (
+        ("Execution orders", "orders_executionorder", "order__id__exact"),
+        ("Venue orders", "orders_venueorder", "order__id__exact"),
+        ("Executions", "orders_execution", "order__id__exact"),
+        ("Screenings", "controls_screening", "subject"),
+        ("Events", "journal_event", "order_id"),
+    )
+
+    def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Those whose role may cancel; a superuser only when he has one of them."""
+        return access.principal(request).may("order.cancel")
+
+    def _cancel(self, request: HttpRequest, orders: list[Any]) -> None:
+        caller = access.principal(request)
+
+        def one(order: Order) -> commands.Outcome:
+            (result,) = desk.cancel(
+                [order.id],
+                by=caller,
+                at=clock.now(),
+                correlation_id=access.correlation_id(request),
+            )
+            said = {
+                "canceled": "canceled.",
+                "pending": "asked to stop; its venues answer next.",
+            }.get(result.outcome, f"{result.outcome}. {result.reason}".strip())
+            return commands.Outcome(said, done=result.outcome != "refused")
+
+        commands.each(self, request, orders, one)
+
+    @commands.on_selected("Cancel selected orders", question="Cancel these orders?", needs="cancel")
+    def cancel_selected(self, request: HttpRequest, orders: list[Any]) -> None:
+        """Ask the ticked orders to stop, each on its own."""
+        self._cancel(request, orders)
+
+    @commands.on_one(
+        "Cancel order",
+        question="What no venue has is canceled at once; the rest stops when the venues say so.",
+        needs="cancel",
+        icon="cancel",
+        variant=unfolded.DANGER,
+    )
+    def cancel(self, request: HttpRequest, orders: list[Any]) -> None:
+        """Ask the order of this page to stop."""
+        self._cancel(request, orders)
+
+
+@admin.register(ExecutionOrder)
+class ExecutionOrderAdmin(ReadOnlyAdmin):
+    """Instructions under orders."""
+
+    list_display = (
+        "id",
+        "order_id",
+        "status",
+        "pending",
+        "protocol",
+        "strategy",
+        "venue",
+        "qty",
+        "limit_price",
+        "cum_qty",
+        "leaves_qty",
+        "origin",
+        "created_at",
+    )
+    list_filter = (one_of("status", OrderStatus), one_of("origin", ["ruleset", "instruction"]))
+    list_select_related = ("venue",)
+    search_fields = ("id__exact", "order__id__exact", "client_execution_order_id__exact")
+    search_help_text = "Exact id of an execution order or an order"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    links = (
+        ("Venue orders", "orders_venueorder", "execution_order__id__exact"),
+        ("Executions", "orders_execution", "execution_order__id__exact"),
+    )
+
+
+@admin.register(VenueOrder)
+class VenueOrderAdmin(ReadOnlyAdmin):
+    """What each venue knows."""
+
+    list_display = (
+        "id",
+        "order_id",
+        "venue",
+        "status",
+        "pending",
+        "in_doubt",
+        "qty",
+        "limit_price",
+        "cum_qty",
+        "leaves_qty",
+        "last_report_at",
+    )
+    list_filter = (one_of("status", VenueStatus), "venue", "in_doubt")
+    list_select_related = ("venue",)
+    search_fields = ("id__exact", "order__id__exact", "venue_order_id__exact")
+    search_help_text = "Exact ClOrdID, order id or venue's id"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    links = (("Executions", "orders_execution", "venue_order__id__exact"),)
+
+
+@admin.register(Execution)
+class ExecutionAdmin(ReadOnlyAdmin):
+    """Shares that changed hands."""
+
+    list_display = (
+        "exec_id",
+        "order_id",
+        "kind",
+        "source",
+        "qty",
+        "price",
+        "net_money",
+        "late",
+        "overfill",
+        "executed_at",
+    )
+    list_filter = ("kind", "late", "overfill")
+    search_fields = ("id__exact", "order__id__exact", "exec_id__exact")
+    search_help_text = "Exact id of an execution or an order, or ExecID"
+    date_hierarchy = "executed_at"
+    ordering = ("-id",)
+
+
+@admin.register(Break)
+class BreakAdmin(ReadOnlyAdmin):
+    """What two parties say differently."""
+
+    list_display = ("id", "kind", "key", "order_id", "opened_at", "closed_at", "resolution")
+    list_filter = (("closed_at", admin.EmptyFieldListFilter),)
+    search_fields = ("id__exact", "order_id__exact", "key__exact")
+    search_help_text = "Exact id of a break or an order, or its key"
+    date_hierarchy = "opened_at"
+    ordering = ("-opened_at",)
+
+
+@admin.register(AllocationDue)
+class AllocationDueAdmin(ReadOnlyAdmin):
+    """Orders whose fills wait to be split."""
+
+    organization_path = "order__organization_id"
+    list_display = ("id", "order_id", "due_at")
+    ordering = ("due_at",)

@@ -1,0 +1,147 @@
+"""Orders as rows of the desk's screens: one query, one row per order, decimals as text.
+
+Called by the screens' socket for its first picture and for what has changed since.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any, TypeAlias
+
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
+
+from controls.models import Review
+from controls.states import ReviewStatus
+from oms_site.journal.models import Event
+from oms_site.kit import clock, numbers
+from orders import figures
+from orders.models import ExecutionOrder, Order
+from orders.states import ORDER_OPEN, ORDER_TERMINAL, OrderStatus, Pending
+from venues import instruments
+from venues.calendar import new_york_date
+
+NEWEST = 500
+Row: TypeAlias = dict[str, Any]
+_OPEN = [s.value for s in ORDER_OPEN]
+_CLOSED = [s.value for s in ORDER_TERMINAL]
+_FIELDS = (
+    "id",
+    "client_order_id",
+    "created_at",
+    "submitted_by__username",
+    "account__code",
+    "allocation_id",
+    "side",
+    "instrument_id",
+    "amount_type",
+    "order_qty",
+    "cum_qty",
+    "leaves_qty",
+    "limit_price",
+    "avg_px",
+    "avg_ytm",
+    "extended_hours",
+    "time_in_force",
+    "status",
+    "pending",
+    "in_doubt",
+    "route_at",
+    "reject_reason",
+    "working",
+    "last_at",
+    "failed",
+)
+
+
+def newest(organization_id: str, *, day: date) -> tuple[list[Row], bool]:
+    """The newest open orders and the newest of the day, and whether open ones are left out."""
+    mine = _orders(organization_id).order_by("-created_at", "-id")
+    # One more than is shown tells whether there are more.
+    unfinished = list(mine.filter(status__in=_OPEN)[: NEWEST + 1])
+    finished = list(mine.filter(status__in=_CLOSED, trade_date=day)[:NEWEST])
+    rows = [_row(found) for found in [*unfinished[:NEWEST], *finished]]
+    return rows, len(unfinished) > NEWEST
+
+
+def rows(organization_id: str, order_ids: Collection[str]) -> list[Row]:
+    """The rows of these orders as they are now; unknown and foreign ids are absent."""
+    return [_row(found) for found in _orders(organization_id).filter(pk__in=order_ids)]
+
+
+def today() -> date:
+    """The date in New York."""
+    return new_york_date(clock.now())
+
+
+def face(status: str, pending: str, *, working: bool, routing: bool) -> str:
+    """The one word a person needs: the status with its pending facet and where it waits."""
+    if status not in ORDER_OPEN:
+        return status
+    if pending:
+        return "expire_pending" if pending == Pending.EXPIRE else "cancel_pending"
+    if status == OrderStatus.PENDING_APPROVAL:
+        return "review"
+    if status == OrderStatus.PARTIALLY_FILLED:
+        return "partial"
+    if working:
+        return "working"
+    return "queued" if routing else "staged"
+
+
+def _orders(organization_id: str) -> QuerySet[Order, dict[str, Any]]:
+    live = ExecutionOrder.objects.filter(order_id=OuterRef("pk"), status__in=_OPEN)
+    # The newest event of an order is the one that made its version.
+    latest = Event.objects.filter(subject=OuterRef("pk"), seq=OuterRef("version"))
+    review = Review.objects.filter(subject=OuterRef("pk"), status=ReviewStatus.OPEN.value)
+    orders = Order.objects.filter(organization_id=organization_id).annotate(
+        working=Exists(live),
+        last_at=Subquery(latest.values("at")[:1]),
+        failed=Subquery(review.values("failed_controls")[:1]),
+    )
+    found: QuerySet[Order, dict[str, Any]] = orders.values(*_FIELDS)
+    return found
+
+
+def _row(found: dict[str, Any]) -> Row:
+    facts = instruments.by_id(found["instrument_id"])
+    status = face(
+        found["status"],
+        found["pending"],
+        working=found["working"],
+        routing=found["route_at"] is not None,
+    )
+    limit, average = found["limit_price"], found["avg_px"]
+    return {
+        "id": found["id"],
+        "coid": found["client_order_id"] or "",
+        "t": figures.iso(found["created_at"]),
+        "trader": found["submitted_by__username"],
+        "acct": found["account__code"] or ("block" if found["allocation_id"] else ""),
+        "side": found["side"],
+        "sec": facts.description,
+        "cusip": facts.cusip,
+        "cls": facts.asset_class,
+        "kind": found["amount_type"],
+        "par": numbers.plain(found["order_qty"]),
+        "cum": numbers.plain(found["cum_qty"]),
+        "leaves": numbers.plain(found["leaves_qty"]),
+        "lim": figures.limit(limit, facts.asset_class),
+        "limn": "" if limit is None else numbers.plain(limit),
+        "avg": figures.rounded(average, places=6),
+        "avgx": "" if average is None else numbers.plain(average),
+        "ytm": figures.rounded(found["avg_ytm"], places=3),
+        "ses": "extended" if found["extended_hours"] else "regular",
+        "tif": found["time_in_force"],
+        "status": status,
+        "why": _why(found, status),
+        "upd": figures.iso(found["last_at"] or found["created_at"]),
+    }
+
+
+def _why(found: dict[str, Any], status: str) -> str:
+    if found["in_doubt"]:
+        return "In doubt: the venue has not answered."
+    if status == "review":
+        return " ".join(str(c.get("control_message", "")) for c in found["failed"] or ())
+    return str(found["reject_reason"])

@@ -1,0 +1,36 @@
+// The server's clock in the browser (sandbox shift included), and times as the desk writes them.
+const hms = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
+const newYork = new Intl.DateTimeFormat("en-US", { ...hms, timeZone: "America/New_York" });
+const utc = new Intl.DateTimeFormat("en-US", { ...hms, timeZone: "UTC" });
+let ahead = 0;
+
+// performance.now() does not jump when somebody sets the computer's clock.
+export function setServerTime(iso) {
+  ahead = Date.parse(iso) - performance.now();
+}
+
+export function now() {
+  return ahead + performance.now();
+}
+
+export const et = (millis) => newYork.format(millis);
+export const utcTime = (millis) => utc.format(millis);
+
+const cache = new Map();
+export function etOf(iso) {
+  if (!iso) return "";
+  let text = cache.get(iso);
+  if (text === undefined) {
+    if (cache.size > 20000) cache.clear();
+    text = et(Date.parse(iso));
+    cache.set(iso, text);
+  }
+  return text;
+}
+
+export function aheadWords(seconds) {
+  const minutes = Math.floor(Math.abs(seconds) / 60);
+  const parts = [[Math.floor(minutes / 1440), "d"], [Math.floor(minutes / 60) % 24, "h"], [minutes % 60, "min"]];
+  const told = parts.filter(([count]) => count).map(([count, unit]) => `${count} ${unit}`).slice(0, 2);
+  return told.length ? `${told.join(" ")} ${seconds > 0 ? "ahead of" : "behind"} real time` : "";
+}

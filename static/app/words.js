@@ -1,0 +1,29 @@
+// The one place that says what a state looks like: icon, word, color class. Same as templatetags/desk.py.
+export const FACES = {
+  review: ["⚑", "review", "warn"],
+  queued: ["◌", "queued", "quiet"],
+  staged: ["◌", "staged", "quiet"],
+  working: ["●", "working", "ok"],
+  partial: ["◐", "partial", "ok"],
+  filled: ["✔", "filled", "quiet"],
+  cancel_pending: ["…", "cancel pending", "pending"],
+  expire_pending: ["…", "expiry pending", "pending"],
+  canceled: ["✕", "canceled", "quiet"],
+  rejected: ["⊘", "rejected", "bad"],
+  expired: ["⌛", "expired", "quiet"],
+};
+const DONE = new Set(["filled", "canceled", "rejected", "expired"]);
+const OUT = new Set(["queued", "working", "partial", "cancel_pending", "expire_pending"]);
+
+export const isDone = (row) => DONE.has(row.status);
+// A cancel still makes sense: open, and not asked to stop already.
+export const canCancel = (row) => !DONE.has(row.status) && !row.status.endsWith("_pending");
+export const canExecute = (row) => ["staged", "partial", "working"].includes(row.status);
+
+export const VIEWS = [
+  { key: "all", word: "All", has: () => true, empty: "No orders yet today." },
+  { key: "working", word: "Working", has: (row) => OUT.has(row.status), empty: "Nothing is working. Orders appear here once they are at a venue." },
+  { key: "staged", word: "Staged", has: (row) => row.status === "staged", empty: "No staged orders. Orders wait here when no rule routes them." },
+  { key: "flagged", word: "Flagged", has: (row) => row.status === "review", empty: "Nothing waits for a review." },
+  { key: "done", word: "Done", has: isDone, empty: "Nothing is done yet today." },
+];

@@ -1,0 +1,123 @@
+"""The cast and the stage: a real database, a seeded sandbox at ten in the morning, and the product.
+
+Alpha trades, Beta is another firm, and time stands where a test puts it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
+
+from oms_site import later
+from oms_site.firm import generation, principals
+from oms_site.firm.principals import Principal
+from oms_site.kit import clock
+from tests.product import Product, running_product
+from venues import market_data
+from venues.calendar import NEW_YORK
+
+TEN = datetime(2026, 11, 23, 10, 0, tzinfo=NEW_YORK)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_lifts_the_guards() -> Iterator[None]:
+    """Committed tests end with a TRUNCATE, which our tables refuse: lifted for that moment only."""
+    flush = DatabaseOperations.execute_sql_flush
+
+    def lifted(self: DatabaseOperations, sql_list: list[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE '%no_truncate'"
+            )
+            tables = [row[0] for row in cursor.fetchall()]
+            for table in tables:
+                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        try:
+            flush(self, sql_list)
+        finally:
+            with connection.cursor() as cursor:
+                for table in tables:
+                    cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+    DatabaseOperations.execute_sql_flush = lifted
+    yield
+    DatabaseOperations.execute_sql_flush = flush
+
+
+@pytest.fixture(autouse=True)
+def _fresh_process() -> Iterator[None]:
+    """Nothing a test kept in memory is there for the next one; no doorbell leaves the process."""
+    later.silent = True
+    principals.forget()
+    market_data.forget()
+    generation.forget()
+    yield
+    principals.forget()
+
+
+@pytest.fixture
+def ten_oclock() -> Iterator[datetime]:
+    """Monday 23 November 2026, 10:00 in New York, and time stands still."""
+    with clock.frozen_at(TEN):
+        yield clock.now()
+
+
+@pytest.fixture
+def sandbox(db: None, ten_oclock: datetime) -> datetime:
+    """The seeded sandbox inside the test's transaction."""
+    return _seed()
+
+
+@pytest.fixture
+def committed_sandbox(transactional_db: None, ten_oclock: datetime) -> datetime:
+    """The seeded sandbox, committed: for tests with several connections."""
+    return _seed()
+
+
+def _seed() -> datetime:
+    from orders.management.commands.seed_sandbox import seed
+
+    seed(clock.now(), years=(2026, 2027))
+    generation.check()
+    return clock.now()
+
+
+@pytest.fixture
+def caller() -> Callable[[str], Principal]:
+    """The principal of a sandbox user by name."""
+
+    def of(name: str) -> Principal:
+        principal = principals.of_api_key(f"oems_test_{name}")
+        assert principal is not None
+        return principal
+
+    return of
+
+
+@pytest.fixture
+def api(sandbox: datetime) -> Callable[..., Any]:
+    """A JSON client of the API in this process: `api("alpha_trader").post(path, {...})`."""
+    from tests.client import Api
+
+    return Api
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product under its supervisor, as a user runs it."""
+    with running_product(tmp_path_factory.mktemp("product")) as one:
+        yield one
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that share the running product share a worker."""
+    for item in items:
+        if "product" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("product"))
+    assert os.environ["OMS_ENV"] == "test"

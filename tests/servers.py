@@ -1,0 +1,31 @@
+"""Early plugin: a real PostgreSQL and Valkey before Django reads its settings.
+
+Loaded by `-p tests.servers`. The controller of a parallel run starts them once and its workers
+inherit the addresses; each worker has a database of its own.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("OMS_SECRET_KEY", "only-for-tests-and-long-enough-to-be-accepted-anywhere")
+os.environ["OMS_ENV"] = "test"
+os.environ.setdefault("OMS_LOG_LEVEL", "WARNING")
+os.environ.setdefault("OMS_DATA_DIR", tempfile.mkdtemp(prefix="oems-test-"))
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms_site.settings")
+(Path(os.environ["OMS_DATA_DIR"]) / "static").mkdir(exist_ok=True)
+
+if "DATABASE_URL" not in os.environ:
+    from oms_site.supervisor.temporary import temporary_servers
+
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    servers = stack.enter_context(
+        temporary_servers(Path(tempfile.mkdtemp(prefix="oems-servers-")))
+    )
+    os.environ["DATABASE_URL"] = servers.database_url
+    os.environ["REDIS_URL"] = servers.redis_url

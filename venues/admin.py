@@ -1,0 +1,162 @@
+"""The back office's pages of the market side.
+
+All organizations share these rows: everyone may look them up, a superuser edits them. Messages on
+the wire carry every organization's orders, so only a superuser reads them raw.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+
+from oms_site.admin import ConfigAdmin, ReadOnlyAdmin
+from oms_site.admin.fields import choices_list
+from oms_site.admin.filters import one_of
+from venues.models import Inbound, Instrument, Outbound, ReferencePrice, TradingDayRow, Venue
+
+
+@admin.register(Instrument)
+class InstrumentAdmin(ConfigAdmin):
+    """Securities."""
+
+    organization_path = ""
+    list_display = (
+        "cusip",
+        "description",
+        "asset_class",
+        "coupon_percent",
+        "maturity_date",
+        "min_denomination",
+        "market",
+        "status",
+    )
+    list_filter = ("asset_class", "status", "market", "illustrative")
+    search_fields = ("cusip", "isin", "symbol", "description")
+    ordering = ("cusip",)
+    fieldsets = (
+        (None, {"fields": ("cusip", "isin", "symbol", "description", "asset_class", "status")}),
+        ("Issuer", {"fields": ("issuer", "sector", "country", "rating", "illustrative")}),
+        (
+            "Terms",
+            {
+                "fields": (
+                    "issue_date",
+                    "maturity_date",
+                    "coupon_percent",
+                    "frequency",
+                    "day_count",
+                )
+            },
+        ),
+        ("Trading", {"fields": ("market", "currency", "min_denomination", "min_increment")}),
+    )
+
+
+@admin.register(ReferencePrice)
+class ReferencePriceAdmin(ConfigAdmin):
+    """The latest known price of each security."""
+
+    organization_path = ""
+    deletable = True
+    list_display = ("instrument", "bid_px", "ask_px", "mid_px", "source", "at")
+    list_select_related = ("instrument",)
+    search_fields = ("instrument__cusip", "instrument__description")
+    autocomplete_fields = ("instrument",)
+    ordering = ("instrument",)
+    fields = ("instrument", "bid_px", "ask_px", "mid_px", "source", "at")
+
+
+@admin.register(TradingDayRow)
+class TradingDayAdmin(ConfigAdmin):
+    """Days on which markets trade; an unscheduled close is an edit here."""
+
+    organization_path = ""
+    deletable = True
+    list_display = ("date", "market", "kind", "regular_open", "regular_close", "extended_close")
+    list_filter = (one_of("market", ["SIFMA", "NYSE"]), one_of("kind", ["full", "half"]))
+    date_hierarchy = "date"
+    ordering = ("-date", "market")
+    fields = (
+        "market",
+        "date",
+        "kind",
+        "extended_open",
+        "regular_open",
+        "regular_close",
+        "extended_close",
+    )
+
+
+@admin.register(Venue)
+class VenueAdmin(ConfigAdmin):
+    """Exchanges, ATSs and dealers."""
+
+    organization_path = ""
+    list_display = ("id", "name", "mpid", "gateway", "preference", "status", "last_heard_at")
+    list_filter = ("status",)
+    search_fields = ("id", "name", "mpid")
+    ordering = ("preference", "id")
+    readonly_fields = ("connected_at", "last_heard_at")
+    fields = (
+        "id",
+        "name",
+        "mpid",
+        "gateway",
+        "asset_classes",
+        "ord_types",
+        "preference",
+        "status",
+        "connected_at",
+        "last_heard_at",
+    )
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "asset_classes":
+            return choices_list(Instrument.AssetClass.values, label="Asset classes")
+        if db_field.name == "ord_types":
+            return choices_list(("limit", "market"), label="Order types")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+@admin.register(Outbound)
+class OutboundAdmin(ReadOnlyAdmin):
+    """What was sent to venues, or waits to be."""
+
+    platform = True
+    json_text = ("body",)
+    list_display = (
+        "id",
+        "venue",
+        "kind",
+        "cl_ord_id",
+        "created_at",
+        "sent_at",
+        "sends",
+        "answered_at",
+    )
+    list_filter = (
+        ("sent_at", admin.EmptyFieldListFilter),
+        ("answered_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("venue",)
+    search_fields = ("cl_ord_id__exact",)
+    search_help_text = "Exact ClOrdID"
+    ordering = ("-id",)
+
+
+@admin.register(Inbound)
+class InboundAdmin(ReadOnlyAdmin):
+    """What venues reported, with what became of it."""
+
+    platform = True
+    json_text = ("body",)
+    list_display = ("id", "venue", "seq", "verdict", "note", "received_at", "applied_at")
+    list_filter = (
+        one_of("verdict", ["applied", "duplicate", "break", "unreadable"]),
+        ("applied_at", admin.EmptyFieldListFilter),
+    )
+    list_select_related = ("venue",)
+    search_fields = ("seq__exact",)
+    search_help_text = "Number of the report"
+    ordering = ("-id",)
