@@ -5,6 +5,7 @@ Asked by the booking room before each round of calls, so that a custodian that m
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,7 @@ from allocations.custodians.port import Custodian, CustodianError
 from allocations.custodians.simulated.adapter import SimulatedCustodian
 
 _lock = threading.Lock()
-_clients: dict[str, SimulatedCustodian] = {}
+_clients: dict[str, tuple[str, SimulatedCustodian]] = {}
 
 
 class _Ports(msgspec.Struct):
@@ -36,13 +37,27 @@ def of(custodian: CustodianFacts) -> Custodian:
     return connect(custodian)
 
 
+def close() -> None:
+    """Let go of every connection; the next call connects again."""
+    with _lock:
+        for _, client in _clients.values():
+            client.close()
+        _clients.clear()
+
+
 def _simulated(custodian: CustodianFacts) -> Custodian:
     # The simulator may come back on another port: its file is read for every round.
     url = f"http://127.0.0.1:{_port(settings.OUTSIDE_DIR)}/{custodian.id}"
     with _lock:
-        if url not in _clients:
-            _clients[url] = SimulatedCustodian(url)
-        return _clients[url]
+        known = _clients.get(custodian.id)
+        if known is not None and known[0] == url:
+            return known[1]
+        if known is not None:
+            # A call still under way there fails, and is repeated with its key.
+            known[1].close()
+        client = SimulatedCustodian(url)
+        _clients[custodian.id] = (url, client)
+        return client
 
 
 def _port(directory: Path) -> int:
@@ -53,3 +68,4 @@ def _port(directory: Path) -> int:
 
 
 ADAPTERS: dict[str, Callable[[CustodianFacts], Custodian]] = {"simulated": _simulated}
+atexit.register(close)

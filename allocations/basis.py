@@ -148,18 +148,7 @@ def create(
         requested_qty=sum((one.qty for one in requested), Decimal(0)),
         created_at=at,
     )
-    accounts = [
-        AccountAllocation(
-            id=ids.prefixed("aa"),
-            organization_id=organization_id,
-            allocation_id=allocation.id,
-            account_id=one.account_id,
-            client_account_allocation_id=one.client_account_allocation_id,
-            position=position,
-            requested_qty=one.qty,
-        )
-        for position, one in enumerate(requested)
-    ]
+    accounts = _accounts(allocation, requested)
     work.add(allocation, *accounts)
     announcements.tell(
         work,
@@ -174,6 +163,21 @@ def create(
         account_allocations=[wire.requested(account, amount_type) for account in accounts],
     )
     return allocation
+
+
+def _accounts(allocation: Allocation, requested: Sequence[Requested]) -> list[AccountAllocation]:
+    return [
+        AccountAllocation(
+            id=ids.prefixed("aa"),
+            organization_id=allocation.organization_id,
+            allocation_id=allocation.id,
+            account_id=one.account_id,
+            client_account_allocation_id=one.client_account_allocation_id,
+            position=position,
+            requested_qty=one.qty,
+        )
+        for position, one in enumerate(requested)
+    ]
 
 
 def _at(n: int, name: str) -> str:

@@ -104,15 +104,7 @@ def calculate(
             account_allocations=wire.calculated(allocation, accounts, slices, venues),
         )
     elif allocation.complete != complete:
-        allocation.complete = complete
-        announcements.tell(
-            work,
-            allocation,
-            "allocation_complete",
-            msg_type=MsgType.INTERNAL,
-            at=at,
-            complete=complete,
-        )
+        _note_complete(work, allocation, complete, at)
     if queued:
         stuck = any(leg.status in _STUCK for leg in legs)
         announcements.submit(work, allocation, queued, stuck=stuck, order=order, at=at)
@@ -246,6 +238,19 @@ def _advance(
     else:
         # A late fill is a fact whatever the status; what waits for a person keeps waiting.
         allocation.actual_qty, allocation.complete = actual_qty, complete
+
+
+def _note_complete(work: Unit, allocation: Allocation, complete: bool, at: datetime) -> None:
+    """Nothing was filled since the last calculation; only whether more will come has changed."""
+    allocation.complete = complete
+    announcements.tell(
+        work,
+        allocation,
+        "allocation_complete",
+        msg_type=MsgType.INTERNAL,
+        at=at,
+        complete=complete,
+    )
 
 
 def _resume(

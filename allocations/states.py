@@ -32,7 +32,10 @@ class LegStatus(StrEnum):
 A = AllocationStatus
 ALLOCATION_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "allocation_calculate": (frozenset({A.CREATED, A.CALCULATED, A.SUBMITTED}), A.CALCULATED),
-    "allocation_submit": (frozenset({A.CALCULATED, A.SUBMITTED, A.FAILED, A.REJECTED}), A.SUBMITTED),
+    "allocation_submit": (
+        frozenset({A.CALCULATED, A.SUBMITTED, A.FAILED, A.REJECTED}),
+        A.SUBMITTED,
+    ),
     "allocation_approve": (frozenset({A.SUBMITTED}), A.APPROVED),
     "allocation_reject": (frozenset({A.SUBMITTED, A.CALCULATED}), A.REJECTED),
     "allocation_fail": (frozenset({A.SUBMITTED, A.CALCULATED}), A.FAILED),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -53,7 +54,7 @@ def database(name: str, default: str) -> dict[str, object]:
     url = os.environ.get(name, default)
     try:
         parts = conninfo_to_dict(url)
-    except Exception as error:
+    except psycopg.ProgrammingError as error:
         raise BadSetting(f"{name} is a postgresql:// URL: {error}") from None
     return {
         "ENGINE": "django.db.backends.postgresql",

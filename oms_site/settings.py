@@ -1,4 +1,4 @@
-"""All settings, read once from the environment. Production, sandbox and tests differ by variables."""
+"""All settings, read once from the environment; production and sandbox differ by variables."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ DOCS_CONTENT_SECURITY_POLICY = {
 # --- static files ----------------------------------------------------------------------------
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "static"]
+STATICFILES_DIRS: list[Path | tuple[str, Path]] = [BASE_DIR / "static"]
 _modules = BASE_DIR / "node_modules"
 STATICFILES_DIRS += [
     (f"vendor/{name}", _modules / name / "dist")

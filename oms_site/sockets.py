@@ -11,7 +11,9 @@ from django.utils.module_loading import import_string
 from oms_site.journal.stream import OrderStream
 
 _screens = AllowedHostsOriginValidator(
-    AuthMiddlewareStack(URLRouter([path("ws/desk/", import_string("orders.live.DeskSocket").as_asgi())]))
+    AuthMiddlewareStack(
+        URLRouter([path("ws/desk/", import_string("orders.live.DeskSocket").as_asgi())])
+    )
 )
 application = URLRouter(
     [

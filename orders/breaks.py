@@ -53,4 +53,5 @@ def open(
 
 
 def _opened_in(work: Unit) -> set[tuple[str, str, str]]:
-    return work.notes.setdefault("breaks", set())
+    opened: set[tuple[str, str, str]] = work.notes.setdefault("breaks", set())
+    return opened

@@ -79,9 +79,7 @@ def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datet
         order.cancel(at=at)
     else:
         order.expire(at=at)
-    execution.record(
-        work, one, how, {**execution.naming(one), "reason": reason}, by=by, at=at
-    )
+    execution.record(work, one, how, {**execution.naming(one), "reason": reason}, by=by, at=at)
     allocate_later(work, one, at=at)
 
 

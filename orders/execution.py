@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from oms_site.api import shape
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
@@ -67,11 +68,17 @@ def check(tree: Tree, instruction: Instruction) -> None:
         faults.append(
             Detail("all_or_none", "all_or_none_split", "The order is all or none: take all of it.")
         )
-    terms.refuse(faults)
+    shape.refuse(faults)
 
 
 def issue(
-    work: Unit, tree: Tree, issues: Sequence[Issue], *, clearance: Clearance, by: Actor, at: datetime
+    work: Unit,
+    tree: Tree,
+    issues: Sequence[Issue],
+    *,
+    clearance: Clearance,
+    by: Actor,
+    at: datetime,
 ) -> list[ExecutionOrder]:
     """Make execution orders, with their venue orders and messages, and say so in one event each.
 
@@ -284,5 +291,3 @@ def record(
         by=by,
         at=at,
     )
-
-

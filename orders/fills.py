@@ -1,4 +1,4 @@
-"""One fill and everything it moves: execution, venue order, execution order, order, in one event."""
+"""One fill and all it moves: execution, venue order, execution order, order, in one event."""
 
 from __future__ import annotations
 

@@ -18,8 +18,19 @@ from venues import instruments
 
 MOST = 500
 FILTERS = frozenset(
-    "account_id status side client_order_id instrument_id trader created_after created_before "
-    "limit cursor open".split()
+    [
+        "account_id",
+        "status",
+        "side",
+        "client_order_id",
+        "instrument_id",
+        "trader",
+        "created_after",
+        "created_before",
+        "limit",
+        "cursor",
+        "open",
+    ]
 )
 
 
@@ -49,9 +60,7 @@ def page(filters: Mapping[str, str], *, by: Principal) -> tuple[list[Order], str
     rows = _filtered(Order.objects.filter(organization_id=by.organization_id), filters)
     if filters.get("cursor"):
         created_at, order_id = _read_cursor(filters["cursor"])
-        rows = rows.filter(
-            Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=order_id)
-        )
+        rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=order_id))
     found = list(rows.order_by("-created_at", "-id")[: limit + 1])
     if len(found) <= limit:
         return found, None

@@ -18,7 +18,7 @@ _by = actors.system("allocation")
 
 
 def drain(*, limit: int = 100) -> int:
-    """Split the fills of up to `limit` due entries over their accounts. Returns how many were taken."""
+    """Split the fills of up to `limit` due entries over their accounts; returns how many."""
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.check()

@@ -17,7 +17,7 @@ PATIENCE = timedelta(minutes=5)
 
 
 def watch() -> int:
-    """Open a break for every order that waits for a venue which has nothing to answer. Returns how many."""
+    """Open a break for every order that waits for a venue with nothing to answer; how many."""
     at = clock.now()
     live = VenueOrder.objects.filter(order_id=OuterRef("pk")).exclude(
         status__in=[s.value for s in VENUE_TERMINAL]

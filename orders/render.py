@@ -33,7 +33,7 @@ def amount(qty: Decimal, kind: str) -> dict[str, Any]:
 
 
 class AveragePrice(msgspec.Struct):
-    """`pop` is clean percent of par (per share for equities); `ytm` null where it has no meaning."""
+    """`pop` is clean percent of par (per share); `ytm` null where it has no meaning."""
 
     pop: Decimal
     ytm: Decimal | None

@@ -67,7 +67,9 @@ def _stage(work: Unit, one: Tree, why: str, *, at: datetime) -> None:
     execution.record(work, one, "stage", body, msg_type=MsgType.INTERNAL, by=_by, at=at)
 
 
-def _refuse(work: Unit, one: Tree, client_id: str | None, refusal: OmsError, *, at: datetime) -> None:
+def _refuse(
+    work: Unit, one: Tree, client_id: str | None, refusal: OmsError, *, at: datetime
+) -> None:
     one.order.routed(execution_orders=0)
     execution.record(
         work,

@@ -1,4 +1,4 @@
-"""Doorbells: each drains its table until nothing is due. Arguments are ignored, repeats harmless."""
+"""Doorbells: each drains its table until nothing is due; repeats are harmless."""
 
 from __future__ import annotations
 

@@ -63,7 +63,9 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
     found = _accounts(ask, organization, faults)
     parties = _parties(ask, organization, found, faults)
     if ask.allocation is not None and not faults:
-        faults.extend(engine.check_request(ask.allocation, order_qty=ask.qty, policy=policy, accounts=found))
+        faults.extend(
+            engine.check_request(ask.allocation, order_qty=ask.qty, policy=policy, accounts=found)
+        )
     refuse(faults)
     phase, trade_date, eligible_at, expires_at = session_of(instrument, ask.extended_hours, at)
     return Terms(
@@ -84,7 +86,7 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
 def session_of(
     instrument: InstrumentFacts, extended: bool, at: datetime
 ) -> tuple[str, date, datetime, datetime]:
-    """The phase of the market at a moment, the trade date, when an order may be routed, and its end.
+    """The market's phase at a moment, the trade date, when an order may be routed, its end.
 
     Before the open an order waits for it; after the close the gate refuses it (guide, "Orders
     Submitted Outside of Eligible Trading Hours").
@@ -178,9 +180,7 @@ def worse_limit(side: str, of_order: Decimal | None, of_part: Decimal | None) ->
     return of_part > of_order if side == "buy" else of_part < of_order
 
 
-def _accounts(
-    ask: OrderAsk, organization: str, faults: list[Detail]
-) -> tuple[AccountFacts, ...]:
+def _accounts(ask: OrderAsk, organization: str, faults: list[Detail]) -> tuple[AccountFacts, ...]:
     if ask.allocation is not None:
         named = [
             (f"allocations.account_allocations[{n}].account_id", one.account_id)
@@ -197,9 +197,7 @@ def _accounts(
     elif ask.account_id:
         named = [("account_id", ask.account_id)]
     else:
-        faults.append(
-            Detail("account_id", "account_required", "Give an account, or allocations.")
-        )
+        faults.append(Detail("account_id", "account_required", "Give an account, or allocations."))
         return ()
     found = []
     for field, name in named:

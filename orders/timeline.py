@@ -114,7 +114,9 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "execution_order_request": _with_reason("execution order asked for"),
     "execution_order_create": _created,
     "execution_order_reject": _with_reason("execution order refused"),
-    "execution_order_cancel": lambda b: f"execution order {b.get('status') or 'ended'}{_because(b)}",
+    "execution_order_cancel": lambda b: (
+        f"execution order {b.get('status') or 'ended'}{_because(b)}"
+    ),
     "execution_order_cancel_request": _with_reason("cancel of an execution order asked for"),
     "execution_order_cancel_reject": _with_reason("cancel of an execution order refused"),
     "execution": _execution,

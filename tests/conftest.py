@@ -33,7 +33,8 @@ def _flush_lifts_the_guards() -> Iterator[None]:
     def lifted(self: DatabaseOperations, sql_list: list[str]) -> None:
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE tgname LIKE '%no_truncate'"
+                "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger "
+                "WHERE tgname LIKE '%no_truncate'"
             )
             tables = [row[0] for row in cursor.fetchall()]
             for table in tables:
@@ -45,9 +46,9 @@ def _flush_lifts_the_guards() -> Iterator[None]:
                 for table in tables:
                     cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
-    DatabaseOperations.execute_sql_flush = lifted
-    yield
-    DatabaseOperations.execute_sql_flush = flush
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", lifted)
+        yield
 
 
 @pytest.fixture(autouse=True)

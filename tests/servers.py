@@ -24,8 +24,6 @@ if "DATABASE_URL" not in os.environ:
 
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    servers = stack.enter_context(
-        temporary_servers(Path(tempfile.mkdtemp(prefix="oems-servers-")))
-    )
+    servers = stack.enter_context(temporary_servers(Path(tempfile.mkdtemp(prefix="oems-servers-"))))
     os.environ["DATABASE_URL"] = servers.database_url
     os.environ["REDIS_URL"] = servers.redis_url

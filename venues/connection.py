@@ -107,7 +107,9 @@ class Connection:
         since = self._gap_since
         if since is not None and clock.monotonic() - since > GAP_PATIENCE_SECONDS:
             self._gap_since = None
-            raise GatewayError("sequence_gap", f"{self.venue_id}: a report is missing; asking again")
+            raise GatewayError(
+                "sequence_gap", f"{self.venue_id}: a report is missing; asking again"
+            )
 
     # --- out ---------------------------------------------------------------------------------
     async def _keep_sending(self, gateway: Gateway) -> None:

@@ -54,9 +54,7 @@ def next_seq(venue_id: str) -> int:
 
 def contiguous(venue_id: str, *, limit: int) -> list[Inbound]:
     """Unapplied reports up to the first hole, oldest first: a gap is never jumped over."""
-    rows = list(
-        Inbound.objects.filter(venue_id=venue_id, applied_at=None).order_by("seq")[:limit]
-    )
+    rows = list(Inbound.objects.filter(venue_id=venue_id, applied_at=None).order_by("seq")[:limit])
     if not rows:
         return []
     with connection.cursor() as cursor:
@@ -92,4 +90,3 @@ def close(verdicts: Sequence[Verdict], *, at: datetime) -> None:
             "WHERE i.id = v.id",
             [at, list(keys), list(words), [note[:200] for note in notes]],
         )
-

@@ -25,7 +25,10 @@ def seed(*, at: datetime, years: tuple[int, int]) -> None:
     _instruments()
     _prices(at)
     _calendars(years)
-    for venue_id, name, preference in (("SIMA", "Simulated ATS A", 10), ("SIMB", "Simulated ATS B", 20)):
+    for venue_id, name, preference in (
+        ("SIMA", "Simulated ATS A", 10),
+        ("SIMB", "Simulated ATS B", 20),
+    ):
         Venue.objects.get_or_create(
             id=venue_id, defaults={"name": name, "mpid": venue_id, "preference": preference}
         )

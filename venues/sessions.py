@@ -26,8 +26,7 @@ def _load() -> dict[str, Calendar]:
     # Stocks trade on some bank holidays, but money moves only when the bond market is open too.
     banking = set(days.get("SIFMA", {}))
     return {
-        market: Calendar(of_market, settling=banking or None)
-        for market, of_market in days.items()
+        market: Calendar(of_market, settling=banking or None) for market, of_market in days.items()
     }
 
 

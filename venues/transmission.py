@@ -73,8 +73,6 @@ def _mark_sent(keys: Sequence[int]) -> None:
     Outbound.objects.filter(pk__in=keys).update(sent_at=clock.now(), sends=F("sends") + 1)
 
 
-
-
 def answer(cl_ord_ids: Iterable[str], *, at: datetime) -> None:
     """These ids have been answered by a report: they are in doubt no longer."""
     with connection.cursor() as cursor:

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
         migrations.RunSQL(
             [
                 laws.reference(f"allocations_{name}")
-                for name in ('account', 'custodian', 'introducingbroker', 'riskgroup')
+                for name in ("account", "custodian", "introducingbroker", "riskgroup")
             ],
             migrations.RunSQL.noop,
         ),

@@ -51,7 +51,9 @@ class Account(models.Model):
         CLOSED = "closed"
 
     id = models.CharField(primary_key=True, max_length=40)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="accounts")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="accounts"
+    )
     code = models.CharField(max_length=40)
     name = models.CharField(max_length=80)
     custodian = models.ForeignKey(Custodian, on_delete=models.PROTECT, related_name="+")

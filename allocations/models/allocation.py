@@ -110,7 +110,9 @@ class AccountAllocation(LedgerRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["allocation", "account"], name="account_once_per_allocation"),
+            models.UniqueConstraint(
+                fields=["allocation", "account"], name="account_once_per_allocation"
+            ),
             models.CheckConstraint(condition=Q(requested_qty__gt=0), name="requested_qty_positive"),
         ]
 

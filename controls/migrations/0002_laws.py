@@ -41,10 +41,7 @@ class Migration(migrations.Migration):
             migrations.RunSQL.noop,
         ),
         migrations.RunSQL(
-            [
-                laws.reference(f"controls_{name}")
-                for name in ('control', 'restrictedinstrument')
-            ],
+            [laws.reference(f"controls_{name}") for name in ("control", "restrictedinstrument")],
             migrations.RunSQL.noop,
         ),
     ]

@@ -19,7 +19,7 @@ def _step(name: str) -> dict[str, Any]:
 
 
 class Control(models.Model):
-    """One version of one control. `code` and `version` name it for ever; editing makes a version."""
+    """One version of one control, named for ever by `code` and `version`; edits make versions."""
 
     class Type(models.TextChoices):
         UNIVERSE = "universe"
@@ -27,16 +27,16 @@ class Control(models.Model):
         ORDER = "order"
         ATTESTATION = "attestation"
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="controls")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="controls"
+    )
     code = models.CharField(max_length=60)
     version = models.PositiveIntegerField(default=1)
     name = models.CharField(max_length=120)
     type = models.CharField(max_length=12, choices=Type.choices, default=Type.ORDER)
     rule_class = models.CharField(max_length=40)
     params = models.JSONField(default=dict, blank=True)
-    remediation = models.CharField(
-        max_length=8, choices=[(r.value, r.value) for r in Remediation]
-    )
+    remediation = models.CharField(max_length=8, choices=[(r.value, r.value) for r in Remediation])
     regulatory = models.BooleanField(default=False)
     asset_classes = ArrayField(models.CharField(max_length=12), default=list, blank=True)
     status = FSMField(default=ControlStatus.DRAFT.value, protected=True, max_length=12)

@@ -21,7 +21,7 @@ def _step(name: str) -> dict[str, Any]:
 
 
 class Review(LedgerRow):
-    """One decision about one screening. The maker may not be the checker: the database refuses it."""
+    """One decision about one screening. The database refuses a maker who is the checker."""
 
     subject = models.CharField(max_length=40)
     subject_version = models.PositiveSmallIntegerField(default=1)

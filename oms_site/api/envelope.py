@@ -50,8 +50,9 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     if refusal is None:
         return None
     response = Response(body(refusal), status=refusal.status)
-    if isinstance(error, exceptions.APIException) and getattr(error, "auth_header", None):
-        response["WWW-Authenticate"] = error.auth_header
+    header = getattr(error, "auth_header", None)
+    if header:
+        response["WWW-Authenticate"] = header
     if refusal.status == 503:
         response["Retry-After"] = "1"
     return response
@@ -67,13 +68,18 @@ def _as_refusal(error: Exception) -> OmsError | None:
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
     if isinstance(error, DatabaseError):
-        log.exception("the database did not take a request")
-        return OmsError(
-            "database_unavailable",
-            "Nothing was changed. Send the same request again with the same ids.",
-            status=503,
-        )
+        log.error("the database did not take a request", exc_info=error)
+        return unavailable()
     return None
+
+
+def unavailable() -> OmsError:
+    """What a caller is told when the database did not answer: 503, safe to repeat with its ids."""
+    return OmsError(
+        "database_unavailable",
+        "It is not known to be stored. Send the same request again with the same ids.",
+        status=503,
+    )
 
 
 def _of_framework(error: exceptions.APIException) -> OmsError:

@@ -1,8 +1,8 @@
 """Reads a JSON object against named fields and gathers every fault before refusing.
 
-    reader = Reader(body)
-    side = reader.choice("side", ("buy", "sell"))
-    reader.finish(known=FIELDS)          # raises with all faults at once
+reader = Reader(body)
+side = reader.choice("side", ("buy", "sell"))
+reader.finish(known=FIELDS)          # raises with all faults at once
 """
 
 from __future__ import annotations
@@ -78,7 +78,9 @@ class Reader:
             return default
         return value
 
-    def decimal(self, name: str, *, required: bool = False, positive: bool = True, places: int = 8) -> Decimal | None:
+    def decimal(
+        self, name: str, *, required: bool = False, positive: bool = True, places: int = 8
+    ) -> Decimal | None:
         """A decimal given as a JSON number or as a text of plain digits."""
         value = self.value.get(name)
         if value is None:
@@ -96,7 +98,9 @@ class Reader:
             return None
         return self._in_range(name, value, positive=positive, places=places)
 
-    def _in_range(self, name: str, value: Decimal, *, positive: bool, places: int) -> Decimal | None:
+    def _in_range(
+        self, name: str, value: Decimal, *, positive: bool, places: int
+    ) -> Decimal | None:
         exponent = value.as_tuple().exponent
         assert isinstance(exponent, int)
         if -exponent > places and value != round(value, places):

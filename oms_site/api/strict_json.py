@@ -88,7 +88,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _exact(digits: str) -> Decimal:
     if "e" in digits or "E" in digits:
         raise BadJson(f"Write {digits[:40]} without an exponent.", code="invalid_number")
-    if len(digits) > 40 or digits.startswith("-0") and not digits.strip("-0."):
+    if len(digits) > 40 or (digits.startswith("-0") and not digits.strip("-0.")):
         raise BadJson(f"{digits[:40]} is not a number we read.", code="invalid_number")
     return Decimal(digits)
 
@@ -124,7 +124,9 @@ class ExactJSONRenderer(BaseRenderer):
     charset = None
     render_style = "binary"
 
-    def render(self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None) -> bytes:
+    def render(
+        self, data: Any, accepted_media_type: Any = None, renderer_context: Any = None
+    ) -> bytes:
         if data is None:
             return b""
         return data if isinstance(data, bytes) else dumps(data)

@@ -59,7 +59,7 @@ class ApiKey(models.Model):
 
 
 class Policy(models.Model):
-    """What the sources disagree about, decided per organization, versioned, pinned on each order."""
+    """What desks do differently, decided per organization, versioned, pinned on each order."""
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="policies"
@@ -72,9 +72,7 @@ class Policy(models.Model):
     class Meta:
         verbose_name_plural = "policies"
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "version"], name="policy_version_once"
-            )
+            models.UniqueConstraint(fields=["organization", "version"], name="policy_version_once")
         ]
 
     def __str__(self) -> str:

@@ -66,7 +66,7 @@ def of_api_key(token: str) -> Principal | None:
 
 
 def cached(token: str) -> tuple[bool, Principal | None]:
-    """Whether the answer for this token is fresh in memory, and the answer: never touches the database."""
+    """Whether memory has a fresh answer for this token, and the answer. Never a query."""
     known = _cache.get(digest(token))
     if known is None or clock.monotonic() - known[0] >= _KEEP_SECONDS:
         return False, None

@@ -64,9 +64,7 @@ def living(table: str, terms: Sequence[str]) -> list[str]:
     """Rows of this table keep their terms, gain a version with every change, and stay."""
     columns = ", ".join(f'"{name}"' for name in terms)
     return [
-        _trigger(
-            f"{table}_terms", f"BEFORE UPDATE OF {columns}", table, "its terms never change"
-        ),
+        _trigger(f"{table}_terms", f"BEFORE UPDATE OF {columns}", table, "its terms never change"),
         f"CREATE TRIGGER {table}_version BEFORE UPDATE ON {table} FOR EACH ROW "
         "WHEN (NEW.version <= OLD.version) "
         "EXECUTE FUNCTION oms_refuse('a change needs a new version');",

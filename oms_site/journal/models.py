@@ -17,7 +17,7 @@ class MsgType(StrEnum):
 
 
 class Event(models.Model):
-    """One fact. `body` is the exact frame clients see (without its number), `changes` the rows it moved.
+    """One fact: `body` is the exact frame clients see (but its number), `changes` what it moved.
 
     There are no foreign keys on purpose: the log never interferes with live data. `subject` is the
     row whose version became `seq`; `order_id` says to whose timeline it belongs.
@@ -95,9 +95,7 @@ class IdempotencyKey(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization_id", "key"], name="idempotency_key_once"
-            )
+            models.UniqueConstraint(fields=["organization_id", "key"], name="idempotency_key_once")
         ]
 
     def __str__(self) -> str:

@@ -76,9 +76,7 @@ class Sequencer:
             )
             missing = [int(row[0]) for row in cursor.fetchall()]
             cursor.execute(_TAILS)
-            tails = {
-                row[0]: _Tail(int(row[1]), bytes(row[2]), row[3]) for row in cursor.fetchall()
-            }
+            tails = {row[0]: _Tail(int(row[1]), bytes(row[2]), row[3]) for row in cursor.fetchall()}
         self = cls(high=high, tails=tails)
         self._note_holes(missing)
         return self
@@ -103,7 +101,9 @@ class Sequencer:
             if len(rows) < _BATCH:
                 return moved
 
-    def _place(self, event: int, organization: str, msg_type: str, content: bytes) -> tuple[Any, ...]:
+    def _place(
+        self, event: int, organization: str, msg_type: str, content: bytes
+    ) -> tuple[Any, ...]:
         tail = self.tails.setdefault(organization, _Tail())
         tail.position += 1
         tail.link = chain.link(tail.link, bytes(content))

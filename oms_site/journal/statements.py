@@ -29,7 +29,7 @@ def _as_json(value: Any) -> str | None:
 def _concrete(model: type[models.Model]) -> tuple[tuple[str, str, bool], ...]:
     # (attribute, column, is JSON); a database-made key is left to the database.
     return tuple(
-        (field.attname, field.column, isinstance(field, models.JSONField))
+        (field.attname, str(field.column), isinstance(field, models.JSONField))
         for field in model._meta.concrete_fields
         if not isinstance(field, models.AutoField | models.BigAutoField)
         and not isinstance(field, models.CompositePrimaryKey)
@@ -47,7 +47,9 @@ def columns(row: models.Model) -> dict[str, Any]:
 
 
 @lru_cache
-def _copy_plan(model: type[models.Model]) -> tuple[str, Callable[[dict[str, Any]], Any], tuple[int, ...]]:
+def _copy_plan(
+    model: type[models.Model],
+) -> tuple[str, Callable[[dict[str, Any]], Any], tuple[int, ...]]:
     fields = _concrete(model)
     names = ", ".join(f'"{column}"' for _, column, _ in fields)
     getter = itemgetter(*[attname for attname, _, _ in fields])
@@ -76,9 +78,7 @@ def _update_sql(model: type[models.Model], names: tuple[str, ...]) -> str:
         f', "{column[n]}" = CASE WHEN s.set_{n} THEN s."{n}" ELSE t."{column[n]}" END'
         for n in names
     )
-    shape = "".join(
-        f', "{n}" {fields[n].db_type(connection)}, set_{n} boolean' for n in names
-    )
+    shape = "".join(f', "{n}" {fields[n].db_type(connection)}, set_{n} boolean' for n in names)
     return (
         f'UPDATE "{model._meta.db_table}" t SET version = s.version{sets} '
         f"FROM json_to_recordset(%s::json) AS s(id text, was_version int, version int{shape}) "

@@ -27,7 +27,7 @@ RECHECK_SECONDS = 5.0
 _START_NAMES = ("starting_msg_number", "starting_msg_num", "from")
 
 
-class OrderStream(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels ships no types
+class OrderStream(AsyncWebsocketConsumer):
     """One client's socket: it pulls from the hub at its own pace and never holds others up."""
 
     _task: asyncio.Task[None] | None = None

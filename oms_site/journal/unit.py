@@ -65,7 +65,7 @@ class Unit:
         return found
 
     def hold(self, row: Row) -> Row:
-        """Take part with a row that this transaction has locked itself; once held, the same object."""
+        """Take part with a row this transaction has locked itself; once held, the same object."""
         key = (type(row), row.id)
         known = self._held.get(key)
         if known is not None:

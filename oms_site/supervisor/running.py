@@ -140,5 +140,5 @@ def spawn(child: Child, *, log: Path) -> subprocess.Popen[bytes]:
             user=account.uid if account else None,
             group=account.gid if account else None,
             extra_groups=[] if account else None,
-            preexec_fn=follow_parent,  # noqa: PLW1509  the supervisor has one thread
+            preexec_fn=follow_parent,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from rest_framework.request import Request
@@ -16,6 +17,7 @@ class Endpoint(APIView):
     """Base of all endpoints: `principal` and `correlation_id` of the request being answered."""
 
     principal: Principal
+    at: datetime
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from django.db import close_old_connections, connection
 
+from oms_site.api import envelope
 from oms_site.kit.errors import OmsError
 from orders import desk
 from orders.desk import Result
@@ -79,15 +80,7 @@ def _submit(requests: list[SubmitRequest]) -> list[Result]:
         connection.close()
         if len(requests) > 1:
             return [_submit([request])[0] for request in requests]
-        return [Result(error=_unavailable())]
-
-
-def _unavailable() -> OmsError:
-    return OmsError(
-        "database_unavailable",
-        "It is not known to be stored. Send the same request again with the same ids.",
-        status=503,
-    )
+        return [Result(error=envelope.unavailable())]
 
 
 def _answer(batch: list[_Waiting], results: list[Result]) -> None:

@@ -6,10 +6,12 @@ envelope; it only leaves out what an order with an API key does not need.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from asgiref.sync import sync_to_async
+from django.db import DatabaseError
 
 from oms_site.api import envelope, strict_json
 from oms_site.api.request_id import correlation_of
@@ -20,6 +22,7 @@ from oms_site.kit.errors import OmsError
 from orders.api import answers, batcher, intake
 from orders.requests import SubmitRequest
 
+log = logging.getLogger(__name__)
 PATH = "/v1/trading/order/"
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -54,6 +57,11 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             headers.append((b"www-authenticate", b"Bearer"))
         if status == 503:
             headers.append((b"retry-after", b"1"))
+    except DatabaseError:
+        log.exception("an order could not be taken in")
+        refusal = envelope.unavailable()
+        status, content = refusal.status, strict_json.dumps(envelope.body(refusal))
+        headers.append((b"retry-after", b"1"))
     headers.append((b"content-type", b"application/json"))
     headers.append((b"content-length", str(len(content)).encode()))
     headers.append((b"x-content-type-options", b"nosniff"))

@@ -15,20 +15,61 @@ from orders.requests import AccountAsk, AllocationAsk, Instruction, OrderAsk
 from orders.rulesets import PROTOCOLS
 
 ORDER_FIELDS = frozenset(
-    "account_id all_or_none allocations amount annotation bypass_auto_execution client_order_id "
-    "custodian_id execution_instructions explicit_cancelation_required extended_hours fees ib_id "
-    "instrument_id limit_price risk_group_id side time_in_force trader_profile type".split()
+    [
+        "account_id",
+        "all_or_none",
+        "allocations",
+        "amount",
+        "annotation",
+        "bypass_auto_execution",
+        "client_order_id",
+        "custodian_id",
+        "execution_instructions",
+        "explicit_cancelation_required",
+        "extended_hours",
+        "fees",
+        "ib_id",
+        "instrument_id",
+        "limit_price",
+        "risk_group_id",
+        "side",
+        "time_in_force",
+        "trader_profile",
+        "type",
+    ]
 )
 _INSTRUCTION_FIELDS = frozenset(
-    "all_or_none amount annotation client_execution_order_id fees limit_price protocol quantity "
-    "strategy suppress_pmp_check venue_id".split()
+    [
+        "all_or_none",
+        "amount",
+        "annotation",
+        "client_execution_order_id",
+        "fees",
+        "limit_price",
+        "protocol",
+        "quantity",
+        "strategy",
+        "suppress_pmp_check",
+        "venue_id",
+    ]
 )
 AMOUNT_TYPES = ("par", "shares", "notional")
 EXECUTION_FIELDS = _INSTRUCTION_FIELDS - {"protocol", "strategy"}
 REPORT_FIELDS = frozenset(
-    "amount annotation bypass_street_side_leg bypass_trade_booking "
-    "client_external_trade_report_id counterparty_clearing_firm_id counterparty_id executed_at "
-    "execution_id price settlement_date trade_date".split()
+    [
+        "amount",
+        "annotation",
+        "bypass_street_side_leg",
+        "bypass_trade_booking",
+        "client_external_trade_report_id",
+        "counterparty_clearing_firm_id",
+        "counterparty_id",
+        "executed_at",
+        "execution_id",
+        "price",
+        "settlement_date",
+        "trade_date",
+    ]
 )
 
 
@@ -76,7 +117,7 @@ def amount(body: Reader, name: str) -> tuple[str, Decimal]:
     """An amount in either of the guide's shapes: `{"par": 3000}` or `{"type": …, "value": …}`."""
     part = body.object(name)
     if part is None:
-        body.fault(name, "required", "Give an amount, such as {\"type\": \"par\", \"value\": 3000}.")
+        body.fault(name, "required", 'Give an amount, such as {"type": "par", "value": 3000}.')
         return "", Decimal(1)
     part.refuse_unknown({"type", "value", *AMOUNT_TYPES})
     given = [kind for kind in AMOUNT_TYPES if part.value.get(kind) is not None]

@@ -121,9 +121,7 @@ class OrderDetail(Endpoint):
         order = finding.find(order_id, by=self.principal)
         body = bytes(render.order_json(order))
         below = ExecutionOrder.objects.filter(order_id=order.id).order_by("id")
-        extra = strict_json.dumps(
-            [render.execution_order(row, order.amount_type) for row in below]
-        )
+        extra = strict_json.dumps([render.execution_order(row, order.amount_type) for row in below])
         answer = body[:-1] + b',"execution_orders":' + extra + b"}"
         return Response(answer, headers={"ETag": f'"{order.version}"'})
 

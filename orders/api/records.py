@@ -93,8 +93,7 @@ class EventList(Endpoint):
         summary="List events",
         description="The last two days; further back with the entitlement events.history.",
         parameters=[
-            OpenApiParameter(name, str)
-            for name in ("after", "limit", "order_id", "event_type")
+            OpenApiParameter(name, str) for name in ("after", "limit", "order_id", "event_type")
         ],
         responses={200: schema.EventPage, **schema.errors(401, 403, 422)},
     )

@@ -12,13 +12,19 @@ CREATE_TEXT = (
     "`Idempotent-Replayed: true`); with other content it is refused (409). A control that fails is "
     "no error: the order is created and says so by its status and events."
 )
-_text = lambda **kw: s.CharField(allow_null=True, required=False, **kw)  # noqa: E731
-_moment = lambda: s.DateTimeField(allow_null=True)  # noqa: E731
 
 
-def _shape(name: str, **fields: Any) -> type[s.Serializer[Any]]:
+def _shape(name: str, **fields: Any) -> Any:
     """A named object of the document. A class: each use of it needs an instance of its own."""
     return type(name, (s.Serializer,), fields)
+
+
+def _text(**kw: Any) -> s.CharField:
+    return s.CharField(allow_null=True, required=False, **kw)
+
+
+def _moment() -> s.DateTimeField:
+    return s.DateTimeField(allow_null=True)
 
 
 def _decimal(**kw: Any) -> s.Field[Any, Any, Any, Any]:
@@ -139,9 +145,7 @@ OrderPage = _shape(
     next_cursor=_text(),
     has_more=s.BooleanField(),
 )
-Detail = _shape(
-    "ErrorDetail", field=s.CharField(), code=s.CharField(), message=s.CharField()
-)
+Detail = _shape("ErrorDetail", field=s.CharField(), code=s.CharField(), message=s.CharField())
 Error = _shape(
     "APIError",
     error=s.CharField(),

@@ -1,10 +1,10 @@
 """The desk: every command on orders, each for a sequence of them, one being the special case.
 
-    submit(requests)              -> a result per request
-    release(...) / refuse(...)    -> decisions on flagged orders
-    cancel(...)                   -> cancel requests
-    execute(...)                  -> execution orders on staged orders
-    report_trade(...)             -> trades made elsewhere
+submit(requests)              -> a result per request
+release(...) / refuse(...)    -> decisions on flagged orders
+cancel(...)                   -> cancel requests
+execute(...)                  -> execution orders on staged orders
+report_trade(...)             -> trades made elsewhere
 """
 
 from orders.desk.allocating import cancel_allocation

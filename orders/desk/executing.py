@@ -19,7 +19,7 @@ from orders.requests import Instruction, fingerprint
 
 @dataclass(slots=True)
 class ExecuteResult:
-    """The execution order made, or the refusal; `replayed` when the client's id had made it before."""
+    """The execution order made, or the refusal; `replayed` when the id had made it before."""
 
     execution_order_id: str
     row: ExecutionOrder | None = None
@@ -85,9 +85,7 @@ def execute(
                 at=at,
             )
             return result
-        issue = Issue(
-            instruction, "request", fingerprint=mark, id=result.execution_order_id
-        )
+        issue = Issue(instruction, "request", fingerprint=mark, id=result.execution_order_id)
         (result.row,) = execution.issue(work, one, [issue], clearance=clearance, by=actor, at=at)
     return result
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+from oms_site.api import shape
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
@@ -21,7 +22,7 @@ from venues.calendar import new_york_date
 
 @dataclass(frozen=True, slots=True)
 class TradeReport:
-    """What a client reports: `price` clean percent of par (per share), quantities in par or shares."""
+    """What a client reports: clean price in percent of par (per share), par or shares."""
 
     qty: Decimal
     price: Decimal
@@ -142,7 +143,7 @@ def _check(one: Tree, row: ExecutionOrder, report: TradeReport, at: datetime) ->
         faults.append(
             Detail("settlement_date", "settles_before_trade", "It settles before it is traded.")
         )
-    terms.refuse(faults)
+    shape.refuse(faults)
 
 
 def _replay(

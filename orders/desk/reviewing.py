@@ -10,6 +10,7 @@ from allocations import accounts
 from controls import reviews, screening
 from controls.models import Review
 from controls.states import Outcome
+from controls.ticket import Ticket
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
@@ -27,7 +28,7 @@ from venues import instruments
 
 @dataclass(slots=True)
 class Decision:
-    """What became of a decision: the order as JSON, or the refusal that the failure event carries."""
+    """What became of a decision: the order as JSON, or the refusal its failure event carries."""
 
     decision_id: str
     body: bytes = b""
@@ -95,8 +96,10 @@ def decide(
 
 def _same(review: Review, client_decision_id: str, approve: bool) -> bool:
     decided_so = review.status == ("approved" if approve else "rejected")
-    return bool(client_decision_id) and decided_so and (
-        review.client_decision_id == client_decision_id
+    return (
+        bool(client_decision_id)
+        and decided_so
+        and (review.client_decision_id == client_decision_id)
     )
 
 
@@ -108,9 +111,7 @@ def _check_order(one: Tree, *, approve: bool, at: datetime) -> None:
     """The order must still be waiting; a release looks once more at every control that rejects."""
     order = one.order
     if order.status != OrderStatus.PENDING_APPROVAL:
-        raise OmsError(
-            "order_not_pending_approval", f"The order is {order.status}.", status=409
-        )
+        raise OmsError("order_not_pending_approval", f"The order is {order.status}.", status=409)
     if not approve:
         return
     if at >= order.expires_at:
@@ -120,7 +121,7 @@ def _check_order(one: Tree, *, approve: bool, at: datetime) -> None:
         raise OmsError("recheck_failed", verdict.reject_reason, status=409)
 
 
-def _ticket(order: Order, at: datetime) -> tickets.Ticket:
+def _ticket(order: Order, at: datetime) -> Ticket:
     facts = instruments.by_id(order.instrument_id)
     names = (
         [order.account_id]

@@ -28,7 +28,7 @@ _system = actors.system("desk")
 
 @dataclass(slots=True)
 class Result:
-    """What became of one request: the order as JSON, or the refusal; `replayed` when it is old news."""
+    """What became of a request: the order as JSON, or the refusal; `replayed` if it is old."""
 
     order_id: str = ""
     body: bytes = b""
@@ -68,7 +68,8 @@ def preview(request: SubmitRequest) -> dict[str, object]:
     generation.check()
     draft = _draft(request)
     _screen([draft])
-    assert draft.verdict is not None and draft.ticket is not None
+    assert draft.verdict is not None
+    assert draft.ticket is not None
     return {
         "outcome": draft.verdict.outcome,
         "failed_controls": draft.verdict.failed_controls(),
@@ -207,7 +208,9 @@ def _draft(request: SubmitRequest) -> _Draft:
         all_or_none=ask.all_or_none,
         explicit_cancelation_required=ask.explicit_cancelation_required,
         bypass_auto_execution=ask.bypass_auto_execution,
-        execution_instructions=[rulesets.instruction_json(i, ask.amount_type) for i in ask.instructions],
+        execution_instructions=[
+            rulesets.instruction_json(i, ask.amount_type) for i in ask.instructions
+        ],
         fees=list(ask.fees),
         trader_profile=ask.trader_profile,
         annotation=ask.annotation,
@@ -307,7 +310,8 @@ def _create_allocation(work: Unit, draft: _Draft) -> None:
 
 def _apply_verdict(work: Unit, draft: _Draft, named: dict[str, str | None]) -> msgspec.Raw:
     order, verdict, facts = draft.order, draft.verdict, draft.terms.instrument
-    assert verdict is not None and draft.ticket is not None
+    assert verdict is not None
+    assert draft.ticket is not None
     at = clock.now()
     row = verdict.row(draft.ticket)
     work.add(row)

@@ -106,10 +106,7 @@ class Migration(migrations.Migration):
             migrations.RunSQL.noop,
         ),
         migrations.RunSQL(
-            [
-                laws.reference(f"orders_{name}")
-                for name in ('ruleset',)
-            ],
+            [laws.reference(f"orders_{name}") for name in ("ruleset",)],
             migrations.RunSQL.noop,
         ),
     ]

@@ -11,7 +11,7 @@ from oms_site.journal.rows import LedgerRow
 
 
 class Break(LedgerRow):
-    """An open question: late fill, overfill, unknown order, conflicting ExecID, unreadable message."""
+    """An open question: a late fill, an overfill, an unknown order, an unreadable message."""
 
     kind = models.CharField(max_length=32)
     key = models.CharField(max_length=120)

@@ -15,7 +15,9 @@ class Ruleset(models.Model):
     strategy, venue_id?}}`.
     """
 
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="rulesets")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="rulesets"
+    )
     version = models.PositiveIntegerField()
     rules = models.JSONField(default=list)
     active = models.BooleanField(default=False)

@@ -72,9 +72,7 @@ def _decode(
     return reports, verdicts
 
 
-def _lock(
-    work: Unit, venue_id: str, reports: Sequence[messages.Report], at: datetime
-) -> Batch:
+def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Report], at: datetime) -> Batch:
     named = {r.cl_ord_id for r in reports} | {r.orig_cl_ord_id for r in reports}
     owners = VenueOrder.objects.filter(id__in=named).values_list("id", "order_id")
     order_of = dict(owners)
@@ -89,9 +87,7 @@ def _quarantine(venue_id: str, row: Inbound) -> None:
         inbox.close([(row.pk, "quarantined", "see the log")], at=at)
 
 
-def _open_break(
-    work: Unit, venue_id: str, row: Inbound, kind: str, why: str, at: datetime
-) -> None:
+def _open_break(work: Unit, venue_id: str, row: Inbound, kind: str, why: str, at: datetime) -> None:
     breaks.open(
         work,
         kind=kind,

@@ -71,13 +71,9 @@ class Batch:
             closing.allocate_later(self.work, one, at=self.at)
 
 
-def _known(
-    venue_id: str, reports: Sequence[messages.Report]
-) -> dict[tuple[date, str], Content]:
+def _known(venue_id: str, reports: Sequence[messages.Report]) -> dict[tuple[date, str], Content]:
     """Executions of this venue that are stored already, by trade date and ExecID(17)."""
-    wanted = {
-        r.exec_id for r in reports if isinstance(r, messages.ExecutionReport) and r.last_qty
-    }
+    wanted = {r.exec_id for r in reports if isinstance(r, messages.ExecutionReport) and r.last_qty}
     if not wanted:
         return {}
     rows = Execution.objects.filter(source=venue_id, exec_id__in=wanted).values_list(

@@ -99,9 +99,7 @@ def _take_back(
         return "duplicate", f"ExecID {report.exec_id} is applied already"
     batch.seen[key] = (found[2].id, -original.qty, original.price)
     busted = -original.qty
-    _move(
-        batch, found, report, busted, original.price, received_at, kind=Execution.Kind.BUST
-    )
+    _move(batch, found, report, busted, original.price, received_at, kind=Execution.Kind.BUST)
     if report.exec_type == ExecType.TRADE_CORRECT and report.last_qty and report.last_px:
         _move(
             batch,
@@ -119,11 +117,7 @@ def _take_back(
 
 def _referred(batch: Batch, found: Found, report: ExecutionReport) -> Execution | None:
     """The execution that a bust or correction refers to; corrections chain to the latest (19)."""
-    pending = [
-        fill
-        for fill in batch.work.added(Execution)
-        if fill.venue_order_id == found[2].id
-    ]
+    pending = [fill for fill in batch.work.added(Execution) if fill.venue_order_id == found[2].id]
     stored = Execution.objects.filter(source=batch.venue_id, venue_order_id=found[2].id)
     names = {report.exec_ref_id, f"{report.exec_ref_id}+"}
     matching = [f for f in [*stored.filter(exec_id__in=names), *pending] if f.exec_id in names]

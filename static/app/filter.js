@@ -1,6 +1,7 @@
 // The filter's little language: `status:working side:buy cusip:9128 -account:ALPHA word`.
+const SAME = { flagged: "review", pending: "cancel_pending", cancelled: "canceled" };
 const KEYS = {
-  status: (row, text) => row.status.replace("_", " ").startsWith(text.replace("_", " ")),
+  status: (row, text) => row.status.startsWith(SAME[text] || text.replace(" ", "_")),
   side: (row, text) => row.side.startsWith(text),
   cusip: (row, text) => row.cusip.toLowerCase().includes(text),
   account: (row, text) => row.acct.toLowerCase().includes(text),

@@ -16,7 +16,7 @@ class Command(BaseCommand):
     """Runs the outside world until it is told to stop."""
 
     help = "Run the simulated venue and the simulated custodians."
-    requires_system_checks: list[str] = []  # noqa: RUF012
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         """The same options as `python -m allocations.custodians.outside`."""

@@ -5,13 +5,13 @@ from django.db import migrations
 from oms_site.journal import laws
 
 
-
 class Migration(migrations.Migration):
     dependencies = [("journal", "0001_initial"), ("firm", "0001_initial")]
     operations = [
         migrations.RunSQL(laws.REFUSE_FUNCTION, "DROP FUNCTION oms_refuse"),
         migrations.RunSQL(
-            laws.RAISE_GENERATION_FUNCTION, "DROP FUNCTION oms_raise_generation; DROP SEQUENCE oms_generation"
+            laws.RAISE_GENERATION_FUNCTION,
+            "DROP FUNCTION oms_raise_generation; DROP SEQUENCE oms_generation",
         ),
         migrations.RunSQL(
             [laws.reference(f"firm_{name}") for name in ("organization", "policy")],

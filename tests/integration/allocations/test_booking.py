@@ -33,6 +33,7 @@ def outside(tmp_path: Path, settings: Any) -> Iterator[Outside]:
     settings.OUTSIDE_DIR = tmp_path
     world = Outside(tmp_path)
     yield world
+    adapters.close()
     world.stop()
 
 
@@ -192,12 +193,11 @@ def test_a_booking_confirmed_by_an_error_is_asked_for_at_once(
 def test_a_booking_whose_answer_comes_too_late_is_asked_for_at_once(
     outside: Outside, bond: Instrument, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hasty(custodian: accounts.CustodianFacts) -> SimulatedCustodian:
-        return SimulatedCustodian(f"{outside.url}/{custodian.id}", timeout=0.3)
-
-    monkeypatch.setitem(adapters.ADAPTERS, "simulated", hasty)
+    hasty = SimulatedCustodian(f"{outside.url}/cust_pershing", timeout=0.3)
+    monkeypatch.setitem(adapters.ADAPTERS, "simulated", lambda custodian: hasty)
     order_id = rows.block(bond, ("alpha-slow", 4000))
     booking.drain()
+    hasty.close()
     agree(outside, order_id)
     assert rows.events(order_id).count("leg_sent") == 1
 

@@ -1,0 +1,65 @@
+// The execute dialog: all or part of a staged order to the books by smart order routing.
+import { call, freshId, order } from "./api.js";
+import { clearFaults, node, showFaults } from "./dialogs.js";
+import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
+import { toast } from "./toasts.js";
+
+const byId = (id) => document.getElementById(id);
+
+export class Execute {
+  constructor() {
+    this.box = byId("execute");
+    this.form = byId("execute-form");
+    this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
+    this.form.addEventListener("input", () => { clearFaults(this.form); this.echo(); });
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.send(); }
+    });
+    this.box.querySelector("[data-close]").addEventListener("click", () => this.box.close());
+  }
+
+  // `free` is what no execution order has taken yet, where the panel knows it.
+  open(row, free) {
+    this.row = row;
+    this.id = freshId("ui");
+    this.busy = false;
+    this.form.reset();
+    clearFaults(this.form);
+    byId("execute-title").textContent = `Execute ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
+    byId("execute-what").textContent = `${grouped(free || row.leaves)} of ${grouped(row.par)} ${row.kind} can be sent, limit ${row.lim}.`;
+    this.form.elements.amount.value = grouped(free || row.leaves);
+    byId("execute-outcome").replaceChildren(node("p", "Goes to the limit order books by smart order routing at once.", "hint"));
+    byId("execute-go").disabled = false;
+    this.echo();
+    this.box.showModal();
+    this.form.elements.amount.select();
+  }
+
+  echo() {
+    const qty = parseQty(this.form.elements.amount.value);
+    byId("x-par-echo").textContent = qty ? `${grouped(qty)} ${this.row.kind}` : "";
+    const price = parsePrice(this.form.elements.limit_price.value);
+    const ticks = price && this.row.cls === "treasury" ? thirtySeconds(price) : "";
+    byId("x-limit-echo").textContent = price ? [price, ticks].filter(Boolean).join(" = ") : `limit ${this.row.lim}`;
+  }
+
+  async send() {
+    if (this.busy) return;
+    this.busy = true;
+    byId("execute-go").disabled = true;
+    const { amount, limit_price: limit } = this.form.elements;
+    try {
+      const made = await call("POST", order(this.row.id, "execution-order/lob/sor/"), {
+        amount: { type: this.row.kind, value: parseQty(amount.value) ?? amount.value },
+        client_execution_order_id: this.id,
+        ...(limit.value.trim() && { limit_price: parsePrice(limit.value) ?? limit.value }),
+      });
+      this.box.close();
+      toast(`Execution order ${made.id} made`);
+    } catch (error) {
+      showFaults(this.form, error, byId("execute-outcome"));
+      byId("execute-go").disabled = false;
+    }
+    this.busy = false;
+  }
+}

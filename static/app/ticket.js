@@ -1,0 +1,176 @@
+// The new-order ticket: what is typed is echoed, previewed by the server, and sent once.
+import { call, freshId } from "./api.js";
+import { clearFaults, list, node, showFaults } from "./dialogs.js";
+import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
+import { etOf } from "./time.js";
+import { toast } from "./toasts.js";
+
+const PATH = "/v1/trading/order/";
+// A second Enter or click of the same gesture must not send what has just been previewed.
+const GUARD_MS = 400;
+const byId = (id) => document.getElementById(id);
+
+export class Ticket {
+  constructor(onSent) {
+    this.box = byId("ticket");
+    this.form = byId("ticket-form");
+    this.outcome = byId("ticket-outcome");
+    this.go = byId("ticket-go");
+    this.onSent = onSent;
+    this.form.addEventListener("submit", (event) => { event.preventDefault(); this.step(); });
+    this.form.addEventListener("input", (event) => { if (event.target.name) this.changed(event.target.name); });
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.step(); }
+    });
+    this.box.querySelector("[data-close]").addEventListener("click", () => this.box.close());
+  }
+
+  async open() {
+    this.form.reset();
+    clearFaults(this.form);
+    this.id = freshId("ui");
+    byId("ticket-id").textContent = `client id ${this.id.slice(0, 11)}…`;
+    byId("ticket-id").title = this.id;
+    this.ready = false;
+    this.busy = false;
+    this.echo();
+    this.say(node("p", "Preview first: it runs the controls and the routing rules and sends nothing.", "hint"));
+    this.label();
+    this.box.showModal();
+    byId("t-instrument").focus();
+    try {
+      await this.offer();
+    } catch {
+      this.say(node("p", "Accounts and instruments could not be loaded. Close the ticket and open it again.", "fault"));
+    }
+  }
+
+  async offer() {
+    if (this.reference) return;
+    const answer = await fetch("/desk/reference.json", { credentials: "same-origin" });
+    if (!answer.ok) throw new Error(String(answer.status));
+    this.reference = await answer.json();
+    const options = this.reference.instruments.map((one) => {
+      const option = node("option");
+      option.value = one.cusip;
+      option.label = `${one.name}${one.symbol ? ` (${one.symbol})` : ""}`;
+      return option;
+    });
+    byId("t-instruments").replaceChildren(...options);
+    const active = this.reference.accounts.filter((one) => one.status === "active");
+    byId("t-account").replaceChildren(...active.map((one) => new Option(one.code === one.name ? one.code : `${one.code} · ${one.name}`, one.id)));
+  }
+
+  // --- what is typed ---------------------------------------------------------------------------
+  instrument() {
+    const text = byId("t-instrument").value.trim().toLowerCase();
+    if (!text || !this.reference) return null;
+    const all = this.reference.instruments;
+    const exact = all.find((one) => one.cusip.toLowerCase() === text || one.symbol.toLowerCase() === text || one.name.toLowerCase() === text);
+    if (exact) return exact;
+    const like = all.filter((one) => one.name.toLowerCase().includes(text) || one.cusip.toLowerCase().startsWith(text));
+    return like.length === 1 ? like[0] : null;
+  }
+
+  changed(name) {
+    const place = this.form.querySelector(`[data-fault="${name}"]`);
+    if (place) place.textContent = "";
+    this.form.querySelector(`[name="${name}"]`).removeAttribute("aria-invalid");
+    this.echo();
+    if (this.ready) this.say(node("p", "Changed since the preview: preview again.", "hint"));
+    this.ready = false;
+    this.label();
+  }
+
+  echo() {
+    const security = this.instrument();
+    byId("t-instrument-echo").textContent = security ? `${security.name} · ${security.cusip} · ${security.cls}` : "";
+    const shares = security?.cls === "equity";
+    byId("t-par-word").textContent = shares ? "Shares" : "Par";
+    const qty = parseQty(this.form.elements.amount.value);
+    byId("t-par-echo").textContent = qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
+    const market = this.form.elements.type.value === "market";
+    const limit = this.form.elements.limit_price;
+    limit.disabled = market;
+    const price = market ? null : parsePrice(limit.value);
+    const ticks = price && security?.cls === "treasury" ? thirtySeconds(price) : "";
+    byId("t-limit-echo").textContent = market ? "no limit: trades at the market" : price ? [price, ticks].filter(Boolean).join(" = ") : "";
+  }
+
+  request() {
+    const fields = this.form.elements;
+    const security = this.instrument();
+    const market = fields.type.value === "market";
+    return {
+      client_order_id: this.id,
+      instrument_id: security?.cusip || fields.instrument_id.value.trim(),
+      side: fields.side.value,
+      amount: { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value },
+      type: fields.type.value,
+      ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? fields.limit_price.value }),
+      account_id: fields.account_id.value,
+      extended_hours: fields.extended_hours.checked,
+      bypass_auto_execution: fields.bypass_auto_execution.checked,
+    };
+  }
+
+  // --- preview, then send ----------------------------------------------------------------------
+  async step() {
+    if (this.busy || this.go.disabled) return;
+    const asked = this.request();
+    const content = JSON.stringify(asked);
+    this.busy = true;
+    this.label();
+    try {
+      if (this.ready && this.previewed === content) await this.send(asked);
+      else await this.preview(asked, content);
+    } catch (error) {
+      this.ready = false;
+      showFaults(this.form, error, this.outcome);
+    }
+    this.busy = false;
+    this.label();
+  }
+
+  async preview(asked, content) {
+    const told = await call("POST", `${PATH}?dry_run=true`, asked);
+    clearFaults(this.form);
+    this.previewed = content;
+    this.ready = told.outcome !== "rejected";
+    this.guard = performance.now() + GUARD_MS;
+    setTimeout(() => this.label(), GUARD_MS + 10);
+    this.explain(told);
+  }
+
+  explain(told) {
+    const words = {
+      passed: ["✔ Passes its controls", "face ok"],
+      flagged: ["⚑ Would be held for review by a second person", "face warn"],
+      rejected: ["⊘ Would be rejected", "face bad"],
+    }[told.outcome] || [told.outcome, ""];
+    const route = told.route || {};
+    const made = (route.instructions || []).map((one) => `${one.protocol} ${one.strategy}`.replaceAll("_", " ")).join(", ");
+    const way = made ? `Route: ${made}${route.rule ? ` (rule ${route.rule})` : ""}.` : "Route: staged for a trader.";
+    const facts = `Notional ${told.notional == null ? "unknown" : grouped(String(told.notional))}. ${way} Works ${etOf(told.eligible_at)} to ${etOf(told.expires_at)} ET.`;
+    const failed = (told.failed_controls || []).map((one) => `${one.control_id}: ${one.control_message}`);
+    this.say(node("p", words[0], words[1]), node("p", facts), ...(failed.length ? [list(failed)] : []));
+  }
+
+  async send(asked) {
+    const made = await call("POST", PATH, asked);
+    this.box.close();
+    toast(`Order ${made.id} received`);
+    this.onSent(made.id);
+  }
+
+  label() {
+    const guarded = this.ready && performance.now() < (this.guard || 0);
+    this.go.disabled = this.busy || guarded;
+    const [verb] = this.ready ? ["Send order"] : ["Preview"];
+    this.go.replaceChildren(this.busy ? "Working…" : verb, node("kbd", "Ctrl ⏎"));
+  }
+
+  say(...lines) {
+    this.outcome.replaceChildren(...lines);
+  }
+}

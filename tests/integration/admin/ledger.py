@@ -1,0 +1,320 @@
+"""One row of every model for one organization, written straight into the tables."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
+from django.db.models import Model
+
+from allocations.models import AccountAllocation, Allocation, BookingLeg
+from controls.models import Control, RestrictedInstrument, Review, Screening
+from oms_site.firm.models import ApiKey, Generation, SandboxClock, User, digest
+from oms_site.journal.models import Event, IdempotencyKey
+from oms_site.kit import ids
+from orders.models import (
+    AllocationDue,
+    Break,
+    Execution,
+    ExecutionOrder,
+    Order,
+    Ruleset,
+    VenueOrder,
+)
+from tests import factories
+from tests.factories import AT
+from venues.models import Inbound, Outbound, ReferencePrice, TradingDayRow
+
+QTY = Decimal(1000)
+DAY = AT.date()
+Row = TypeVar("Row", bound=Model)
+SECRET = "the-secret-of-{}"
+
+
+def again(row: Row) -> Row:
+    """The row as it is in the database now; protected states cannot be refreshed in place."""
+    return type(row)._default_manager.get(pk=row.pk)
+
+
+def order(of: str, maker: User, **values: Any) -> Order:
+    """An approved order of a thousand for an account of its own."""
+    owner = factories.organization(of)
+    return Order.objects.create(
+        **{
+            "id": ids.order_id(),
+            "organization": owner,
+            "version": 1,
+            "fingerprint": "f",
+            "instrument": factories.InstrumentFactory(),
+            "account": factories.AccountFactory(organization=owner),
+            "policy": factories.PolicyFactory(organization=owner),
+            "submitted_by": maker,
+            "order_qty": QTY,
+            "leaves_qty": QTY,
+            "side": "buy",
+            "ord_type": "limit",
+            "limit_price": Decimal("99.5"),
+            "status": "pending_execution",
+            "economics": 1,
+            "trade_date": DAY,
+            "eligible_at": AT,
+            "expires_at": AT + timedelta(hours=6),
+            "created_at": AT,
+            **values,
+        }
+    )
+
+
+def fill(of: str) -> dict[type[Model], Model]:
+    """Rows of every registered model; people of the organization have its name in theirs."""
+    owner = factories.organization(of)
+    maker = factories.user(f"{of}_trader", of=of, role="trader")
+    decider = factories.user(f"{of}_compliance", of=of, role="compliance")
+    rows: list[Model] = [
+        owner,
+        maker,
+        *_configuration(of, maker),
+        *_story(of, maker, decider),
+    ]
+    return {type(row): row for row in rows}
+
+
+def _configuration(of: str, maker: User) -> list[Model]:
+    owner = factories.organization(of)
+    made = {"organization": owner, "created_at": AT}
+    instrument = factories.InstrumentFactory()
+    group = factories.RiskGroupFactory(
+        organization=owner, fees=[{"fee_type": "commission", "fee_amount": "0.05"}]
+    )
+    return [
+        factories.PolicyFactory(organization=owner, rules={"settlement_days": 2}),
+        ApiKey.objects.create(
+            user=maker,
+            digest=digest(SECRET.format(of)),
+            prefix=f"key_of_{of}",
+            sandbox=True,
+            created_at=AT,
+        ),
+        LogEntry.objects.create(
+            user=maker,
+            content_type=ContentType.objects.get_for_model(User),
+            object_id=str(maker.pk),
+            object_repr=str(maker),
+            action_flag=CHANGE,
+            change_message="told",
+        ),
+        SandboxClock.objects.get_or_create(id=1)[0],
+        Generation.objects.get_or_create(id=1)[0],
+        instrument,
+        factories.VenueFactory(),
+        ReferencePrice.objects.get_or_create(
+            instrument=instrument, defaults={"mid_px": Decimal("99.5"), "source": "test", "at": AT}
+        )[0],
+        TradingDayRow.objects.get_or_create(
+            market="SIFMA",
+            date=DAY,
+            defaults={
+                "regular_open": AT - timedelta(hours=2),
+                "extended_open": AT - timedelta(hours=4),
+                "regular_close": AT + timedelta(hours=6),
+                "extended_close": AT + timedelta(hours=8),
+            },
+        )[0],
+        factories.CustodianFactory(),
+        factories.IntroducingBrokerFactory(organization=owner),
+        group,
+        factories.AccountFactory(organization=owner, risk_group=group),
+        Control.objects.create(
+            code="max-quantity",
+            name="Maximum quantity",
+            rule_class="size.max_quantity",
+            params={"max_qty": "1000000000"},
+            remediation="reject",
+            **made,
+        ),
+        RestrictedInstrument.objects.create(organization=owner, cusip="38143C3G4"),
+        Ruleset.objects.create(version=1, rules=[], active=True, **made),
+    ]
+
+
+def _story(of: str, maker: User, decider: User) -> list[Model]:
+    one = order(of, maker)
+    owned: dict[str, Any] = {"organization_id": of}
+    living = {**owned, "version": 1, "created_at": AT}
+    screening = Screening.objects.create(
+        id=ids.prefixed("scr"),
+        subject=one.id,
+        outcome="flagged",
+        ticket={"qty": "1000"},
+        results=[{"code": "max-quantity", "outcome": "flagged"}],
+        screened_at=AT,
+        **owned,
+    )
+    review = Review.objects.create(
+        id=ids.prefixed("rev"),
+        version=1,
+        subject=one.id,
+        screening=screening,
+        failed_controls=["max-quantity"],
+        maker=maker,
+        opened_at=AT,
+        deadline_at=AT + timedelta(hours=1),
+        status="approved",
+        decided_by=decider,
+        decided_at=AT,
+        **owned,
+    )
+    execution_order = ExecutionOrder.objects.create(
+        id=ids.prefixed("eo"),
+        order=one,
+        screening=screening,
+        screening_outcome="flagged",
+        review=review,
+        review_status="approved",
+        protocol="limit_order_book",
+        strategy="manual",
+        qty=QTY,
+        leaves_qty=QTY,
+        origin="instruction",
+        **living,
+    )
+    venue_order = VenueOrder.objects.create(
+        id=ids.prefixed("vo"),
+        order=one,
+        execution_order=execution_order,
+        venue=factories.VenueFactory(),
+        qty=QTY,
+        leaves_qty=QTY,
+        **living,
+    )
+    return [
+        one,
+        screening,
+        review,
+        execution_order,
+        venue_order,
+        *_shares(of, execution_order, venue_order),
+        *_clients(of, one),
+        *_journal(of, one),
+    ]
+
+
+def _shares(of: str, execution_order: ExecutionOrder, venue_order: VenueOrder) -> list[Model]:
+    return [
+        Execution.objects.create(
+            id=ids.prefixed("ex"),
+            organization_id=of,
+            order_id=execution_order.order_id,
+            execution_order=execution_order,
+            venue_order=venue_order,
+            source="xsim",
+            exec_id=ids.prefixed("e"),
+            sequence=1,
+            qty=QTY,
+            price=Decimal("99.5"),
+            principal=Decimal(995),
+            accrued_interest=Decimal("1.25"),
+            fees=Decimal(0),
+            net_money=Decimal("996.25"),
+            trade_date=DAY,
+            settlement_date=DAY + timedelta(days=3),
+            executed_at=AT,
+            received_at=AT,
+        ),
+        Break.objects.create(
+            id=ids.prefixed("brk"),
+            organization_id=of,
+            version=1,
+            kind="late_fill",
+            key="k",
+            order_id=execution_order.order_id,
+            evidence={"exec_id": "1"},
+            opened_at=AT,
+        ),
+        Outbound.objects.create(
+            venue=venue_order.venue,
+            cl_ord_id=venue_order.id,
+            kind="D",
+            body='{"qty":1000.000000}',
+            created_at=AT,
+        ),
+        Inbound.objects.create(
+            venue=venue_order.venue,
+            seq=Inbound.objects.count() + 1,
+            body="not json",
+            received_at=AT,
+        ),
+        AllocationDue.objects.create(order_id=execution_order.order_id, due_at=AT),
+    ]
+
+
+def _clients(of: str, one: Order) -> list[Model]:
+    custodian = factories.CustodianFactory()
+    owned: dict[str, Any] = {"organization_id": of, "version": 1}
+    allocation = Allocation.objects.create(
+        id=ids.prefixed("al"),
+        order_id=one.id,
+        strategy="fifo_without_averaging",
+        instrument=one.instrument,
+        side="buy",
+        requested_qty=QTY,
+        created_at=AT,
+        **owned,
+    )
+    part = AccountAllocation.objects.create(
+        id=ids.prefixed("aa"),
+        allocation=allocation,
+        account=one.account,
+        position=1,
+        requested_qty=QTY,
+        **owned,
+    )
+    leg = BookingLeg.objects.create(
+        id=ids.prefixed("bl"),
+        account_allocation=part,
+        allocation=allocation,
+        custodian=custodian,
+        sequence=1,
+        qty=QTY,
+        price=Decimal("99.5"),
+        principal=Decimal(995),
+        accrued_interest=Decimal("1.25"),
+        fees=Decimal(0),
+        net_money=Decimal("996.25"),
+        trade_date=DAY,
+        settlement_date=DAY + timedelta(days=3),
+        created_at=AT,
+        status="failed",
+        **owned,
+    )
+    return [allocation, part, leg]
+
+
+def _journal(of: str, one: Order) -> list[Model]:
+    return [
+        Event.objects.create(
+            event_id=ids.prefixed("evt"),
+            organization_id=of,
+            msg_type="order_update",
+            event_type="submit",
+            subject=one.id,
+            seq=1,
+            order_id=one.id,
+            at=AT,
+            recorded_at=AT,
+            actor=f"{of}_trader",
+            body='{"msg_type":"order_update","price":99.50}',
+            changes="[]",
+        ),
+        IdempotencyKey.objects.create(
+            organization_id=of,
+            key="k",
+            fingerprint="f",
+            status=201,
+            body="{}",
+            created_at=AT,
+        ),
+    ]
