@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from allocations import booking
+from allocations import booking, fees
 from allocations.models import (
     Account,
     AccountAllocation,
@@ -22,6 +23,7 @@ from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, access, commands, unfolde
 from oms_site.admin.filters import one_of
 from oms_site.journal import actors
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 
 
 class AccountForm(unfolded.RowForm):
@@ -59,10 +61,27 @@ class AccountAdmin(ConfigAdmin):
     )
 
 
+class RiskGroupForm(unfolded.RowForm):
+    """Fees that can be charged."""
+
+    def clean_fees(self) -> Any:
+        """What intake would refuse at the first order is refused here."""
+        given = self.cleaned_data["fees"] or []
+        if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+            raise forms.ValidationError("A list of fee objects.", code="fees")
+        try:
+            fees.parse(given)
+        except OmsError as error:
+            faults = [f"{fault.field}: {fault.message}" for fault in error.details]
+            raise forms.ValidationError(faults or [error.message], code="fees") from error
+        return given
+
+
 @admin.register(RiskGroup)
 class RiskGroupAdmin(ConfigAdmin):
     """Cohorts of accounts with the same fees."""
 
+    form = RiskGroupForm
     id_prefix = "rg"
     list_display = ("id", "name", "organization")
     list_select_related = ("organization",)

@@ -23,3 +23,5 @@ urlpatterns = [
     path("docs/try/", _docs(SpectacularSwaggerView.as_view(url_name="schema")), name="swagger"),
     path("", include("orders.urls")),
 ]
+handler404 = "oms_site.api.fallbacks.not_found"
+handler500 = "oms_site.api.fallbacks.server_error"

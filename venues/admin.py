@@ -6,14 +6,40 @@ the wire carry every organization's orders, so only a superuser reads them raw.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from django.contrib import admin
 
-from oms_site.admin import ConfigAdmin, ReadOnlyAdmin
-from oms_site.admin.fields import choices_list
+from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, unfolded
+from oms_site.admin.fields import choices_list, one_choice
 from oms_site.admin.filters import one_of
+from venues import analytics
+from venues.calendar import Kind, Market, new_york_date
 from venues.models import Inbound, Instrument, Outbound, ReferencePrice, TradingDayRow, Venue
+
+
+_MARKETS, _KINDS = get_args(Market), get_args(Kind)
+_DAY_COUNTS = (analytics.ACTUAL_ICMA, analytics.THIRTY_360)
+
+
+class InstrumentForm(unfolded.RowForm):
+    """A security whose bond terms make sense: one that did not would stop all of them."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """What analytics would refuse at the first order is refused here."""
+        given = super().clean() or {}
+        names = ("issue_date", "maturity_date", "coupon_percent")
+        terms = {name: given.get(name) for name in names}
+        if all(value is not None for value in terms.values()):
+            try:
+                analytics.Bond(
+                    **terms, frequency=given.get("frequency") or 0, day_count=given["day_count"]
+                )
+            except ValueError as error:
+                self.add_error(None, f"These terms do not work: {error}.")
+        elif any(value is not None for value in terms.values()):
+            self.add_error(None, "A bond needs all of issue date, maturity date and coupon.")
+        return given
 
 
 @admin.register(Instrument)
@@ -21,6 +47,7 @@ class InstrumentAdmin(ConfigAdmin):
     """Securities."""
 
     organization_path = ""
+    form = InstrumentForm
     list_display = (
         "cusip",
         "description",
@@ -52,6 +79,13 @@ class InstrumentAdmin(ConfigAdmin):
         ("Trading", {"fields": ("market", "currency", "min_denomination", "min_increment")}),
     )
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name == "market":
+            return one_choice(_MARKETS, label="Market")
+        if db_field.name == "day_count":
+            return one_choice(_DAY_COUNTS, label="Day count", required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
 
 @admin.register(ReferencePrice)
 class ReferencePriceAdmin(ConfigAdmin):
@@ -67,6 +101,19 @@ class ReferencePriceAdmin(ConfigAdmin):
     fields = ("instrument", "bid_px", "ask_px", "mid_px", "source", "at")
 
 
+class TradingDayForm(unfolded.RowForm):
+    """A day whose sessions are on it."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """The day of a moment is its date in New York."""
+        given = super().clean() or {}
+        for name in ("extended_open", "regular_open", "regular_close", "extended_close"):
+            moment = given.get(name)
+            if moment is not None and new_york_date(moment) != given.get("date"):
+                self.add_error(name, "This moment (UTC) is on another date in New York.")
+        return given
+
+
 @admin.register(TradingDayRow)
 class TradingDayAdmin(ConfigAdmin):
     """Days on which markets trade; an unscheduled close is an edit here."""
@@ -74,7 +121,8 @@ class TradingDayAdmin(ConfigAdmin):
     organization_path = ""
     deletable = True
     list_display = ("date", "market", "kind", "regular_open", "regular_close", "extended_close")
-    list_filter = (one_of("market", ["SIFMA", "NYSE"]), one_of("kind", ["full", "half"]))
+    form = TradingDayForm
+    list_filter = (one_of("market", _MARKETS), one_of("kind", _KINDS))
     date_hierarchy = "date"
     ordering = ("-date", "market")
     fields = (
@@ -86,6 +134,12 @@ class TradingDayAdmin(ConfigAdmin):
         "regular_close",
         "extended_close",
     )
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        if db_field.name in {"market", "kind"}:
+            values = _MARKETS if db_field.name == "market" else _KINDS
+            return one_choice(values, label=db_field.name.capitalize())
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
 @admin.register(Venue)

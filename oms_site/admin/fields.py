@@ -9,7 +9,7 @@ from typing import Any
 
 from django import forms
 
-from oms_site.admin.unfolded import CheckboxList, DecimalWidget
+from oms_site.admin.unfolded import CheckboxList, DecimalWidget, SelectWidget
 from oms_site.kit import numbers
 
 
@@ -39,6 +39,13 @@ class ExactJSONField(forms.JSONField):
                 code="float",
             )
         return read
+
+
+def one_choice(values: Iterable[str], *, label: str, required: bool = True) -> Any:
+    """A selection for a text column whose values are known."""
+    empty = [] if required else [("", "–")]
+    choices = [*empty, *((value, value) for value in values)]
+    return forms.ChoiceField(choices=choices, required=required, label=label, widget=SelectWidget())
 
 
 def choices_list(values: Iterable[str], *, label: str, help_text: str = "") -> Any:

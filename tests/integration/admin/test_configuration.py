@@ -11,7 +11,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from allocations.models import Account
+from allocations.models import Account, RiskGroup
 from controls import library
 from controls.models import Control
 from oms_site.firm import api_keys, generation, policies, principals
@@ -292,3 +292,52 @@ def test_decimals_are_edited_without_trailing_zeros() -> None:
     page = root.get(address(Instrument, "change", instrument.pk)).content.decode()
     assert 'value="2.375"' in page
     assert "2.375000" not in page
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"day_count": "guess"},
+        {"frequency": 3},
+        {"maturity_date": "2020-01-01"},
+        {"coupon_percent": ""},
+    ],
+)
+def test_bond_terms_that_would_stop_every_instrument_are_refused(changes: dict[str, Any]) -> None:
+    root = browser("root", of=None, is_superuser=True)
+    bond = factories.InstrumentFactory()
+    names = [field.name for field in Instrument._meta.concrete_fields if field.name != "id"]
+    told = {name: value for name in names if (value := getattr(bond, name)) not in (None, False)}
+    page = address(Instrument, "change", bond.pk)
+    assert root.post(page, {**told, "rating": "AA+"}).status_code == 302
+    assert root.post(page, {**told, "rating": "B", **changes}).status_code == 200
+    assert ledger.again(bond).rating == "AA+"
+
+
+def test_fees_that_could_not_be_charged_are_refused(boss: Client) -> None:
+    group = factories.RiskGroupFactory(organization=factories.organization("alpha"))
+    page = address(RiskGroup, "change", group.pk)
+    told = {"organization": "alpha", "name": "Renamed"}
+    for fees in ('[{"fee_type": "tip"}]', '{"fee_type": "tip"}', '["tip"]'):
+        assert boss.post(page, {**told, "fees": fees}).status_code == 200
+    assert ledger.again(group).name == group.name
+    assert boss.post(page, {**told, "fees": "[]"}).status_code == 302
+    assert ledger.again(group).name == "Renamed"
+
+
+def test_a_trading_day_holds_its_own_hours() -> None:
+    root = browser("root", of=None, is_superuser=True)
+    hours = {
+        f"{name}_{part}": value
+        for name, at in (
+            ("extended_open", "12:30:00"),
+            ("regular_open", "13:30:00"),
+            ("regular_close", "18:00:00"),
+            ("extended_close", "19:00:00"),
+        )
+        for part, value in ((0, "2026-11-25"), (1, at))
+    }
+    told = {"market": "SIFMA", "date": "2026-11-27", "kind": "half", **hours}
+    assert root.post("/admin/venues/tradingdayrow/add/", told).status_code == 200
+    right = {**told, "date": "2026-11-25"}
+    assert root.post("/admin/venues/tradingdayrow/add/", right).status_code == 302
