@@ -31,14 +31,21 @@ class LegStatus(StrEnum):
 
 A = AllocationStatus
 ALLOCATION_STEPS: dict[str, tuple[frozenset[str], str]] = {
-    "allocation_calculate": (frozenset({A.CREATED, A.CALCULATED, A.SUBMITTED}), A.CALCULATED),
+    # A late share reopens even an approved allocation: the fact is booked, whatever we believed.
+    "allocation_calculate": (
+        frozenset({A.CREATED, A.CALCULATED, A.SUBMITTED, A.APPROVED}),
+        A.CALCULATED,
+    ),
     "allocation_submit": (
         frozenset({A.CALCULATED, A.SUBMITTED, A.FAILED, A.REJECTED}),
         A.SUBMITTED,
     ),
     "allocation_approve": (frozenset({A.SUBMITTED}), A.APPROVED),
-    "allocation_reject": (frozenset({A.SUBMITTED, A.CALCULATED}), A.REJECTED),
-    "allocation_fail": (frozenset({A.SUBMITTED, A.CALCULATED}), A.FAILED),
+    "allocation_reject": (frozenset({A.SUBMITTED, A.CALCULATED, A.APPROVED}), A.REJECTED),
+    "allocation_fail": (
+        frozenset({A.CREATED, A.SUBMITTED, A.CALCULATED, A.APPROVED}),
+        A.FAILED,
+    ),
     "allocation_cancel": (frozenset({A.CREATED, A.CALCULATED}), A.CANCELED),
 }
 LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
@@ -47,6 +54,5 @@ LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "leg_reject": (frozenset({LegStatus.SENT}), LegStatus.REJECTED),
     "leg_fail": (frozenset({LegStatus.SENT}), LegStatus.FAILED),
     "leg_requeue": (frozenset({LegStatus.REJECTED, LegStatus.FAILED}), LegStatus.QUEUED),
-    "leg_cancel": (frozenset({LegStatus.QUEUED}), LegStatus.CANCELED),
 }
 CLOSED = frozenset({A.APPROVED, A.CANCELED, A.REVERSED})

@@ -10,12 +10,16 @@ import logging
 import threading
 from functools import partial
 
+from celery import Celery
 from django.db import transaction
 
 log = logging.getLogger(__name__)
 _wanted: set[str] = set()
 _signal = threading.Condition()
 _ringer: threading.Thread | None = None
+# A sender of its own, not the workers' application: this room lies below the wiring.
+_bells = Celery("bells", set_as_current=False)
+_bells.config_from_object("django.conf:settings", namespace="CELERY")
 silent = False  # tests of single rooms set this; nothing else does
 
 
@@ -37,8 +41,6 @@ def _want(task: str) -> None:
 
 
 def _keep_ringing() -> None:
-    from oms_site.celery import app  # noqa: PLC0415  Celery reads settings when first used
-
     while True:
         with _signal:
             while not _wanted:
@@ -47,6 +49,6 @@ def _keep_ringing() -> None:
             _wanted.clear()
         for task in tasks:
             try:
-                app.send_task(task, retry=False, expires=10)
+                _bells.send_task(task, retry=False, expires=10)
             except Exception:  # noqa: BLE001  whatever the broker does, beat rings again
                 log.warning("doorbell %s could not be rung; beat will ring it", task)

@@ -174,6 +174,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {
+        "AmountType": ["par", "shares"],
+        "OrderType": ["market", "limit"],
+        "OrderStatus": "orders.states.OrderStatus",
+        "ExecutionOrderStatus": "orders.api.schema.EXECUTION_STATUSES",
+    },
 }
 
 # --- Redis: nothing in it that cannot be lost ------------------------------------------------

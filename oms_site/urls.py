@@ -12,8 +12,10 @@ from drf_spectacular.views import (
     SpectacularSwaggerView,
 )
 
+from oms_site.api import openapi
 from oms_site.health import healthz
 
+assert openapi  # imported for what it registers
 _docs = csp_update(settings.DOCS_CONTENT_SECURITY_POLICY)
 urlpatterns = [
     path("healthz", healthz, name="healthz"),

@@ -2,7 +2,7 @@
 
 The feed says which orders moved; their rows are read together, at most ten times a second, and
 every field remembers the position at which it last changed. A screen asks for everything after the
-position it has, so one that is slow gets fewer and larger answers and nothing waits in memory for it.
+position it has, so a slow one gets fewer and larger answers and nothing waits in memory for it.
 """
 
 from __future__ import annotations

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from oms_site.api import shape
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from oms_site.kit.errors import Detail, OmsError
+from oms_site.kit.errors import Detail, OmsError, refuse
 from orders import render, terms
 from orders.clearances import Clearance
 from orders.models import ExecutionOrder, VenueOrder
@@ -68,7 +67,7 @@ def check(tree: Tree, instruction: Instruction) -> None:
         faults.append(
             Detail("all_or_none", "all_or_none_split", "The order is all or none: take all of it.")
         )
-    shape.refuse(faults)
+    refuse(faults)
 
 
 def issue(

@@ -1,4 +1,4 @@
-"""Everything the desk shows of one order: facts, executions, tree, allocation, controls, history."""
+"""All that the desk shows of one order: facts, executions, tree, allocation, controls, history."""
 
 from __future__ import annotations
 
@@ -50,6 +50,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
     tree = _tree(order)
     live = [branch.row for branch in tree if not branch.row.is_terminal]
     taken = sum((row.leaves_qty for row in live), ZERO)
+    controls = _controls(order)
     review = Review.objects.filter(subject=order.id).select_related("decided_by").last()
     return {
         "order": order,
@@ -68,7 +69,9 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
         "allocation": _allocation(order),
         "shares": _shares(order),
         "review": review,
-        "controls": _controls(order),
+        "controls": controls,
+        "failed": [c for c in controls if c["effect"] != screening.PASS],
+        "passed": [c for c in controls if c["effect"] == screening.PASS],
         "timeline": timeline.of_order(order.id),
         "decision": _decision(order, review, by),
     }
@@ -100,10 +103,9 @@ def _shares(order: Order) -> list[Share]:
 
 
 def _controls(order: Order) -> list[dict[str, Any]]:
-    """The results of the latest screening, failures first."""
+    """The results of the latest screening."""
     row = Screening.objects.filter(subject=order.id).order_by("-screened_at").first()
-    results = screening.read_results(row.results) if row else []
-    return sorted(results, key=lambda result: result["effect"] == screening.PASS)
+    return screening.read_results(row.results) if row else []
 
 
 def _decision(order: Order, review: Review | None, by: Principal) -> str:

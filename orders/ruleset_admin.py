@@ -55,11 +55,16 @@ def _is_quantity(value: Any) -> bool:
 
 
 class RulesetForm(unfolded.RowForm):
-    """Rules that routing can follow."""
+    """Rules that routing can follow; none at all stages every order."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "rules" in self.fields:
+            self.fields["rules"].required = False
 
     def clean_rules(self) -> Any:
         """Every rule is whole and every id occurs once."""
-        rules = self.cleaned_data["rules"]
+        rules = self.cleaned_data["rules"] or []
         if not isinstance(rules, list):
             raise forms.ValidationError("A list of rules.", code="rules")
         for number, rule in enumerate(rules, 1):

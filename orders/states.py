@@ -6,6 +6,7 @@ restricts our own commands only: an execution that a venue reports is applied in
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -94,3 +95,23 @@ def fix_ord_status(status: str, pending: str) -> str:
     if pending in (Pending.CANCEL, Pending.EXPIRE):
         return "6"
     return "E" if pending == Pending.REPLACE else FIX_ORD_STATUS[status]
+
+
+# These note or drop a pending request; the state stays what it was.
+FACET_STEPS = frozenset({"request_cancel", "refuse_cancel"})
+
+
+def moved_to(step: str, source: str, targets: Sequence[str]) -> tuple[str, ...]:
+    """The states that a step may lead to from one of its sources.
+
+    Shares that move a closed order leave it closed, unless they complete it; an acknowledgment
+    moves only what no report has moved before.
+    """
+    if step == "acknowledge":
+        return (V.NEW.value,) if source == V.PENDING_NEW else (source,)
+    if step != "execute":
+        return tuple(str(target) for target in targets)
+    if source in {O.CANCELED, O.REJECTED, O.EXPIRED}:
+        return (source, O.FILLED.value)
+    unfilled = V.NEW.value if V.NEW in targets else O.PENDING_EXECUTION.value
+    return (unfilled, O.PARTIALLY_FILLED.value, O.FILLED.value)

@@ -12,10 +12,9 @@ from typing import Any
 
 from allocations import accounts, engine
 from allocations.accounts import AccountFacts
-from oms_site.api.shape import refuse
 from oms_site.firm import policies
 from oms_site.firm.policies import PolicyFacts
-from oms_site.kit.errors import Detail
+from oms_site.kit.errors import Detail, refuse
 from orders.requests import OrderAsk, SubmitRequest
 from venues import instruments, sessions
 from venues.calendar import Session, new_york_date

@@ -53,8 +53,9 @@ def _entry(event: Event) -> Entry:
 
 
 def _because(body: Body) -> str:
-    reason = body.get("reason") or body.get("text") or ""
-    return f": {reason}" if reason else ""
+    reason = str(body.get("reason") or body.get("text") or "")
+    # Codes such as end_of_day read as words; sentences stay as they are.
+    return f": {reason if ' ' in reason else reason.replace('_', ' ')}" if reason else ""
 
 
 def _failed(body: Body) -> str:
@@ -85,6 +86,26 @@ def _created(body: Body) -> str:
     return f"execution order for {_number(made.get('amount'))}, {how.replace('_', ' ')}"
 
 
+def _approved(body: Body) -> str:
+    by_hand = "manual_approve_id" in body
+    return _noted("released in review")(body) if by_hand else "passed its controls"
+
+
+def _allocated(body: Body) -> str:
+    shares = body.get("account_allocations") or ()
+    got = ", ".join(f"{s.get('account_id')} {_number(s.get('actual_amount'))}" for s in shares[:3])
+    rest = f" and {len(shares) - 3} more" if len(shares) > 3 else ""
+    return f"fills split: {got}{rest}" if got else "fills split over their accounts"
+
+
+def _to_book(body: Body) -> str:
+    return f"{len(body.get('bookings') or ())} to book at {body.get('custodian_id')}"
+
+
+def _booked(body: Body) -> str:
+    return f"booked at {body.get('custodian_id')} as {body.get('booking_ref')}"
+
+
 def _noted(verb: str) -> Callable[[Body], str]:
     def say(body: Body) -> str:
         note = body.get("annotation")
@@ -102,8 +123,8 @@ def _with_reason(verb: str) -> Callable[[Body], str]:
 
 
 _WORDS: dict[str, Callable[[Body], str]] = {
-    "create": _with_reason("order received"),
-    "approve": _noted("passed its controls, approved"),
+    "request": _with_reason("order received"),
+    "approve": _approved,
     "flagged_for_review": lambda body: f"held for review: {_failed(body)}",
     "reject": _with_reason("rejected"),
     "manual_approve_request": _noted("approval asked for"),
@@ -125,6 +146,15 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "cancel": _with_reason("canceled"),
     "expire": _with_reason("expired"),
     "expire_request": _with_reason("session over, stopping at the venues"),
+    "allocation_create": _with_reason("allocation made"),
+    "allocation_calculate": _allocated,
+    "allocation_complete": _with_reason("allocation complete"),
+    "allocation_submit": _to_book,
+    "allocation_approve": _with_reason("allocation booked in full"),
+    "allocation_fail": _with_reason("allocation failed"),
+    "allocation_reject": _with_reason("booking refused"),
+    "leg_sent": lambda body: f"booking sent to {body.get('custodian_id')}",
+    "leg_booked": _booked,
     "venue_acknowledge": _at_venue("acknowledged"),
     "venue_cancel_request": _with_reason("cancel sent to the venues"),
     "venue_cancel_reject": _at_venue("refused to cancel"),

@@ -17,7 +17,6 @@ from venues import analytics
 from venues.calendar import Kind, Market, new_york_date
 from venues.models import Inbound, Instrument, Outbound, ReferencePrice, TradingDayRow, Venue
 
-
 _MARKETS, _KINDS = get_args(Market), get_args(Kind)
 _DAY_COUNTS = (analytics.ACTUAL_ICMA, analytics.THIRTY_360)
 
@@ -28,16 +27,15 @@ class InstrumentForm(unfolded.RowForm):
     def clean(self) -> dict[str, Any] | None:
         """What analytics would refuse at the first order is refused here."""
         given = super().clean() or {}
-        names = ("issue_date", "maturity_date", "coupon_percent")
-        terms = {name: given.get(name) for name in names}
-        if all(value is not None for value in terms.values()):
+        names = ("issue_date", "maturity_date", "coupon_percent", "frequency", "day_count")
+        terms: dict[str, Any] = {name: given.get(name) for name in names}
+        needed = [terms[name] is not None for name in names[:3]]
+        if all(needed):
             try:
-                analytics.Bond(
-                    **terms, frequency=given.get("frequency") or 0, day_count=given["day_count"]
-                )
+                analytics.Bond(**terms)
             except ValueError as error:
                 self.add_error(None, f"These terms do not work: {error}.")
-        elif any(value is not None for value in terms.values()):
+        elif any(needed):
             self.add_error(None, "A bond needs all of issue date, maturity date and coupon.")
         return given
 

@@ -197,8 +197,3 @@ class BookingLeg(LedgerRow):
     def requeue(self, *, due_at: datetime) -> None:
         """A person asked for another try; the idempotency key stays the same."""
         self.due_at, self.attempts = due_at, 0
-
-    @transition(field=status, **_leg("leg_cancel"))
-    def cancel(self) -> None:
-        """Withdrawn before it was ever sent."""
-        self.due_at = None

@@ -93,6 +93,13 @@ class ConfigAdmin(ScopedAdmin):
         fixed = [] if obj is None or key is None else [key.name]
         return [*fixed, *super().get_exclude(request, obj)]
 
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field is not None:
+            # What has changed is judged against the row, not against what the browser sends back.
+            field.show_hidden_initial = False
+        return field
+
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
     ) -> Any:

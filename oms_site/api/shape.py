@@ -7,11 +7,11 @@ reader.finish(known=FIELDS)          # raises with all faults at once
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
-from oms_site.kit.errors import Detail, OmsError
+from oms_site.kit.errors import Detail, refuse
 from oms_site.kit.numbers import NotADecimal, parse_decimal
 
 LONGEST_ID = 80
@@ -144,10 +144,3 @@ class Reader:
     def finish(self) -> None:
         """Raise `OmsError` (422 `invalid_request`) with every fault noted so far."""
         refuse(self.faults)
-
-
-def refuse(faults: Sequence[Detail]) -> None:
-    """Raise `OmsError` (422) for the faults, if there are any."""
-    if faults:
-        code = faults[0].code if len(faults) == 1 else "invalid_request"
-        raise OmsError(code, "Validation error: " + faults[0].message, details=tuple(faults))

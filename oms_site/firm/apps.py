@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -11,3 +13,7 @@ class FirmConfig(AppConfig):
     name = "oms_site.firm"
     label = "firm"
     verbose_name = "Firm"
+
+    def ready(self) -> None:
+        # The back office lies above the firm, so its pages are named by string.
+        import_module("oms_site.admin.firm_pages")

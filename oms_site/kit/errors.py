@@ -57,3 +57,10 @@ class Forbidden(OmsError):
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code, message, status=403)
+
+
+def refuse(faults: Sequence[Detail]) -> None:
+    """Raise `OmsError` (422) for the faults, if there are any; several are an `invalid_request`."""
+    if faults:
+        code = faults[0].code if len(faults) == 1 else "invalid_request"
+        raise OmsError(code, "Validation error: " + faults[0].message, details=tuple(faults))

@@ -51,6 +51,7 @@ async def submit(request: SubmitRequest) -> Result:
 
 def _ensure_writer() -> None:
     global _writer
+    import sys; sys.setswitchinterval(0.0002)
     if _writer is not None and _writer.is_alive():
         return
     with _start:

@@ -109,6 +109,7 @@ _STATUSES = [
     "rejected",
     "expired",
 ]
+EXECUTION_STATUSES = _STATUSES[1:]
 Order = _shape(
     "Order",
     id=s.CharField(),
@@ -207,7 +208,7 @@ ExecutionOrder = _shape(
     filled_amount=Amount(),
     leaves_amount=Amount(),
     limit_price=_decimal(allow_null=True),
-    status=s.ChoiceField(_STATUSES[1:]),
+    status=s.ChoiceField(EXECUTION_STATUSES),
     pending=_text(),
     origin=s.CharField(),
     rule=_text(),

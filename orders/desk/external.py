@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
-from oms_site.api import shape
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
-from oms_site.kit.errors import Detail, NotFound, OmsError
+from oms_site.kit.errors import Detail, NotFound, OmsError, refuse
 from orders import closing, execution, fills, terms, tree
 from orders.models import Execution, ExecutionOrder
 from orders.tree import Tree
@@ -143,7 +142,7 @@ def _check(one: Tree, row: ExecutionOrder, report: TradeReport, at: datetime) ->
         faults.append(
             Detail("settlement_date", "settles_before_trade", "It settles before it is traded.")
         )
-    shape.refuse(faults)
+    refuse(faults)
 
 
 def _replay(

@@ -33,6 +33,15 @@ FACES: dict[str, tuple[str, str, str]] = {
     "canceled": ("✕", "canceled", "quiet"),
     "rejected": ("⊘", "rejected", "bad"),
     "expired": ("⌛", "expired", "quiet"),
+    # Allocations and booking legs.
+    "created": ("◌", "created", "quiet"),
+    "calculated": ("◐", "calculated", "ok"),
+    "submitted": ("●", "being booked", "ok"),
+    "approved": ("✔", "booked", "ok"),
+    "failed": ("⊘", "failed", "bad"),
+    "reversed": ("✕", "reversed", "quiet"),
+    "sent": ("●", "sent", "ok"),
+    "booked": ("✔", "booked", "ok"),
 }
 _SAME = {"pending_execution": "working", "partially_filled": "partial", "pending_new": "queued"}
 

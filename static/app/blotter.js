@@ -48,13 +48,15 @@ const FIELDS = {
 const TIPS = { id: (r) => `${r.id}${r.coid ? `\nclient id ${r.coid}` : ""}`, t: (r) => `${r.t} UTC`, upd: (r) => `${r.upd} UTC`, sec: (r) => r.sec, acct: (r) => r.acct, trader: (r) => r.trader, lim: (r) => r.limn, avg: (r) => r.avgx, why: (r) => r.why };
 const NUMBERS = { par: "par", cum: "cum", leaves: "leaves", lim: "limn", avg: "avgx", ytm: "ytm" };
 
+// Id, name, width at 1680, classes; what gives way on narrower screens says how far.
 const COLUMNS = [
-  ["id", "Order", 92, "mono"], ["t", "Time (ET)", 66], ["trader", "Trader", 78], ["acct", "Account", 84],
-  ["side", "Side", 54], ["sec", "Security", 142], ["cusip", "CUSIP", 78], ["par", "Par", 82, "num"],
-  ["cum", "Filled", 82, "num meter"], ["leaves", "Leaves", 82, "num"], ["lim", "Limit", 62, "num"],
-  ["avg", "Avg px", 76, "num"], ["ytm", "YTM %", 52, "num"], ["ses", "Session", 60, "quiet"],
-  ["status", "Status", 112], ["why", "Controls / Reason", 120], ["upd", "Updated", 62, "quiet"],
+  ["id", "Order", 84, "mono"], ["t", "Time (ET)", 72], ["trader", "Trader", 82], ["acct", "Account", 78],
+  ["side", "Side", 52], ["sec", "Security", 128], ["cusip", "CUSIP", 80], ["par", "Par", 72, "num"],
+  ["cum", "Filled", 70, "num meter"], ["leaves", "Leaves", 70, "num"], ["lim", "Limit", 60, "num"],
+  ["avg", "Avg px", 78, "num"], ["ytm", "YTM %", 54, "num"], ["ses", "Session", 64, "quiet"],
+  ["status", "Status", 106], ["why", "Controls / Reason", 114], ["upd", "Updated", 62, "quiet"],
 ];
+const GIVES = { why: 38, sec: 16, trader: 12 };
 
 function columns() {
   return COLUMNS.map(([id, name, width, cssClass = ""]) => ({
@@ -148,16 +150,17 @@ export class Blotter {
     new ResizeObserver(() => { this.grid.resizeCanvas(); this.fit(); }).observe(this.box);
   }
 
-  // What is left of the width goes to the security and the reason; what lacks is scrolled.
+  // What is left of the width goes to id, security and reason; a little that lacks comes from them.
   fit() {
     const room = this.box.clientWidth - 14 - COLUMNS.reduce((total, column) => total + column[2], 0);
+    const lack = Math.min(Math.max(-room, 0), Object.values(GIVES).reduce((a, b) => a + b, 0));
+    const share = lack / Object.values(GIVES).reduce((a, b) => a + b, 0);
     const extra = Math.max(room, 0);
-    const wide = { sec: Math.min(Math.round(extra * 0.25), 60), id: Math.min(Math.round(extra * 0.2), 80) };
-    wide.why = extra - wide.sec - wide.id;
-    this.grid.setColumns(this.grid.getColumns().map((column) => {
-      const given = COLUMNS.find(([id]) => id === column.id)[2];
-      return { ...column, width: given + (wide[column.id] || 0) };
-    }));
+    const more = { sec: Math.min(Math.round(extra * 0.25), 60), id: Math.min(Math.round(extra * 0.2), 80) };
+    more.why = extra - more.sec - more.id;
+    const width = ([id, , given]) => Math.floor(given + (more[id] || 0) - (GIVES[id] || 0) * share);
+    const widths = Object.fromEntries(COLUMNS.map((column) => [column[0], width(column)]));
+    this.grid.setColumns(this.grid.getColumns().map((column) => ({ ...column, width: widths[column.id] })));
     this.tame();
     this.showSort();
   }

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from decimal import Decimal
 from types import TracebackType
 from typing import Any
@@ -103,16 +104,20 @@ class Stream:
         self, product: Product, user: str = "alpha_trader", *, after: str | None = None
     ) -> None:
         query = "" if after is None else f"?starting_msg_number={after}"
-        self._socket: ClientConnection = connect(
-            f"ws://127.0.0.1:{product.port}/v1/trading/order-stream/{query}",
-            additional_headers={"Authorization": f"Bearer oems_test_{user}"},
-            open_timeout=20,
-            max_size=None,
+        self._opened = ExitStack()
+        self._socket: ClientConnection = self._opened.enter_context(
+            connect(
+                f"ws://127.0.0.1:{product.port}/v1/trading/order-stream/{query}",
+                additional_headers={"Authorization": f"Bearer oems_test_{user}"},
+                open_timeout=20,
+                max_size=None,
+            )
         )
         self.first = self._read(20)
         self.frames: list[Frame] = []  # numbered ones, in order
         self.heartbeats = 0
-        self.number = None if after is None else int(after)
+        # A replay from the very beginning starts with whatever number came first.
+        self.number = int(after) if after and after.isdigit() and int(after) else None
 
     def __enter__(self) -> Stream:
         return self
@@ -123,7 +128,7 @@ class Stream:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._socket.close()
+        self._opened.close()
 
     def next(self, *, seconds: float = 20) -> Frame:
         """The next frame of any kind; a numbered one is checked and kept. Raises TimeoutError."""
@@ -155,20 +160,14 @@ class Stream:
     def read_until(self, found: Callable[[], Any], *, seconds: float = 20, what: str) -> Any:
         """Read until the condition holds."""
 
-        def step() -> Any:
-            result = found()
-            if not result:
-                try:
-                    self.next(seconds=0.25)
-                except TimeoutError:
-                    return found()
-            return result
-
-        try:
-            return until(step, seconds=seconds, what=what)
-        except AssertionError as vain:
-            seen = [(f["event"]["order_id"], f["event"]["event_type"]) for f in self.frames]
-            raise AssertionError(f"{vain}; the stream said {seen[-20:]}") from vain
+        end = time.monotonic() + seconds
+        while not (result := found()):
+            if time.monotonic() > end:
+                seen = [(f["event"].get("order_id"), f["event"]["event_type"]) for f in self.frames]
+                raise AssertionError(f"waited in vain for {what}; the stream said {seen[-20:]}")
+            with suppress(TimeoutError):
+                self.next(seconds=0.25)
+        return result
 
     def catch_up(self, desk: Desk) -> None:
         """Read everything that has happened by now: up to a later marker order."""
@@ -183,23 +182,24 @@ class Stream:
         """The story of one order as message and event types."""
         return [(f["msg_type"], f["event"]["event_type"]) for f in self.story(order_id)]
 
-    def closing_code(self, *, seconds: float) -> int | None:
-        """Read until the server closes; its code."""
-        until(self._is_over, seconds=seconds, what="the server to close the stream")
+    @property
+    def close_code(self) -> int | None:
+        """Why the server ended it, once it is over."""
         return self._socket.close_code
 
-    def cut(self) -> None:
-        """Lose the connection without a word, as a network does."""
-        self._socket.socket.close()
-
-    def _is_over(self) -> bool:
+    def is_over(self, *, seconds: float = 0.25) -> bool:
+        """Read on for a moment; whether the server has closed."""
         try:
-            self.next(seconds=0.25)
+            self.next(seconds=seconds)
         except TimeoutError:
             return False
         except ConnectionClosed:
             return True
         return False
+
+    def cut(self) -> None:
+        """Lose the connection without a word, as a network does."""
+        self._socket.socket.close()
 
     def _read(self, seconds: float) -> Frame:
         frame: Frame = json.loads(self._socket.recv(timeout=seconds), parse_float=Decimal)
@@ -234,7 +234,7 @@ def venue_executions(product: Product) -> dict[str, tuple[str, ExecutionReport]]
 
 
 def custodian_bookings(product: Product) -> dict[str, tuple[str, books.Booking]]:
-    """Everything the custodians have booked by their own journals: custodian and booking, by key."""
+    """What the custodians have booked by their own journals: custodian and booking, by key."""
     return {
         key: (custodian, booking)
         for custodian in CUSTODIANS

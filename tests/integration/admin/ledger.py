@@ -48,9 +48,9 @@ def order(of: str, maker: User, **values: Any) -> Order:
             "organization": owner,
             "version": 1,
             "fingerprint": "f",
-            "instrument": factories.InstrumentFactory(),
-            "account": factories.AccountFactory(organization=owner),
-            "policy": factories.PolicyFactory(organization=owner),
+            "instrument": factories.instrument(),
+            "account": factories.account(organization=owner),
+            "policy": factories.policy(organization=owner),
             "submitted_by": maker,
             "order_qty": QTY,
             "leaves_qty": QTY,
@@ -85,12 +85,12 @@ def fill(of: str) -> dict[type[Model], Model]:
 def _configuration(of: str, maker: User) -> list[Model]:
     owner = factories.organization(of)
     made = {"organization": owner, "created_at": AT}
-    instrument = factories.InstrumentFactory()
-    group = factories.RiskGroupFactory(
+    instrument = factories.instrument()
+    group = factories.risk_group(
         organization=owner, fees=[{"fee_type": "commission", "fee_amount": "0.05"}]
     )
     return [
-        factories.PolicyFactory(organization=owner, rules={"settlement_days": 2}),
+        factories.policy(organization=owner, rules={"settlement_days": 2}),
         ApiKey.objects.create(
             user=maker,
             digest=digest(SECRET.format(of)),
@@ -109,7 +109,7 @@ def _configuration(of: str, maker: User) -> list[Model]:
         SandboxClock.objects.get_or_create(id=1)[0],
         Generation.objects.get_or_create(id=1)[0],
         instrument,
-        factories.VenueFactory(),
+        factories.venue(),
         ReferencePrice.objects.get_or_create(
             instrument=instrument, defaults={"mid_px": Decimal("99.5"), "source": "test", "at": AT}
         )[0],
@@ -123,10 +123,10 @@ def _configuration(of: str, maker: User) -> list[Model]:
                 "extended_close": AT + timedelta(hours=8),
             },
         )[0],
-        factories.CustodianFactory(),
-        factories.IntroducingBrokerFactory(organization=owner),
+        factories.custodian(),
+        factories.introducing_broker(organization=owner),
         group,
-        factories.AccountFactory(organization=owner, risk_group=group),
+        factories.account(organization=owner, risk_group=group),
         Control.objects.create(
             code="max-quantity",
             name="Maximum quantity",
@@ -185,7 +185,7 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
         id=ids.prefixed("vo"),
         order=one,
         execution_order=execution_order,
-        venue=factories.VenueFactory(),
+        venue=factories.venue(),
         qty=QTY,
         leaves_qty=QTY,
         **living,
@@ -252,7 +252,7 @@ def _shares(of: str, execution_order: ExecutionOrder, venue_order: VenueOrder) -
 
 
 def _clients(of: str, one: Order) -> list[Model]:
-    custodian = factories.CustodianFactory()
+    custodian = factories.custodian()
     owned: dict[str, Any] = {"organization_id": of, "version": 1}
     allocation = Allocation.objects.create(
         id=ids.prefixed("al"),
@@ -267,7 +267,7 @@ def _clients(of: str, one: Order) -> list[Model]:
     part = AccountAllocation.objects.create(
         id=ids.prefixed("aa"),
         allocation=allocation,
-        account=one.account,
+        account_id=one.account_id or "",
         position=1,
         requested_qty=QTY,
         **owned,

@@ -126,7 +126,7 @@ def test_every_step_of_a_control_is_in_its_history(boss: Client) -> None:
 
 # --- policies and rules ----------------------------------------------------------------------
 def test_an_edit_of_a_policy_decides_what_comes_after_it(boss: Client) -> None:
-    first = factories.PolicyFactory(organization=factories.organization("alpha"))
+    first = factories.policy(organization=factories.organization("alpha"))
     changed = {"organization": "alpha", "preset": "guide", "rules": '{"settlement_days": 2}'}
     boss.post(address(Policy, "change", first.pk), changed)
     first = ledger.again(first)
@@ -192,7 +192,7 @@ def test_a_new_key_is_told_once_and_only_its_digest_is_kept(boss: Client) -> Non
     owner = factories.user("machine", of="alpha", role="trader")
     answer = boss.post("/admin/firm/apikey/add/", {"user": owner.pk})
     (token,) = re.findall(r"oems_test_[0-9a-f]{36}", answer.content.decode())
-    assert answer.headers["Cache-Control"] == "no-store"
+    assert "no-store" in answer.headers["Cache-Control"]
     key = ApiKey.objects.get()
     assert (key.digest, key.user, key.sandbox) == (digest(token), owner, True)
     # What people recognize it by leaves 128 bits secret.
@@ -251,8 +251,8 @@ def test_an_organizations_admin_adds_people_of_his_own(boss: Client) -> None:
 
 def test_two_accounts_of_an_organization_cannot_share_a_code(boss: Client) -> None:
     owner = factories.organization("alpha")
-    one = factories.AccountFactory(organization=owner, code="ONE")
-    two = factories.AccountFactory(organization=owner, code="TWO")
+    one = factories.account(organization=owner, code="ONE")
+    two = factories.account(organization=owner, code="TWO")
     told = {
         "organization": "alpha",
         "code": "ONE",
@@ -269,7 +269,7 @@ def test_two_accounts_of_an_organization_cannot_share_a_code(boss: Client) -> No
 
 def test_editing_a_venue_leaves_its_heartbeat_alone() -> None:
     root = browser("root", of=None, is_superuser=True)
-    venue = factories.VenueFactory()
+    venue = factories.venue()
     told = {
         "name": "Renamed",
         "mpid": "XSIM",
@@ -288,7 +288,7 @@ def test_editing_a_venue_leaves_its_heartbeat_alone() -> None:
 
 def test_decimals_are_edited_without_trailing_zeros() -> None:
     root = browser("root", of=None, is_superuser=True)
-    instrument = factories.InstrumentFactory(coupon_percent=Decimal("2.375"))
+    instrument = factories.instrument(coupon_percent=Decimal("2.375"))
     page = root.get(address(Instrument, "change", instrument.pk)).content.decode()
     assert 'value="2.375"' in page
     assert "2.375000" not in page
@@ -305,7 +305,7 @@ def test_decimals_are_edited_without_trailing_zeros() -> None:
 )
 def test_bond_terms_that_would_stop_every_instrument_are_refused(changes: dict[str, Any]) -> None:
     root = browser("root", of=None, is_superuser=True)
-    bond = factories.InstrumentFactory()
+    bond = factories.instrument()
     names = [field.name for field in Instrument._meta.concrete_fields if field.name != "id"]
     told = {name: value for name in names if (value := getattr(bond, name)) not in (None, False)}
     page = address(Instrument, "change", bond.pk)
@@ -315,7 +315,7 @@ def test_bond_terms_that_would_stop_every_instrument_are_refused(changes: dict[s
 
 
 def test_fees_that_could_not_be_charged_are_refused(boss: Client) -> None:
-    group = factories.RiskGroupFactory(organization=factories.organization("alpha"))
+    group = factories.risk_group(organization=factories.organization("alpha"))
     page = address(RiskGroup, "change", group.pk)
     told = {"organization": "alpha", "name": "Renamed"}
     for fees in ('[{"fee_type": "tip"}]', '{"fee_type": "tip"}', '["tip"]'):

@@ -69,7 +69,7 @@ def _main(answer: Any) -> str:
 ACTIONS = [
     (model, name)
     for model, page in admin.site._registry.items()
-    for name in (*page.actions, *getattr(page, "actions_detail", ()))
+    for name in (*(page.actions or ()), *getattr(page, "actions_detail", ()))
 ]
 
 
@@ -124,7 +124,7 @@ def test_autocompletion_finds_only_ones_own(
         reverse("admin:autocomplete"),
         {
             "app_label": source._meta.app_label,
-            "model_name": source._meta.model_name,
+            "model_name": str(source._meta.model_name),
             "field_name": field,
         },
     )

@@ -48,6 +48,7 @@ class Bank:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._clients: list[SimulatedCustodian] = []
         self.start()
 
     def start(self) -> None:
@@ -61,12 +62,15 @@ class Bank:
             time.sleep(0.005)
 
     def stop(self) -> None:
+        for client in self._clients:
+            client.close()
         self.server.should_exit = True
         self.thread.join()
         self.app.close()
 
     def client(self, custodian: str = "cust_bny", timeout: float = 5) -> SimulatedCustodian:
-        return SimulatedCustodian(f"{self.url}/{custodian}", timeout=timeout)
+        self._clients.append(SimulatedCustodian(f"{self.url}/{custodian}", timeout=timeout))
+        return self._clients[-1]
 
     def fault(self, **fault: object) -> None:
         assert httpx.post(f"{self.url}/faults", json=fault).status_code == 200

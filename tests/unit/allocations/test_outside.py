@@ -53,10 +53,15 @@ def start(tmp_path: Path) -> Iterator[Start]:
         return started[-1]
 
     yield begin
+    while _clients:
+        _clients.pop().close()
     for process in started:
         if process.poll() is None:
             process.kill()
         process.wait(20)
+
+
+_clients: list[SimulatedCustodian] = []
 
 
 def await_custodian(journal_dir: Path) -> SimulatedCustodian:
@@ -65,6 +70,7 @@ def await_custodian(journal_dir: Path) -> SimulatedCustodian:
         ports = outside.read_ports(journal_dir)
         if ports is not None:
             client = SimulatedCustodian(f"http://127.0.0.1:{ports.custodian}/cust_bny")
+            _clients.append(client)
             with contextlib.suppress(CustodianError):
                 client.find("never")
                 return client

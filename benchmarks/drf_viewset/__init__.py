@@ -1,0 +1,1 @@
+"""The baseline that most Django shops would write: one model, one ModelViewSet, token login."""

@@ -1,0 +1,10 @@
+"""Its door, served by uvicorn."""
+
+from __future__ import annotations
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "benchmarks.drf_viewset.settings")
+application = get_asgi_application()

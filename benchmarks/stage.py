@@ -1,0 +1,118 @@
+"""The stage of a benchmark: the running product, and what its processes cost.
+
+Called by every benchmark. Nothing here sends load.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+
+from tests.product import Product, running_product, until
+
+TICKS = os.sysconf("SC_CLK_TCK")
+ACTIVATE = (
+    "from controls import lifecycle; from controls.models import Control; "
+    "lifecycle.activate(Control.objects.get(organization_id='alpha', code='{code}').pk)"
+)
+
+
+@contextlib.contextmanager
+def product(**variables: str) -> Iterator[Product]:
+    """The whole product under its supervisor in a fresh directory, removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="oems-bench-") as name:
+        directory = Path(name)
+        # The embedded servers run as another user and have to reach their own directories.
+        directory.chmod(0o711)
+        with running_product(directory, **variables) as one:
+            yield one
+
+
+def activate_control(one: Product, code: str) -> None:
+    """Put one of Alpha's controls in force that the sandbox starts without."""
+    one.manage("shell", "-c", ACTIVATE.format(code=code))
+
+
+def web_pids(one: Product) -> list[int]:
+    """The web processes."""
+    return [pid for name, pid in one.run["pids"].items() if name.split("-")[0] == "web"]
+
+
+def sockets(one: Product) -> str:
+    """The directory of PostgreSQL's socket."""
+    return str(psycopg.conninfo.conninfo_to_dict(one.run["database_url"])["host"])
+
+
+def connect(one: Product, database: str = "oms") -> psycopg.Connection[tuple[object, ...]]:
+    """A connection of the cluster's superuser, committing each statement."""
+    return psycopg.connect(
+        host=sockets(one), port=5432, user="postgres", dbname=database, autocommit=True
+    )
+
+
+def settle(one: Product, *, seconds: float = 120) -> float:
+    """Wait until the sequencer has numbered every event. Returns how long that took, in seconds."""
+    began = time.monotonic()
+    with connect(one) as link:
+
+        def behind() -> bool:
+            row = link.execute(
+                "SELECT (SELECT max(id) FROM journal_event) = "
+                "(SELECT max(event_id) FROM journal_feed)"
+            ).fetchone()
+            return row is not None and row[0] is False
+
+        until(lambda: not behind(), seconds=seconds, what="the sequencer to catch up")
+    return time.monotonic() - began
+
+
+def rss_mb(pids: list[int]) -> list[float]:
+    """Resident memory of processes, in MB."""
+    found = []
+    for pid in pids:
+        status = Path(f"/proc/{pid}/status").read_text()
+        kilobytes = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        found.append(int(kilobytes.split()[1]) / 1024)
+    return found
+
+
+def cpu_seconds(one: Product) -> dict[str, float]:
+    """CPU used so far: by web processes, PostgreSQL with all its backends, the sequencer."""
+    pids = one.run["pids"]
+    parents = _parents()
+    servers = [pid for pid, parent in parents.items() if parent == pids["postgres"]]
+    return {
+        "web": sum(_used(pid) for pid in web_pids(one)),
+        # Backends that have ended are in the server's own account of its children.
+        "postgres": _used(pids["postgres"], ended=True) + sum(_used(pid) for pid in servers),
+        "sequencer": _used(pids["sequencer"]),
+    }
+
+
+def load_average() -> float:
+    """The machine's load of the last minute."""
+    return os.getloadavg()[0]
+
+
+def _stat(pid: int) -> list[str]:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return []
+
+
+def _used(pid: int, *, ended: bool = False) -> float:
+    # Fields 14 to 17 of proc(5): own user and system ticks, then those of children that ended.
+    fields = _stat(pid)[11 : 15 if ended else 13]
+    return sum(int(field) for field in fields) / TICKS
+
+
+def _parents() -> dict[int, int]:
+    pids = [int(path.name) for path in Path("/proc").iterdir() if path.name.isdecimal()]
+    stats = {pid: _stat(pid) for pid in pids}
+    return {pid: int(fields[1]) for pid, fields in stats.items() if fields}

@@ -1,0 +1,26 @@
+"""The catalogue of events as a page."""
+
+from __future__ import annotations
+
+from orders.events import FAMILIES
+from orders.reference import tables
+
+_INTRODUCTION = (
+    "Every fact that the journal holds. Clients get `order_update` and `system_update` messages by"
+    " the stream and by the events API; `internal` ones are for the audit.\n\n"
+    "Every `event` object also carries `event_type` and `time`. A field that does not apply is null"
+    " or left out. `order_update` messages carry the whole order as well."
+)
+
+
+def page() -> str:
+    """One table per family, one row per event type."""
+    parts = [_INTRODUCTION]
+    for family, kinds in FAMILIES.items():
+        rows = (
+            [f"`{k.name}`", k.msg_type.value, k.subject, k.meaning, tables.code(k.fields)]
+            for k in kinds
+        )
+        header = ["event_type", "msg_type", "subject", "meaning", "fields"]
+        parts += [f"## {family}", tables.table(header, rows)]
+    return tables.page("Events", *parts)
