@@ -183,6 +183,9 @@ class BookingLegAdmin(ReadOnlyAdmin):
         """Operations repair bookings; a superuser does not, unless he has the role."""
         return access.principal(request).may("booking.repair")
 
+    def offers(self, obj: Any, command: str) -> bool:
+        return obj.status in {LegStatus.REJECTED, LegStatus.FAILED}
+
     def _retry(self, request: HttpRequest, legs: list[Any]) -> None:
         caller = access.principal(request)
         caller.require("booking.repair")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django_fsm import can_proceed
 
 from controls import checks, lifecycle, parameters
 from controls.models import Control, RestrictedInstrument, Review, Screening
@@ -120,6 +121,9 @@ class ControlAdmin(VersionedAdmin):
     def stamp(self, obj: Any) -> dict[str, Any]:
         kind = checks.RULES[obj.rule_class].control_type
         return {"created_at": clock.now(), "type": kind}
+
+    def offers(self, obj: Any, command: str) -> bool:
+        return can_proceed(getattr(obj, command))
 
     # --- coming into force and going ---------------------------------------------------------
     def _step(self, request: HttpRequest, rows: list[Any], step: Callable[[int], Control]) -> None:

@@ -233,5 +233,24 @@ UNFOLD = {
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "oms_site.firm.context.environment_badge",
     "SIDEBAR": {"navigation": "oms_site.admin.navigation.groups"},
+    "STYLES": [f"{STATIC_URL}app/admin.css"],
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": f"{STATIC_URL}app/favicon.svg"}
+    ],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(97% .014 254.604)",
+            "100": "oklch(93.2% .032 255.585)",
+            "200": "oklch(88.2% .059 254.128)",
+            "300": "oklch(80.9% .105 251.813)",
+            "400": "oklch(70.7% .165 254.624)",
+            "500": "oklch(62.3% .15 257)",
+            "600": "oklch(47% .16 257)",
+            "700": "oklch(43% .15 257)",
+            "800": "oklch(38% .13 258)",
+            "900": "oklch(33% .11 258)",
+            "950": "oklch(26% .09 262)",
+        }
+    },
 }
 SILENCED_SYSTEM_CHECKS: list[str] = []

@@ -80,6 +80,9 @@ class OrderAdmin(ReadOnlyAdmin):
         """Those whose role may cancel; a superuser only when he has one of them."""
         return access.principal(request).may("order.cancel")
 
+    def offers(self, obj: Any, command: str) -> bool:
+        return not (obj.is_terminal or obj.pending)
+
     def _cancel(self, request: HttpRequest, orders: list[Any]) -> None:
         caller = access.principal(request)
 

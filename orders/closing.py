@@ -85,6 +85,7 @@ def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datet
 
 def allocate_later(work: Unit, one: Tree, *, at: datetime) -> None:
     """Have what was filled split over its accounts once this unit has committed."""
-    if one.order.cum_qty > 0:
+    # Also when busts took everything back: what was booked of it is no longer true.
+    if one.order.executions_made:
         work.add(AllocationDue(order_id=one.order.id, due_at=at))
         work.ring("orders.tasks.allocate")

@@ -72,7 +72,8 @@ def make(
         settlement_date=settles,
         counterparty=counterparty,
         late=order.status in ORDER_TERMINAL,
-        overfill=qty > 0 and order.cum_qty + qty > order.order_qty,
+        overfill=qty > 0
+        and (order.cum_qty + qty > order.order_qty or row.cum_qty + qty > row.qty),
         bypass_trade_booking=bypass_trade_booking,
         bypass_street_side_leg=bypass_street_side_leg,
         executed_at=executed_at,

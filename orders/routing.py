@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from datetime import datetime
+
+from django.db import InterfaceError, OperationalError
 
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
@@ -13,42 +17,99 @@ from oms_site.kit.errors import OmsError
 from orders import clearances, execution, rulesets, tree
 from orders.clearances import Clearance
 from orders.execution import Issue
-from orders.models import Order
+from orders.models import ExecutionOrder, Order
 from orders.tree import Tree
 from venues import instruments
 
+log = logging.getLogger(__name__)
 _by = actors.system("routing")
 
 
 def drain(*, limit: int = 200) -> int:
     """Route what is due, up to `limit` orders in one transaction. Returns how many were taken.
 
-    Several workers may drain at once: each takes rows that no other holds.
+    Several workers may drain at once: each takes rows that no other holds. An order that breaks
+    the batch is found by routing them one at a time; it is staged and the others go their way.
     """
+    try:
+        return _drain(limit=limit)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("a batch could not be routed; routing one by one")
+    due = Order.objects.filter(route_at__lte=clock.now()).order_by("route_at")
+    names = list(due.values_list("id", flat=True)[:limit])
+    for order_id in names:
+        try:
+            _drain(limit=1, only=order_id)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("%s could not be routed", order_id)
+            _set_aside(order_id)
+    return len(names)
+
+
+def _drain(*, limit: int, only: str = "") -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.check()
-        due = (
-            Order._base_manager.select_for_update(no_key=True, skip_locked=True)
-            .filter(route_at__lte=at)
-            .order_by("route_at")[:limit]
+        due = Order._base_manager.select_for_update(no_key=True, skip_locked=True).filter(
+            route_at__lte=at, **({"id": only} if only else {})
         )
-        orders = {order.id: work.hold(order) for order in due}
+        orders = {order.id: work.hold(order) for order in due.order_by("route_at")[:limit]}
         trees = tree.below(work, orders)
         cleared = clearances.of(orders.values())
+        used = _used_ids(orders.values())
         for order_id, one in trees.items():
-            _route(work, one, cleared.get(order_id), at=at)
+            _route(work, one, cleared.get(order_id), used, at=at)
     return len(orders)
 
 
-def _route(work: Unit, one: Tree, clearance: Clearance | None, *, at: datetime) -> None:
+def _set_aside(order_id: str) -> None:
+    """Stage an order that cannot be routed, whatever the reason: a person looks at it."""
+    at = clock.now()
+    with unit.work(by=_by, at=at) as work:
+        order = work.lock(Order, [order_id])[order_id]
+        if order.route_at is not None:
+            _stage(work, Tree(order), "it could not be routed, see the log", at=at)
+
+
+def _used_ids(orders: Iterable[Order]) -> set[tuple[str, str]]:
+    """Which ids of execution orders, of those that these orders ask for, are taken already."""
+    asked = {
+        (order.organization_id, one["client_execution_order_id"])
+        for order in orders
+        for one in order.execution_instructions
+        if one.get("client_execution_order_id")
+    }
+    if not asked:
+        return set()
+    rows = ExecutionOrder.objects.filter(
+        organization_id__in={organization_id for organization_id, _ in asked},
+        client_execution_order_id__in={client_id for _, client_id in asked},
+    )
+    return set(rows.values_list("organization_id", "client_execution_order_id"))
+
+
+def _route(
+    work: Unit,
+    one: Tree,
+    clearance: Clearance | None,
+    used: set[tuple[str, str]],
+    *,
+    at: datetime,
+) -> None:
     order = one.order
     choice = rulesets.choose(order, instruments.by_id(order.instrument_id))
     if clearance is None or not choice.instructions or at >= order.expires_at:
         _stage(work, one, "its session is over" if clearance else "it has no clearance", at=at)
         return
     for instruction in choice.instructions:
+        client_id = instruction.client_execution_order_id
         try:
+            if client_id:
+                _take_id(used, (order.organization_id, client_id))
             execution.issue(
                 work,
                 one,
@@ -58,7 +119,18 @@ def _route(work: Unit, one: Tree, clearance: Clearance | None, *, at: datetime) 
                 at=at,
             )
         except OmsError as refusal:
-            _refuse(work, one, instruction.client_execution_order_id, refusal, at=at)
+            _refuse(work, one, client_id, refusal, at=at)
+
+
+def _take_id(used: set[tuple[str, str]], key: tuple[str, str]) -> None:
+    if key in used:
+        raise OmsError(
+            "idempotency_conflict",
+            "This client_execution_order_id belongs to another execution order.",
+            field="client_execution_order_id",
+            status=409,
+        )
+    used.add(key)
 
 
 def _stage(work: Unit, one: Tree, why: str, *, at: datetime) -> None:

@@ -101,6 +101,9 @@ class RulesetAdmin(VersionedAdmin):
     readonly_fields = ("version", "active", "created_at")
     actions_detail = ("activate",)
 
+    def offers(self, obj: Any, command: str) -> bool:
+        return not obj.active
+
     def stamp(self, obj: Any) -> dict[str, Any]:
         return {"created_at": clock.now()}
 

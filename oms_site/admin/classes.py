@@ -17,10 +17,14 @@ from oms_site.admin.unfolded import InfinitePaginator, JsonWidget
 from oms_site.kit import ids
 
 
+_JSON = JsonWidget({"rows": 10, "data-json": ""})
+
+
 class ReadOnlyAdmin(ScopedAdmin):
     """A ledger: lists with filters, a page with every column of a row, and nothing that writes.
 
-    A living row's page has two parts: its terms and, under State, what transitions move.
+    A living row's page tells first which it is, then its state, which transitions move, then its
+    terms, which nothing moves.
     """
 
     # (title, admin page, lookup): lists of the rows that name this one.
@@ -29,18 +33,17 @@ class ReadOnlyAdmin(ScopedAdmin):
     paginator = InfinitePaginator
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        mutable = {*getattr(self.model, "MUTABLE", ()), "version"}
-        terms: list[str] = []
-        state: list[str] = []
-        for field in self.model._meta.concrete_fields:
-            part = state if field.attname in mutable else terms
-            part.append(self.shown(field.name))
-        if self.links:
-            terms.append("related_rows")
-        parts: list[tuple[str | None, list[str]]] = [(None, terms)]
-        if state:
-            parts.insert(0, ("State", state))
-        return [(title, {"fields": names}) for title, names in parts]
+        mutable = getattr(self.model, "MUTABLE", ())
+        names = {field.attname: field.name for field in self.model._meta.concrete_fields}
+        living = {name: names[name] for name in mutable}
+        terms = {name: names[name] for name in names if name not in living}
+        parts: list[tuple[str | None, Any]] = [(None, terms.values())]
+        if living:
+            which = [names.pop(name) for name in ("id", "version")]
+            terms = {name: terms[name] for name in terms if name in names}
+            parts = [(None, which), ("State", living.values()), ("Terms", terms.values())]
+        parts[0] = (None, [*parts[0][1], *(["related_rows"] if self.links else [])])
+        return [(title, {"fields": [self.shown(name) for name in part]}) for title, part in parts]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for _, part in self.get_fieldsets(request, obj) for name in part["fields"]]
@@ -59,11 +62,15 @@ class ConfigAdmin(ScopedAdmin):
 
     change_needs: ClassVar[tuple[str, ...]] = ("config.manage",)
     deletable: ClassVar[bool] = False
+    show_full_result_count = True
     # Proposed ids start with it, where a key is a text that people may choose.
     id_prefix: ClassVar[str] = ""
 
     formfield_overrides: ClassVar[Any] = {
-        models.JSONField: {"form_class": ExactJSONField, "widget": JsonWidget({"rows": 12})},
+        models.JSONField: {
+            "form_class": ExactJSONField,
+            "widget": JsonWidget({"rows": 10, "data-json": ""}),
+        },
         models.DecimalField: {"widget": PlainDecimalInput},
     }
 
@@ -99,6 +106,12 @@ class ConfigAdmin(ScopedAdmin):
             # What has changed is judged against the row, not against what the browser sends back.
             field.show_hidden_initial = False
         return field
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        # One button: saving.
+        context = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **context}
+        return super().changeform_view(request, *args, **kwargs)
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

@@ -85,6 +85,9 @@ def _renderer(field: models.Field[Any, Any], *, json_text: bool) -> Callable[[An
         return moment
     if isinstance(field, models.DateField):
         return date.isoformat
+    if isinstance(field, models.BooleanField):
+        # Django's red cross would make a calm "not in doubt" look like an alarm.
+        return _yes_or_no
     return _same if field.name in _STATES else None
 
 
@@ -94,6 +97,10 @@ def _json(value: Any) -> SafeString | str:
 
 def _listed(value: list[str]) -> str:
     return ", ".join(value) or EMPTY
+
+
+def _yes_or_no(value: bool) -> str:
+    return "yes" if value else "no"
 
 
 def _same(value: Any) -> Any:

@@ -139,6 +139,9 @@ class ApiKeyAdmin(ConfigAdmin):
         """Who may make keys may end them."""
         return self.has_add_permission(request)
 
+    def offers(self, obj: Any, command: str) -> bool:
+        return obj.revoked_at is None
+
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         return "digest" not in lookup and super().lookup_allowed(lookup, value, request)
 

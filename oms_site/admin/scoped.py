@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import HttpRequest
 
@@ -109,6 +110,21 @@ class ScopedAdmin(BaseAdmin):
         return [
             (title, {**options, "fields": [placed(name) for name in options["fields"]]})
             for title, options in super().get_fieldsets(request, obj)
+        ]
+
+    # --- what can be done --------------------------------------------------------------------
+    def offers(self, obj: Any, command: str) -> bool:
+        """Whether a row's page has a button for the command, by the row's state."""
+        return True
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        found = super().get_actions_detail(request, object_id)
+        obj = self.get_object(request, unquote(str(object_id))) if found else None
+        prefix = f"{self.opts.app_label}_{self.opts.model_name}_"
+        return [
+            one
+            for one in found
+            if obj is not None and self.offers(obj, one.action_name.removeprefix(prefix))
         ]
 
     def shown(self, name: Any) -> Any:

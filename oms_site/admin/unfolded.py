@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         UserChangeForm,
     )
     from django.core.paginator import Paginator
+    from django.http import HttpRequest
 
     class BaseAdmin(DjangoModelAdmin[Any]):
         """Unfold's model admin."""
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
         actions_detail: Any = ()
         list_disable_select_all = False
         list_fullwidth = False
+
+        def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+            """Buttons of a row's page."""
 
     class RowForm(forms.ModelForm[Any]):
         """A form of a model, which `ModelAdmin` names."""

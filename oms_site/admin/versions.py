@@ -25,6 +25,13 @@ class VersionedAdmin(ConfigAdmin):
     content: ClassVar[tuple[str, ...]] = ()
     after_saving: ClassVar[str] = ""
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None and self.has_change_permission(request, obj):
+            told = "Saving an edit makes the next version; this one stays as it is."
+            fieldsets[0][1]["description"] = told
+        return fieldsets
+
     def stamp(self, obj: Any) -> dict[str, Any]:
         """Values that a new version gets beside its content, such as when it was made."""
         return {}

@@ -60,7 +60,8 @@ def _copy_plan(
 def copy_in(cursor: Any, model: type[models.Model], rows: Sequence[models.Model]) -> None:
     """Insert rows by one COPY."""
     sql, getter, json_at = _copy_plan(model)
-    with cursor.copy(sql) as copy:
+    # Django wraps what `execute` raises, but not what `copy` does.
+    with connection.wrap_database_errors, cursor.copy(sql) as copy:
         for row in rows:
             values = getter(row.__dict__)
             if json_at:

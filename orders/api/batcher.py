@@ -13,7 +13,7 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from django.db import close_old_connections, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from oms_site.api import envelope
 from oms_site.kit.errors import OmsError
@@ -51,7 +51,6 @@ async def submit(request: SubmitRequest) -> Result:
 
 def _ensure_writer() -> None:
     global _writer
-    import sys; sys.setswitchinterval(0.0002)
     if _writer is not None and _writer.is_alive():
         return
     with _start:
@@ -76,6 +75,11 @@ def _submit(requests: list[SubmitRequest]) -> list[Result]:
     try:
         close_old_connections()
         return desk.submit(requests)
+    except (OperationalError, InterfaceError):
+        # It may be committed all the same. Only who repeats it with its ids repeats it safely.
+        log.exception("a batch of %d orders is not known to be committed", len(requests))
+        connection.close()
+        return [Result(error=envelope.unavailable()) for _ in requests]
     except Exception:
         log.exception("a batch of %d orders was not committed", len(requests))
         connection.close()

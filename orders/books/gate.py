@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from orders.books.statements import Question, check
 
-# Older is a matter of the journal, not of clocks: an order's events are numbered under its lock, and
-# an execution order's messages are written together with the event that says it was created.
+# Older is a matter of the journal, not of clocks: an order's events are numbered under its lock,
+# and an execution order's messages are written together with the event that it was created.
 _UNCLEARED = """
 SELECT t.id, CASE
     WHEN (s.subject, s.subject_version) IS DISTINCT FROM (t.order_id, t.order_version)

@@ -35,7 +35,8 @@ WHERE {{scope}}
 """
 _LEGS = """
 SELECT count(*) FROM allocations_bookingleg l
-JOIN allocations_allocation a ON a.id = l.allocation_id JOIN orders_order o ON o.id = a.order_id WHERE {scope}
+JOIN allocations_allocation a ON a.id = l.allocation_id
+JOIN orders_order o ON o.id = a.order_id WHERE {scope}
 """
 _ALLOCATIONS = """
 SELECT count(*) FROM allocations_allocation a JOIN orders_order o ON o.id = a.order_id WHERE {scope}

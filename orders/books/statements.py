@@ -65,7 +65,8 @@ def rows(run: Run, sql: str, **more: Any) -> list[tuple[Any, ...]]:
     """All rows of a statement, its scope filled in."""
     with connection.cursor() as cursor:
         cursor.execute(narrowed(run, sql), {**run.params, **more})
-        return cursor.fetchall()
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
 
 def stream(run: Run, sql: str, **more: Any) -> Iterator[tuple[Any, ...]]:

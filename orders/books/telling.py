@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, Any
+from typing import Any
 
 import msgspec
 from rich.console import Console
@@ -125,7 +125,7 @@ def is_clean(results: list[Result]) -> bool:
 
 
 @contextmanager
-def teller(run: Run, *, as_json: bool, stream: IO[str]) -> Iterator[Teller]:
+def teller(run: Run, *, as_json: bool, stream: Any) -> Iterator[Teller]:
     """The teller for this output; it has the last word when the block ends well."""
     if as_json:
         encoded = Encoded(run, stream)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.apps import apps
-from django.db.models import Field, ForeignKey, Model
+from django.db.models import Model
 
 from orders.books.statements import Question, ask, check
 from orders.books.verdicts import Check, Run, Tally
@@ -42,27 +42,25 @@ _TWO_WAYS = (
 )
 
 
-def _pairs() -> Iterator[tuple[type[Model], ForeignKey[Model, Model]]]:
+def _pairs() -> Iterator[tuple[type[Model], str, type[Model]]]:
     """Every foreign key between two tables that both have an organization."""
     for model in apps.get_models():
         if not _has_organization(model):
             continue
         for field in model._meta.concrete_fields:
-            if not isinstance(field, ForeignKey) or field.name == "organization":
-                continue
             target = field.related_model
-            if isinstance(target, type) and _has_organization(target):
-                yield model, field
+            if field.name == "organization" or target is None or isinstance(target, str):
+                continue
+            if _has_organization(target):
+                yield model, field.column, target
 
 
 def _has_organization(model: type[Model]) -> bool:
     return any(f.name == "organization" for f in model._meta.concrete_fields)
 
 
-def _same_organization(model: type[Model], field: Field[object, object]) -> Question:
-    table, column = model._meta.db_table, field.column
-    target = field.related_model
-    assert isinstance(target, type)
+def _same_organization(model: type[Model], column: str, target: type[Model]) -> Question:
+    table = model._meta.db_table
     return Question(
         f"SELECT count(*) FROM {table} t WHERE {{organization:t}}",
         f"SELECT t.{model._meta.pk.column}::text,"
@@ -97,7 +95,7 @@ def _same_parent(table: str, via: str, between: str, there: str, here: str) -> Q
 
 
 def _organizations(run: Run) -> Tally:
-    questions = [_same_organization(model, field) for model, field in _pairs()]
+    questions = [_same_organization(*one) for one in _pairs()]
     questions += [_same_by_name(*one) for one in _BY_NAME]
     return ask(run, questions)
 

@@ -128,10 +128,8 @@ def _executions(run: Run) -> Tally:
 
 
 def _said(lots: Lots) -> str:
-    return (
-        ", ".join(f"{qty.normalize():f} at {px.normalize():f}" for px, qty in sorted(lots.items()))
-        or "nothing"
-    )
+    said = [f"{qty.normalize():f} at {px.normalize():f}" for px, qty in sorted(lots.items())]
+    return ", ".join(said) or "nothing"
 
 
 def _left(run: Run) -> Tally:

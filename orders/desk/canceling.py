@@ -83,6 +83,8 @@ def _cancel(work: Unit, one: Tree, by: Actor, at: datetime) -> CancelResult:
         also = held.end_review(work, order.id, reviews.withdraw, at=at)
     order.cancel(at=at)
     execution.record(work, one, "cancel", {**named, "reason": "requested"}, also=also, by=by, at=at)
+    # What was filled before is all there will be: it can be split and booked now.
+    closing.allocate_later(work, one, at=at)
     return CancelResult(order.id, cancel_id, "canceled")
 
 

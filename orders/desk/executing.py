@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
@@ -58,15 +59,8 @@ def execute(
             "execution_order_id": result.execution_order_id,
             "client_execution_order_id": instruction.client_execution_order_id,
         }
-        execution.record(
-            work,
-            one,
-            "execution_order_request",
-            {**named, "protocol": instruction.protocol, "strategy": instruction.strategy},
-            msg_type=MsgType.SYSTEM_UPDATE,
-            by=actor,
-            at=at,
-        )
+        asked = {"protocol": instruction.protocol, "strategy": instruction.strategy}
+        _say(work, one, "execution_order_request", {**named, **asked}, at)
         try:
             execution.check(one, instruction)
             clearance = clearances.of([one.order]).get(order_id)
@@ -75,19 +69,15 @@ def execute(
         except OmsError as refusal:
             result.error = refusal
             body = {**named, "code": refusal.code, "reason": refusal.message}
-            execution.record(
-                work,
-                one,
-                "execution_order_reject",
-                body,
-                msg_type=MsgType.SYSTEM_UPDATE,
-                by=actor,
-                at=at,
-            )
+            _say(work, one, "execution_order_reject", body, at)
             return result
         issue = Issue(instruction, "request", fingerprint=mark, id=result.execution_order_id)
         (result.row,) = execution.issue(work, one, [issue], clearance=clearance, by=actor, at=at)
     return result
+
+
+def _say(work: unit.Unit, one: tree.Tree, event: str, body: dict[str, Any], at: datetime) -> None:
+    execution.record(work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, by=work.by, at=at)
 
 
 def _known(organization_id: str, client_id: str | None) -> ExecutionOrder | None:

@@ -57,10 +57,13 @@ def submit(requests: Sequence[SubmitRequest]) -> list[Result]:
     try:
         return _submit(requests)
     except IntegrityError as clash:
-        if len(requests) == 1:
-            return [Result(error=_refusal_of(clash))]
-        # Someone else used one of the ids meanwhile: let each find out alone.
-        return [submit([request])[0] for request in requests]
+        if len(requests) > 1:
+            # Someone else used one of the ids meanwhile: let each find out alone.
+            return [submit([request])[0] for request in requests]
+        if _constraint_of(clash) == "client_order_id_for_ever":
+            # Its twin has just been committed by another process: this is a replay of it.
+            return _submit(requests)
+        return [Result(error=_refusal_of(clash))]
 
 
 def preview(request: SubmitRequest) -> dict[str, object]:
@@ -160,9 +163,12 @@ def _conflict(order_id: str) -> OmsError:
     )
 
 
+def _constraint_of(clash: IntegrityError) -> str:
+    return getattr(getattr(clash.__cause__, "diag", None), "constraint_name", "") or ""
+
+
 def _refusal_of(clash: IntegrityError) -> OmsError:
-    name = getattr(getattr(clash.__cause__, "diag", None), "constraint_name", "") or ""
-    if "client_allocation_id" in name:
+    if "client_allocation_id" in _constraint_of(clash):
         return OmsError(
             "idempotency_conflict",
             "This client_allocation_id has been used before.",

@@ -75,12 +75,13 @@ def refusals(root: Path) -> list[Refusal]:
             parts = path.relative_to(root).with_suffix("").parts
             if not {"simulator", "migrations", "reference"} & set(parts):
                 found += list(
-                    _in(ast.parse(path.read_text()), ".".join(parts).removesuffix(".__init__"))
+                    within(ast.parse(path.read_text()), ".".join(parts).removesuffix(".__init__"))
                 )
     return found
 
 
-def _in(module: ast.Module, room: str) -> Iterator[Refusal]:
+def within(module: ast.Module, room: str) -> Iterator[Refusal]:
+    """The refusals of one module; `room` is its dotted name."""
     for node in module.body:
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)):

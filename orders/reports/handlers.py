@@ -71,6 +71,9 @@ def _never_received(batch: Batch, found: Found, report: ExecutionReport) -> Appl
     if child.status != VenueStatus.PENDING_NEW:
         trades.doubt(batch, found, report)
         return "applied", "the venue denies an order it had: in doubt"
+    if found[1].pending:
+        # It was to be stopped, and there is nothing to stop: never send it now.
+        return _ENDINGS[OrdStatus.CANCELED](batch, found, report)
     resending.send_again(child)
     return "applied", "never received: sent again"
 

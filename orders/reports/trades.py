@@ -6,8 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from oms_site.journal.models import MsgType
-from orders import breaks, execution, fills
-from orders.models import Execution
+from orders import breaks, closing, execution, fills
+from orders.models import Execution, ExecutionOrder
 from orders.reports import resending
 from orders.reports.batch import Applied, Batch, Found
 from orders.states import OrderStatus, Pending
@@ -63,6 +63,7 @@ def _move(
 ) -> None:
     one, row, child = found
     was_canceling = one.order.pending == Pending.CANCEL
+    row_was_canceling = row.pending == Pending.CANCEL and not was_canceling
     fill = fills.make(
         one,
         row,
@@ -81,7 +82,12 @@ def _move(
     fills.apply(batch.work, one, row, fill, venue_order=child, by=batch.work.by, at=batch.at)
     batch.filled[one.order.id] = one
     if was_canceling and one.order.status == OrderStatus.FILLED:
-        _too_late(batch, one)
+        _too_late(batch, one, "cancel_reject")
+    if row.status == OrderStatus.FILLED:
+        if row_was_canceling:
+            _too_late(batch, one, "execution_order_cancel_reject", row)
+        # A cancel or the end of the day still holds for what no venue was working.
+        closing.follow_up(batch.work, one, row, by=batch.work.by, at=batch.at)
     if fill.late or fill.overfill:
         kind = "late_fill" if fill.late else "overfill"
         _open(batch, one, kind, fill.id, {"execution_id": fill.id, "qty": str(qty)})
@@ -164,13 +170,13 @@ def _open(batch: Batch, one: Tree, kind: str, key: str, evidence: dict[str, str]
     )
 
 
-def _too_late(batch: Batch, one: Tree) -> None:
+def _too_late(batch: Batch, one: Tree, event: str, row: ExecutionOrder | None = None) -> None:
     """A full fill beat the cancel: the client's request was too late (CxlRejReason 102=0)."""
     execution.record(
         batch.work,
         one,
-        "cancel_reject",
-        {**execution.naming(one), "code": 0, "reason": "Too late: the order is filled."},
+        event,
+        {**execution.naming(one, row), "code": 0, "reason": "Too late: it is filled."},
         msg_type=MsgType.SYSTEM_UPDATE,
         by=batch.work.by,
         at=batch.at,

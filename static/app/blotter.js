@@ -301,6 +301,14 @@ export class Blotter {
     this.grid.scrollRowIntoView(next);
   }
 
+  goTo(id) {
+    const n = this.shown.indexOf(id);
+    if (n < 0) return;
+    this.anchor = n;
+    this.focus(id);
+    this.grid.scrollRowIntoView(n);
+  }
+
   focus(id) {
     const before = this.focusId;
     this.focusId = id;

@@ -19,7 +19,9 @@ const connection = { state: "connecting", retryAt: 0, since: null, said: "" };
 let loaded = false, more = false, socket = null, painting = false;
 
 const panel = new Panel(byId("panel"));
-const ticket = byId("act-new") && new Ticket((id) => { if (blotter.rows.has(id)) blotter.focus(id); });
+// The order that was just sent from here: shown as soon as its event arrives, whatever else waits.
+let awaited = "";
+const ticket = byId("act-new") && new Ticket((id) => { awaited = id; welcome(); });
 const execute = byId("act-execute") && new Execute();
 const blotter = new Blotter(byId("grid"), {
   nonce: may.nonce,
@@ -197,6 +199,14 @@ function tabs() {
   }));
 }
 
+function welcome() {
+  if (!awaited || !blotter.rows.has(awaited) || blotter.frozen) return;
+  const id = awaited;
+  awaited = "";
+  blotter.layout();
+  blotter.goTo(id);
+}
+
 function settleFocus(touched) {
   if (panel.id && touched.some((row) => row.id === panel.id) && !blotter.frozen) panel.refresh();
 }
@@ -230,6 +240,7 @@ function start() {
     },
     delta(message) {
       blotter.take(message.rows);
+      welcome();
       settleFocus(message.rows);
       paintSoon();
     },

@@ -237,7 +237,6 @@ def test_an_organizations_admin_adds_people_of_his_own(boss: Client) -> None:
         "username": "novice",
         "organization": "alpha",
         "email": "",
-        "usable_password": "true",
         "password1": "a-new-Pass-9",
         "password2": "a-new-Pass-9",
         "roles": ["trader", "operations"],

@@ -1,0 +1,1 @@
+"""The house rules that a linter does not know, held against the source itself."""
