@@ -6,8 +6,8 @@ Both use the product's own PostgreSQL server, each in a database of its own.
 from __future__ import annotations
 
 import contextlib
-import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Collection, Iterator
@@ -91,7 +91,7 @@ class SameRows:
                     "journal_event",
                     f"subject = '{order_id}' AND seq = {seq}",
                     {
-                            "event_id": f"'evt_' || {ascending}",
+                        "event_id": f"'evt_' || {ascending}",
                         "subject": order,
                         "order_id": order,
                         "at": "now()",
@@ -188,7 +188,6 @@ def viewset(product: Product, *, cusip: str, workers: int) -> Iterator[int]:
         env=environment,
         stdout=log,
         stderr=subprocess.STDOUT,
-        preexec_fn=os.setpgrp,
     )
     try:
         until(lambda: _listens(port), seconds=30, what="the DRF baseline to answer")
@@ -200,8 +199,6 @@ def viewset(product: Product, *, cusip: str, workers: int) -> Iterator[int]:
 
 
 def _listens(port: int) -> bool:
-    import socket
-
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):
         return True
     return False

@@ -255,7 +255,9 @@ def summarize(bench: Bench, paced: Round, memory: dict[str, Any], found: dict[st
         + ("cpu web", "cpu postgres", "cpu sequencer", "load"),
         [_row(path, rows) for path, rows in by_path.items()],
     )
-    print(f"\n  memory of the web processes, MB: {memory['rss_mb']} over {memory['orders']:,} orders")
+    print(
+        f"\n  memory of the web processes, MB: {memory['rss_mb']} over {memory['orders']:,} orders"
+    )
     print(f"  acknowledged and stored: {found}")
     whole = not any(found[fault] for fault in FAULTS)
     p99 = paced.latency_ms["p99"]

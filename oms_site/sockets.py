@@ -12,7 +12,7 @@ from oms_site.journal.stream import OrderStream
 
 _screens = AllowedHostsOriginValidator(
     AuthMiddlewareStack(
-        URLRouter([path("ws/desk/", import_string("orders.live.DeskSocket").as_asgi())])
+        URLRouter([path("desk/", import_string("orders.live.DeskSocket").as_asgi())])
     )
 )
 application = URLRouter(

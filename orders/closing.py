@@ -7,11 +7,14 @@ from datetime import datetime
 from typing import Any
 
 from oms_site.journal.actors import Actor
+from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from orders import execution
 from orders.models import AllocationDue, ExecutionOrder
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
+
+_OTHER = 99  # CxlRejReason(102)
 
 
 def close_execution(
@@ -59,7 +62,11 @@ def follow_up(work: Unit, one: Tree, row: ExecutionOrder, *, by: Actor, at: date
     one canceled, cancels the order too unless the client keeps that for itself.
     """
     order = one.order
-    if order.is_terminal or one.live():
+    if order.is_terminal:
+        return
+    if one.live():
+        if order.pending == Pending.CANCEL:
+            give_up_request(work, one, code=_OTHER, reason="A venue refused.", by=by, at=at)
         return
     if order.pending == Pending.CANCEL:
         _close(work, one, "cancel", "requested", by=by, at=at)
@@ -71,6 +78,40 @@ def follow_up(work: Unit, one: Tree, row: ExecutionOrder, *, by: Actor, at: date
         and not order.explicit_cancelation_required
     ):
         _close(work, one, "cancel", "execution_order_canceled", by=by, at=at)
+
+
+def give_up_request(
+    work: Unit,
+    one: Tree,
+    row: ExecutionOrder | None = None,
+    *,
+    code: int,
+    reason: str,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Drop requests to cancel that no venue has left to answer, and tell the client (FIX 102).
+
+    `row` is the execution order whose venue has just refused. The end of the day is no client's
+    request and stays: the venue ends its orders itself.
+    """
+    order, also = one.order, list[ExecutionOrder]()
+    if row is not None and row.pending == Pending.CANCEL:
+        if any(child.pending for child in one.working(row)):
+            return
+        row.refuse_cancel()
+        also.append(row)
+    why = {"code": code, "reason": reason}
+    if order.pending == Pending.CANCEL and not any(live.pending for live in one.live()):
+        order.refuse_cancel()
+        event, body = "cancel_reject", {**execution.naming(one), **why}
+    elif also:
+        event, body = "execution_order_cancel_reject", {**execution.naming(one, row), **why}
+    else:
+        return
+    execution.record(
+        work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, also=also, by=by, at=at
+    )
 
 
 def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datetime) -> None:

@@ -93,9 +93,9 @@ _ORDERS = (
         "cancel_reject",
         _SYSTEM,
         "order",
-        "Too late, or pending already: `code` is CxlRejReason(102).",
+        "Too late, pending already, or refused by the venue: `code` is CxlRejReason(102).",
         (*_ORDER, "cancel_request_id", *_WHY),
-        ("Order.refuse_cancel",),
+        ("Order.refuse_cancel", "ExecutionOrder.refuse_cancel"),
     ),
     Kind(
         "cancel",
@@ -163,8 +163,9 @@ _EXECUTION_ORDERS = (
         "execution_order_cancel_reject",
         _SYSTEM,
         "order",
-        "Too late, or pending already: `code` is CxlRejReason(102).",
+        "Too late, pending already, or refused by the venue: `code` is CxlRejReason(102).",
         (*_EXECUTION_ORDER, "cancel_request_id", *_WHY),
+        ("ExecutionOrder.refuse_cancel",),
     ),
     Kind(
         "execution_order_cancel",

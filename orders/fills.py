@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -72,8 +72,7 @@ def make(
         settlement_date=settles,
         counterparty=counterparty,
         late=order.status in ORDER_TERMINAL,
-        overfill=qty > 0
-        and (order.cum_qty + qty > order.order_qty or row.cum_qty + qty > row.qty),
+        overfill=qty > 0 and (order.cum_qty + qty > order.order_qty or row.cum_qty + qty > row.qty),
         bypass_trade_booking=bypass_trade_booking,
         bypass_street_side_leg=bypass_street_side_leg,
         executed_at=executed_at,
@@ -161,4 +160,12 @@ def wire(fill: Execution, amount_type: str) -> dict[str, Any]:
 
 def of_order(order_id: str) -> Sequence[Execution]:
     """The executions of an order, in the order they were applied."""
-    return list(Execution.objects.filter(order_id=order_id).order_by("sequence"))
+    return of_orders([order_id])[order_id]
+
+
+def of_orders(order_ids: Iterable[str]) -> Mapping[str, Sequence[Execution]]:
+    """The executions of each of these orders, in the order they were applied: one query."""
+    found: dict[str, list[Execution]] = {order_id: [] for order_id in order_ids}
+    for fill in Execution.objects.filter(order_id__in=found).order_by("sequence"):
+        found[fill.order_id].append(fill)
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from allocations import accounts, engine
@@ -29,21 +30,24 @@ def drain(*, limit: int = 100) -> int:
         )
         orders = work.lock(Order, {entry.order_id for entry in due})
         known = engine.of_orders(work, orders)
+        executed = fills.of_orders(orders)
         for order in orders.values():
             rows = known.get(order.id) or _implicit(work, order, at)
             if rows is not None:
-                _allocate(work, order, rows, at=at)
+                _allocate(work, order, rows, executed[order.id], at=at)
         AllocationDue.objects.filter(pk__in=[entry.pk for entry in due]).delete()
     return len(due)
 
 
-def _allocate(work: Unit, order: Order, rows: engine.Rows, *, at: datetime) -> None:
+def _allocate(
+    work: Unit, order: Order, rows: engine.Rows, executed: Sequence[Execution], *, at: datetime
+) -> None:
     engine.calculate(
         work,
         allocation=rows.allocation,
         accounts=rows.accounts,
         legs=rows.legs,
-        lots=[_lot(fill) for fill in fills.of_order(order.id)],
+        lots=[_lot(fill) for fill in executed],
         complete=order.status in ORDER_TERMINAL,
         order=render.order_json(order),
         at=at,

@@ -89,7 +89,8 @@ def _used_ids(orders: Iterable[Order]) -> set[tuple[str, str]]:
         organization_id__in={organization_id for organization_id, _ in asked},
         client_execution_order_id__in={client_id for _, client_id in asked},
     )
-    return set(rows.values_list("organization_id", "client_execution_order_id"))
+    taken = rows.values_list("organization_id", "client_execution_order_id")
+    return {(organization_id, client_id) for organization_id, client_id in taken if client_id}
 
 
 def _route(

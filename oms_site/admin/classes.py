@@ -16,7 +16,6 @@ from oms_site.admin.scoped import ScopedAdmin
 from oms_site.admin.unfolded import InfinitePaginator, JsonWidget
 from oms_site.kit import ids
 
-
 _JSON = JsonWidget({"rows": 10, "data-json": ""})
 
 
@@ -107,11 +106,18 @@ class ConfigAdmin(ScopedAdmin):
             field.show_hidden_initial = False
         return field
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        # One button: saving.
-        context = {"show_save_and_add_another": False, "show_save_and_continue": False}
-        kwargs["extra_context"] = {**(kwargs.get("extra_context") or {}), **context}
-        return super().changeform_view(request, *args, **kwargs)
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        # One way to save. What follows it, such as a new version's page, is decided here.
+        one_button = {"show_save_and_add_another": False, "show_save_and_continue": False}
+        return super().changeform_view(
+            request, object_id, form_url, {**(extra_context or {}), **one_button}
+        )
 
     def get_form(
         self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any

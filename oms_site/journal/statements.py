@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from django.db import connection, models
+from django.db.models.base import ModelState
 
+Row = TypeVar("Row", bound=models.Model)
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -34,6 +36,27 @@ def _concrete(model: type[models.Model]) -> tuple[tuple[str, str, bool], ...]:
         if not isinstance(field, models.AutoField | models.BigAutoField)
         and not isinstance(field, models.CompositePrimaryKey)
     )
+
+
+@lru_cache
+def _defaults(model: type[models.Model]) -> tuple[tuple[str, Callable[[], Any]], ...]:
+    return tuple((field.attname, field.get_default) for field in model._meta.concrete_fields)
+
+
+def fresh(model: type[Row], **values: Any) -> Row:
+    """A new row from attribute names, as `model(**values)` makes it, at a quarter of the price.
+
+    Django sets each field by name and looks for keywords that might be relations; a batch makes
+    thousands of wide rows. Raises `TypeError` for a name that is no column.
+    """
+    row = model.__new__(model)
+    row._state = ModelState()
+    held = row.__dict__
+    for name, default in _defaults(model):
+        held[name] = values.pop(name) if name in values else default()
+    if values:
+        raise TypeError(f"{model.__name__} has no columns {', '.join(values)}")
+    return row
 
 
 def columns(row: models.Model) -> dict[str, Any]:

@@ -115,7 +115,8 @@ class Unit:
             frame["order"] = order
         frame["event"] = {"event_type": event_type, "time": moment, **body}
         frame["event_id"] = event_id
-        event = Event(
+        event = statements.fresh(
+            Event,
             event_id=event_id,
             organization_id=subject.organization_id,
             msg_type=msg_type.value,

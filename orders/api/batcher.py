@@ -34,6 +34,7 @@ class _Waiting:
 
 
 _inbox: queue.SimpleQueue[_Waiting] = queue.SimpleQueue()
+_arrived: dict[asyncio.AbstractEventLoop, list[_Waiting]] = {}
 _start = threading.Lock()
 _writer: threading.Thread | None = None
 
@@ -45,8 +46,18 @@ async def submit(request: SubmitRequest) -> Result:
         raise OmsError("overloaded", "Too many orders are waiting; try again.", status=503)
     loop = asyncio.get_running_loop()
     waiting = _Waiting(request, loop.create_future(), loop)
-    _inbox.put(waiting)
+    arrived = _arrived.get(loop)
+    if arrived is None:
+        arrived = _arrived[loop] = []
+        loop.call_soon(_hand_over, loop)
+    arrived.append(waiting)
     return await waiting.answer
+
+
+def _hand_over(loop: asyncio.AbstractEventLoop) -> None:
+    # What one turn of the loop has read goes together: the writer wakes at the first of them.
+    for waiting in _arrived.pop(loop):
+        _inbox.put(waiting)
 
 
 def _ensure_writer() -> None:

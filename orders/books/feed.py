@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from oms_site.journal import chain
-from orders.books.statements import Question, check, rows, stream
+from orders.books.hands import spread
+from orders.books.statements import Question, check, rows
 from orders.books.verdicts import Check, Run, Tally
 
 _EVENTS = "SELECT count(*) FROM journal_event e WHERE {organization:e}"
@@ -49,36 +50,46 @@ FROM (SELECT f.organization_id, position, msg_number,
 WHERE n.msg_number <= n.before
 """
 _LINKS = f"""
-SELECT f.organization_id, f.position, f.link, e.event_id, {chain.CONTENT_SQL}
+SELECT f.position, f.link, e.event_id, {chain.CONTENT_SQL}
 FROM journal_feed f LEFT JOIN journal_event e ON e.id = f.event_id
-WHERE f.organization_id = %(tenant)s AND f.position >= %(first)s ORDER BY f.position
+WHERE f.organization_id = %(tenant)s AND f.position BETWEEN %(first)s AND %(last)s
+ORDER BY f.position
 """
 _TENANTS = """
 SELECT f.organization_id, min(f.position) FILTER (WHERE %(since)s::timestamptz IS NULL
-    OR e.recorded_at >= %(since)s::timestamptz), count(*)
+    OR e.recorded_at >= %(since)s::timestamptz), max(f.position)
 FROM journal_feed f LEFT JOIN journal_event e ON e.id = f.event_id
 WHERE {organization:f} GROUP BY f.organization_id ORDER BY 1
 """
+_PIECE = 20_000
 
 
 def _links(run: Run) -> Tally:
     """Recompute every link from the one stored before it, so that one edit is one offender."""
     tally = Tally()
-    tenants = rows(run, _TENANTS)
-    whole = sum(int(count) for *_, count in tenants) or 1
-    for tenant, first, _ in tenants:
-        if first is None:
-            continue
-        before = _stored(run, tenant, first - 1)
-        for _, position, link, event_id, content in stream(run, _LINKS, tenant=tenant, first=first):
-            tally.looked_at += 1
-            if before is not None and chain.link(before, bytes(content)) != bytes(link):
-                tally.differs(
-                    f"{tenant} {position}", f"the link is not that of event {event_id} and before"
-                )
-            before = bytes(link)
-            if tally.looked_at % 10_000 == 0:
-                run.tell(tally.looked_at / whole)
+    pieces = [
+        (tenant, start)
+        for tenant, first, last in rows(run, _TENANTS)
+        if first is not None
+        for start in range(first, last + 1, _PIECE)
+    ]
+    for n, found in enumerate(spread(run, lambda piece: _piece(run, *piece), pieces)):
+        tally.absorb(found)
+        run.tell((n + 1) / len(pieces))
+    return tally
+
+
+def _piece(run: Run, tenant: str, first: int) -> Tally:
+    tally = Tally()
+    before = _stored(run, tenant, first - 1)
+    found = rows(run, _LINKS, tenant=tenant, first=first, last=first + _PIECE - 1)
+    for position, link, event_id, content in found:
+        tally.looked_at += 1
+        if before is not None and chain.link(before, bytes(content)) != bytes(link):
+            tally.differs(
+                f"{tenant} {position}", f"the link is not that of event {event_id} and before"
+            )
+        before = bytes(link)
     return tally
 
 
@@ -86,12 +97,8 @@ def _stored(run: Run, tenant: str, position: int) -> bytes | None:
     """The link at a position; None for a hole, which another check names."""
     if position == 0:
         return chain.GENESIS
-    found = rows(
-        run,
-        "SELECT link FROM journal_feed WHERE organization_id = %(tenant)s AND position = %(at_)s",
-        tenant=tenant,
-        at_=position,
-    )
+    sql = "SELECT link FROM journal_feed WHERE organization_id = %(tenant)s AND position = %(n)s"
+    found = rows(run, sql, tenant=tenant, n=position)
     return bytes(found[0][0]) if found else None
 
 

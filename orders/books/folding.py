@@ -14,6 +14,7 @@ from django.apps import apps
 from django.db.models import Model
 
 from oms_site.journal.rows import LedgerFact, LedgerRow
+from orders.books.hands import spread
 from orders.books.statements import rows, stream
 from orders.books.verdicts import Check, Run, Tally
 
@@ -50,12 +51,19 @@ _FOLD = """
 WITH event AS MATERIALIZED (
     {events}
 ), moved AS MATERIALIZED (
-    SELECT e.event_id, e.subject, e.seq, c.value ->> 0 AS tab, c.value ->> 1 AS pk,
+    SELECT e.event_id, e.subject, e.seq, (c.value ->> 0) COLLATE "C" AS tab,
+        (c.value ->> 1) COLLATE "C" AS pk,
         c.value -> 2 AS columns, (c.value -> 2 ->> 'version')::bigint AS version
     FROM event e, jsonb_array_elements(e.changes::jsonb) c
-), folded AS MATERIALIZED (
+), moved_on AS (
     SELECT m.tab, m.pk, jsonb_object_agg(k.key, k.value ORDER BY m.version) AS columns
-    FROM moved m, jsonb_each(m.columns) k GROUP BY m.tab, m.pk
+    FROM moved m, jsonb_each(m.columns) k WHERE m.version > 1 GROUP BY m.tab, m.pk
+), folded AS MATERIALIZED (
+    SELECT tab, pk, coalesce(f.columns, jsonb_build_object())
+        || coalesce(l.columns, jsonb_build_object()) AS columns
+    FROM (SELECT tab, pk, columns FROM moved
+        WHERE columns <> jsonb_build_object() AND (version = 1 OR version IS NULL)) f
+    FULL JOIN moved_on l USING (tab, pk)
 ), counted AS (
     SELECT tab, pk, count(*) AS n, count(version) AS versions, count(DISTINCT version) AS different,
         min(version) AS lowest, max(version) AS highest,
@@ -152,15 +160,15 @@ def _passed(run: Run) -> tuple[Tally, Tally]:
         versions, columns = Tally(), Tally()
         ((whole,),) = rows(run, "SELECT count(*) FROM orders_order o WHERE {scope}")
         done = 0
-        for batch in _batches(run):
-            _count(rows(run, _of_orders(), ids=batch), versions, columns)
-            done += len(batch)
-            run.tell(done / whole)
+        for found in spread(run, lambda ids: rows(run, _of_orders(), ids=ids), _batches(run)):
+            _count(found, versions, columns)
+            done += BATCH
+            run.tell(min(done / whole, 1.0))
         if run.since is None:
             _count(rows(run, _of_none()), versions, columns)
         run.memory["folding"] = (versions, columns)
-    found: tuple[Tally, Tally] = run.memory["folding"]
-    return found
+    both: tuple[Tally, Tally] = run.memory["folding"]
+    return both
 
 
 def _batches(run: Run) -> Iterator[list[str]]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, transaction
 
 from oms_site.kit import clock
 from orders.books import (
@@ -13,6 +12,7 @@ from orders.books import (
     feed,
     folding,
     gate,
+    hands,
     ledger,
     money,
     tenancy,
@@ -36,25 +36,10 @@ CHECKS: tuple[Check, ...] = (
 
 def run(one: Run, *, begun: Callable[[Check], None] = lambda check: None) -> Iterator[Result]:
     """The result of every check, as each ends; `begun` hears of a check before it starts."""
-    with _snapshot():
+    with hands.snapshot(one):
         for check in CHECKS:
             begun(check)
             yield _carry_out(check, one)
-
-
-@contextmanager
-def _snapshot() -> Iterator[None]:
-    """One view of the database for all checks, however long they take, on a running product."""
-    fresh = not connection.in_atomic_block
-    with transaction.atomic(), connection.cursor() as cursor:
-        if fresh:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        cursor.execute("SET LOCAL statement_timeout = 0")
-        cursor.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
-        cursor.execute("SET LOCAL work_mem = '128MB'")
-        cursor.execute("SET LOCAL jit = off")  # compiling takes longer than any batch
-        cursor.execute("SELECT 1")  # the snapshot is taken by the first query
-        yield
 
 
 def _carry_out(check: Check, one: Run) -> Result:

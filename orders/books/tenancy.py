@@ -48,11 +48,11 @@ def _pairs() -> Iterator[tuple[type[Model], str, type[Model]]]:
         if not _has_organization(model):
             continue
         for field in model._meta.concrete_fields:
-            target = field.related_model
-            if field.name == "organization" or target is None or isinstance(target, str):
+            target, column = field.related_model, field.column
+            if field.name == "organization" or column is None or not isinstance(target, type):
                 continue
             if _has_organization(target):
-                yield model, field.column, target
+                yield model, column, target
 
 
 def _has_organization(model: type[Model]) -> bool:

@@ -52,13 +52,21 @@ class Tally:
         if len(self.first) < SHOWN_MOST:
             self.first.append(Difference(key, what))
 
+    def absorb(self, other: Tally) -> None:
+        """Count what another tally of the same check has seen."""
+        self.looked_at += other.looked_at
+        self.count += other.count
+        self.first = [*self.first, *other.first][:SHOWN_MOST]
+        self.notes.extend(other.notes)
+
 
 @dataclass(slots=True)
 class Run:
     """One run over the books. `at` is the sandbox's time, `machine_at` the machine's.
 
     An `organization` or a `since` (orders created from then on, and all below them) narrows what is
-    looked at. `outside` is where the venue and the custodians keep their own journals.
+    looked at. `outside` is where the venue and the custodians keep their own journals; `snapshot`
+    names what other connections may share, if any may.
     """
 
     at: datetime
@@ -68,6 +76,7 @@ class Run:
     outside: Path | None = None
     tell: Callable[[float], None] = lambda done: None
     memory: dict[str, Any] = field(default_factory=dict)
+    snapshot: str = ""
 
     @property
     def is_whole(self) -> bool:

@@ -14,7 +14,7 @@ from allocations import engine
 from controls import reviews, screening
 from controls.states import Outcome
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, statements, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
@@ -110,12 +110,7 @@ def _not_seen_before(requests: Sequence[SubmitRequest], results: list[Result]) -
     """Answer what is known already; return the positions of what is new."""
     keys = [(r.principal.organization_id, r.ask.client_order_id) for r in requests]
     named = [key for key in keys if key[1] is not None]
-    known = {}
-    if named:
-        rows = Order.objects.filter(
-            organization_id__in={o for o, _ in named}, client_order_id__in={c for _, c in named}
-        )
-        known = {(row.organization_id, row.client_order_id): row for row in rows}
+    known = _known(named)
     fresh: list[int] = []
     first: dict[tuple[str, str | None], int] = {}
     for n, (request, key) in enumerate(zip(requests, keys, strict=True)):
@@ -129,6 +124,18 @@ def _not_seen_before(requests: Sequence[SubmitRequest], results: list[Result]) -
             first[key] = n
             fresh.append(n)
     return fresh
+
+
+def _known(named: Sequence[tuple[str, str | None]]) -> dict[tuple[str, str | None], Order]:
+    if not named:
+        return {}
+    rows = Order.objects.filter(
+        organization_id__in={o for o, _ in named}, client_order_id__in={c for _, c in named}
+    )
+    # Hardly ever is one known, and asking for whole rows costs several times as much.
+    if not list(rows.values_list("id")):
+        return {}
+    return {(row.organization_id, row.client_order_id): row for row in rows}
 
 
 def _replay(request: SubmitRequest, order: Order) -> Result:
@@ -191,7 +198,8 @@ def _draft(request: SubmitRequest) -> _Draft:
         qty=ask.qty,
         limit_price=ask.limit_price,
     )
-    order = Order(
+    order = statements.fresh(
+        Order,
         id=ids.order_id(),
         organization_id=request.principal.organization_id,
         client_order_id=ask.client_order_id,

@@ -82,11 +82,11 @@ def refusals(root: Path) -> list[Refusal]:
 
 def within(module: ast.Module, room: str) -> Iterator[Refusal]:
     """The refusals of one module; `room` is its dotted name."""
-    for node in module.body:
-        match node:
-            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=value)):
-                if value == name.lower():
-                    yield from _each(node.value, 0, "", room)
+    for statement in module.body:
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=name)], value=ast.Constant(value=said) as code):
+                if said == name.lower():
+                    yield from _each(code, 0, "", room)
     for node in ast.walk(module):
         if isinstance(node, ast.Call):
             yield from _of_call(node, room)
@@ -95,8 +95,8 @@ def within(module: ast.Module, room: str) -> Iterator[Refusal]:
         match node:
             case ast.Return(value=ast.Tuple(elts=[code, text])) if _sentence(text).endswith("."):
                 yield from _each(code, 422, _sentence(text), room)
-            case ast.Assign(targets=[ast.Name(id="code")], value=value):
-                yield from _each(value, 0, "", room)
+            case ast.Assign(targets=[ast.Name(id="code")], value=chosen):
+                yield from _each(chosen, 0, "", room)
 
 
 def _of_call(call: ast.Call, room: str) -> Iterator[Refusal]:

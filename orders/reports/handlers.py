@@ -104,7 +104,7 @@ def _ended(how: str) -> Handler:
 
 def _cancel_reject(batch: Batch, found: Found, report: CancelReject) -> Applied:
     """The venue would not cancel: too late, or the order lives on and we look what it is now."""
-    one, _, child = found
+    one, row, child = found
     if child.pending != Pending.CANCEL or report.cl_ord_id != child.cancel_cl_ord_id:
         return "noted", "no such cancel is pending"
     if report.cxl_rej_reason == _DUPLICATE_ID:
@@ -112,6 +112,15 @@ def _cancel_reject(batch: Batch, found: Found, report: CancelReject) -> Applied:
         return "noted", "the venue has this cancel already"
     child.refuse_cancel(at=batch.at, text=report.text)
     batch.say(found, "venue_cancel_reject", report.text)
+    closing.give_up_request(
+        batch.work,
+        one,
+        row,
+        code=report.cxl_rej_reason,
+        reason=report.text or "The venue refused.",
+        by=batch.work.by,
+        at=batch.at,
+    )
     if not child.is_terminal:
         resending.ask_status(batch.work, one, child, at=batch.at)
     return "applied", ""

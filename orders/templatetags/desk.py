@@ -11,7 +11,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from oms_site.firm import generation
-from oms_site.kit import clock
+from oms_site.kit import clock, numbers
 from orders import figures, market
 from orders.market import MarketState
 
@@ -19,6 +19,7 @@ register = template.Library()
 register.filter("qty", figures.qty)
 register.filter("money", figures.money)
 register.filter("limit", figures.limit)
+register.filter("plain", numbers.plain)
 
 # Icon, word and color class of every face an order can have; the grid has the same in words.js.
 FACES: dict[str, tuple[str, str, str]] = {

@@ -46,28 +46,33 @@ const FIELDS = {
   },
 };
 const TIPS = { id: (r) => `${r.id}${r.coid ? `\nclient id ${r.coid}` : ""}`, t: (r) => `${r.t} UTC`, upd: (r) => `${r.upd} UTC`, sec: (r) => r.sec, acct: (r) => r.acct, trader: (r) => r.trader, lim: (r) => r.limn, avg: (r) => r.avgx, why: (r) => r.why };
+const QTY = { par: (r) => grouped(r.par), cum: (r) => grouped(r.cum), leaves: (r) => grouped(r.leaves) };
+Object.assign(TIPS, QTY);
 const NUMBERS = { par: "par", cum: "cum", leaves: "leaves", lim: "limn", avg: "avgx", ytm: "ytm" };
 
 // Id, name, width at 1680, classes; what gives way on narrower screens says how far.
 const COLUMNS = [
-  ["id", "Order", 84, "mono"], ["t", "Time (ET)", 72], ["trader", "Trader", 82], ["acct", "Account", 78],
-  ["side", "Side", 52], ["sec", "Security", 128], ["cusip", "CUSIP", 80], ["par", "Par", 72, "num"],
-  ["cum", "Filled", 70, "num meter"], ["leaves", "Leaves", 70, "num"], ["lim", "Limit", 60, "num"],
+  ["id", "Order", 76, "mono"], ["t", "Time ET", 74], ["trader", "Trader", 82], ["acct", "Account", 78],
+  ["side", "Side", 52], ["sec", "Security", 122], ["cusip", "CUSIP", 80], ["par", "Par", 78, "num"],
+  ["cum", "Filled", 78, "num meter"], ["leaves", "Leaves", 78, "num"], ["lim", "Limit", 60, "num"],
   ["avg", "Avg px", 78, "num"], ["ytm", "YTM %", 54, "num"], ["ses", "Session", 64, "quiet"],
-  ["status", "Status", 106], ["why", "Controls / Reason", 114], ["upd", "Updated", 62, "quiet"],
+  ["status", "Status", 106], ["why", "Reason", 108], ["upd", "Updated", 62, "quiet"],
 ];
-const GIVES = { why: 38, sec: 16, trader: 12 };
+const GIVES = { why: 30, sec: 18, trader: 14, id: 4 };
+// A longer quantity is set smaller: a number must never lose digits to an ellipsis.
+const LONGEST = 10;
 
 function columns() {
   return COLUMNS.map(([id, name, width, cssClass = ""]) => ({
     id, field: id, name, width, minWidth: 40, cssClass, sortable: true, resizable: true, focusable: false,
     headerCssClass: cssClass.includes("num") ? "num sortable" : "sortable",
+    toolTip: id === "why" ? "Failed controls, or the reason" : "",
     defaultSortAsc: !["t", "upd"].includes(id),
     formatter(_r, _c, _v, _col, row) {
       const content = (FIELDS[id] || plain(id))(row);
       return {
         ...(typeof content === "string" ? { text: content } : { html: content }),
-        addClasses: row.flash?.has(id) ? "flash" : "",
+        addClasses: [row.flash?.has(id) && "flash", QTY[id]?.(row).length > LONGEST && "long"].filter(Boolean).join(" "),
         toolTip: TIPS[id]?.(row) || "",
       };
     },

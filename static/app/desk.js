@@ -10,6 +10,7 @@ import { LiveSocket } from "./socket.js";
 import * as address from "./state.js";
 import { Ticket } from "./ticket.js";
 import { et } from "./time.js";
+import { toast } from "./toasts.js";
 import { canCancel, canExecute, VIEWS } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
@@ -126,7 +127,9 @@ const cancelChosen = () => askToCancel(blotter.chosen());
 function executeChosen() {
   const [row] = blotter.chosen();
   const shown = byId("panel").querySelector(".order");
-  execute.open(row, shown?.dataset.order === row.id ? shown.dataset.free : "");
+  const free = shown?.dataset.order === row.id ? shown.dataset.free : row.leaves;
+  if (free === "0") toast("All of it is being executed already.", "warn");
+  else execute.open(row, free);
 }
 
 function freeze() {

@@ -18,7 +18,7 @@ export class Execute {
     this.box.querySelector("[data-close]").addEventListener("click", () => this.box.close());
   }
 
-  // `free` is what no execution order has taken yet, where the panel knows it.
+  // `free` is what no execution order has taken yet.
   open(row, free) {
     this.row = row;
     this.id = freshId("ui");
@@ -26,8 +26,8 @@ export class Execute {
     this.form.reset();
     clearFaults(this.form);
     byId("execute-title").textContent = `Execute ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
-    byId("execute-what").textContent = `${grouped(free || row.leaves)} of ${grouped(row.par)} ${row.kind} can be sent, limit ${row.lim}.`;
-    this.form.elements.amount.value = grouped(free || row.leaves);
+    byId("execute-what").textContent = `${grouped(free)} of ${grouped(row.par)} ${row.kind} can be sent, limit ${row.lim}.`;
+    this.form.elements.amount.value = grouped(free);
     byId("execute-outcome").replaceChildren(node("p", "Goes to the limit order books by smart order routing at once.", "hint"));
     byId("execute-go").disabled = false;
     this.echo();

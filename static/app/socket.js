@@ -1,4 +1,6 @@
 // The live connection: hello, snapshot, deltas, heartbeats; gaps and reconnects resume from the last seq.
+import { now } from "./time.js";
+
 const SLOW_MS = 3000;
 const DEAD_MS = 10000;
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
@@ -70,7 +72,7 @@ export class LiveSocket {
 
   lost(code) {
     this.socket = { readyState: WebSocket.CLOSED, close() {}, send() {} };
-    this.since ??= new Date();
+    this.since ??= now();
     if (code === 4401 || code === 4403) {
       this.say("closed");
       return this.on.loggedOut(code);

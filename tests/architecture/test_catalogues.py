@@ -21,6 +21,7 @@ RECORDERS = {
     "_say": (2,),
     "_tell": (2,),
     "_close": (2,),
+    "_too_late": (2,),
 }
 # Rooms of the journal take the type as an argument and never choose one.
 _JOURNAL = "oms_site.journal"

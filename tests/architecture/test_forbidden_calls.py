@@ -14,18 +14,17 @@ CLOCKS = re.compile(
     r"(datetime\.(now|utcnow|today|fromtimestamp)|date\.today|time\.(time|time_ns|monotonic)"
     r"|timezone\.(now|localtime|localdate))"
 )
-# Identifiers must never go back, so they follow the machine; the outside parties have clocks of
-# their own; the supervisor measures processes and runs before anything of ours is there.
+# Identifiers must never go back, so they follow the machine; the supervisor measures processes and
+# runs before anything of ours is there; the demo is a client and waits by its own watch.
 CLOCK_ROOMS = (
     "oms_site.kit.clock",
     "oms_site.kit.ids",
     "oms_site.supervisor",
-    "venues.simulator",
-    "allocations.custodians.simulator",
-    "allocations.custodians.outside",
+    "orders.management.commands.demo",
 )
 BELL = re.compile(r"\.(delay|apply_async|send_task|delay_on_commit)$")
 NETWORK = {"socket", "httpx", "requests", "urllib.request", "http.client", "aiohttp"}
+DIALS = re.compile(r"asyncio\.(open_(unix_)?connection|start_(unix_)?server)$")
 NETWORK_ROOMS = (
     "allocations.custodians",
     "venues.gateways",
@@ -39,6 +38,8 @@ ENVIRONMENT_ROOMS = (
     "oms_site.asgi",
     "oms_site.wsgi",
     "oms_site.celery",
+    # The outside parties run without our settings.
+    "allocations.custodians.outside",
 )
 
 
@@ -82,8 +83,10 @@ def reads_of_the_environment(module: Module) -> list[str]:
 
 
 def ways_to_the_network(module: Module) -> list[str]:
-    """Imports of a client or of raw sockets."""
-    found = []
+    """Imports of a client or of raw sockets, and connections that asyncio opens."""
+    found = [
+        f"{module.name}:{call.lineno} {name}" for call, name in calls(module) if DIALS.search(name)
+    ]
     for node in ast.walk(module.tree):
         names: Iterable[str] = ()
         if isinstance(node, ast.Import):

@@ -41,7 +41,7 @@ def names_of(*kinds: type[models.Model]) -> set[str]:
 
 
 def writes_of(module: Module, watched: set[str]) -> list[tuple[str, str]]:
-    """Calls that write through a watched model: its manager, its rows, or a variable holding either.
+    """Calls that write through a watched model: its manager, its rows, a variable with either.
 
     A variable is followed from its assignment or loop to the write within one function.
     """

@@ -155,7 +155,8 @@ class Stream:
             return mine[nth - 1] if len(mine) >= nth else None
 
         what = f"{event_type} of {order_id}"
-        return self.read_until(found, seconds=seconds, what=what)
+        frame: Frame = self.read_until(found, seconds=seconds, what=what)
+        return frame
 
     def read_until(self, found: Callable[[], Any], *, seconds: float = 20, what: str) -> Any:
         """Read until the condition holds."""

@@ -88,7 +88,7 @@ def test_reported_trades_fill_the_order_and_are_booked_unless_they_are_already(
         assert (status, refused["code"]) == (409, "execution_order_closed")
     until(lambda: _booked(product, "ALPHA-005"), what="the first trade to be booked")
     # Only what was not booked elsewhere already.
-    assert _booked(product, "ALPHA-005") == [(1000, Decimal("99.25"))]
+    assert _booked(product, "ALPHA-005") == [(Decimal(1000), Decimal("99.25"))]
 
 
 def test_a_trade_cannot_be_reported_on_what_a_venue_works(product: Product) -> None:

@@ -1,0 +1,495 @@
+"""`check_books` finds a real book clean, and every planted corruption by exactly its checks.
+
+The book is built once, in a transaction that is never committed; every corruption is planted in a
+savepoint of it, as the tables' owner could, and taken back.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from allocations import adapters
+from oms_site.firm import generation, principals
+from oms_site.journal.sequencer import Sequencer
+from oms_site.kit import clock
+from orders import desk
+from orders.books import running
+from orders.books.verdicts import Result, Run, State
+from orders.management.commands.seed_sandbox import seed
+from orders.requests import SubmitRequest
+from tests.conftest import TEN
+from tests.integration.allocations.outside import Outside
+from tests.integration.small_book import VENUE, Book, order_of
+from venues.simulator import journal
+
+pytestmark = pytest.mark.xdist_group("check_books")
+
+
+@pytest.fixture(scope="module")
+def book(
+    django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Book]:
+    """The small book, with the outside parties' journals beside it."""
+    directory = tmp_path_factory.mktemp("outside")
+    before, settings.OUTSIDE_DIR = settings.OUTSIDE_DIR, directory
+    outside = Outside(directory)
+    try:
+        with django_db_blocker.unblock(), clock.frozen_at(TEN), transaction.atomic():
+            yield _built(directory)
+            transaction.set_rollback(True)
+    finally:
+        settings.OUTSIDE_DIR = before
+        adapters.close()
+        outside.stop()
+        generation.forget()
+
+
+def _built(directory: Path) -> Book:
+    generation.forget()
+    seed(clock.now(), years=(2026, 2027))
+    generation.check()
+
+    def caller(name: str) -> principals.Principal:
+        principal = principals.of_api_key(f"oems_test_{name}")
+        assert principal is not None
+        return principal
+
+    one = Book(directory, caller)
+    one.fill()
+    with connection.cursor() as cursor:
+        # Nothing deferred may stand between a corruption and the tables it is planted in.
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    return one
+
+
+@pytest.fixture
+def planted(book: Book) -> Iterator[Book]:
+    """The book, for one test to spoil: tables and journals are put back."""
+    kept = {path: path.read_bytes() for path in book.directory.glob("*.jsonl")}
+    with clock.frozen_at(TEN):
+        generation.check()
+        with transaction.atomic():
+            yield book
+            transaction.set_rollback(True)
+    for path, content in kept.items():
+        path.write_bytes(content)
+
+
+def checked(book: Book, **changes: Any) -> list[Result]:
+    """The books as they are two minutes later, when nothing is on its way any more."""
+    run = Run(
+        at=clock.now() + timedelta(minutes=2),
+        machine_at=clock.machine_now(),
+        **{"outside": book.directory, **changes},
+    )
+    return list(running.run(run))
+
+
+def found(results: list[Result]) -> set[str]:
+    """The names of the checks that did not come out clean."""
+    return {result.name for result in results if result.state is not State.CLEAN}
+
+
+def test_a_real_book_is_clean_and_every_check_has_looked_at_something(planted: Book) -> None:
+    results = checked(planted)
+    assert found(results) == set(), [r.first or r.notes for r in results if r.state != "clean"]
+    assert [r.name for r in results if not r.looked_at] == []
+
+
+def test_one_organization_alone_is_clean_and_sees_only_its_own(planted: Book) -> None:
+    alpha, beta = (checked(planted, organization=name) for name in ("alpha", "beta"))
+    assert found(alpha) == set()
+    assert found(beta) == set()
+    assert sum(r.looked_at for r in beta) < sum(r.looked_at for r in alpha)
+
+
+def test_without_the_outside_journals_their_checks_are_not_checked_which_is_not_clean(
+    planted: Book,
+) -> None:
+    results = checked(planted, outside=None)
+    left_out = {r.name: r.notes for r in results if r.state is State.NOT_CHECKED}
+    assert set(left_out) == {
+        "venues_agree_on_executions",
+        "venues_agree_on_what_is_left",
+        "venues_reports_are_stored",
+        "venues_got_each_order_once",
+        "custodians_agree_on_bookings",
+    }
+    assert all(notes for notes in left_out.values())
+    assert found(results) == set(left_out)
+
+
+# --- corruptions ------------------------------------------------------------------------------
+@dataclass(frozen=True)
+class Corruption:
+    """What somebody with the owner's rights might do, and the checks that must say so."""
+
+    name: str
+    sql: str
+    found_by: frozenset[str]
+    unguarded: tuple[str, ...] = ()
+
+
+def corrupt(name: str, sql: str, *found_by: str, unguarded: tuple[str, ...] = ()) -> Corruption:
+    return Corruption(name, sql, frozenset(found_by), unguarded=unguarded)
+
+
+ROWS = "rows_are_their_events"
+CUM, CHILDREN = "cum_qty_is_its_executions", "cum_qty_is_its_children"
+LEAVES, TWICE = "leaves_follow_the_rule", "nothing_is_worked_twice"
+AVERAGE, CENTS, SPLIT = "avg_px_is_exact", "money_is_to_the_cent", "allocations_lose_nothing"
+VENUES, CUSTODIANS = "venues_agree_on_executions", "custodians_agree_on_bookings"
+CHAIN, NUMBERED, GAPS = "chain_links_hold", "every_event_is_numbered", "feed_has_no_gaps"
+VERSIONS, TENANT, TREE = (
+    "versions_have_no_gaps",
+    "one_organization_per_tree",
+    "one_order_per_tree",
+)
+PLANTED = (
+    corrupt(
+        "order quantity moved",
+        "UPDATE orders_order SET cum_qty = cum_qty + 1000 WHERE id = %(partial)s",
+        *(ROWS, CUM, CHILDREN, LEAVES, AVERAGE),
+    ),
+    corrupt(
+        "execution order quantity moved with its leaves",
+        "UPDATE orders_executionorder SET cum_qty = cum_qty - 1000, leaves_qty = leaves_qty + 1000"
+        " WHERE id = %(partial_worked)s",
+        *(ROWS, CUM, CHILDREN, TWICE),
+    ),
+    corrupt(
+        "venue order left with something else",
+        "UPDATE orders_venueorder SET leaves_qty = 500 WHERE id = %(partial_child)s",
+        *(ROWS, LEAVES, "venues_agree_on_what_is_left"),
+    ),
+    corrupt(
+        "execution deleted",
+        "DELETE FROM orders_execution WHERE id = %(execution)s",
+        *(ROWS, CUM, SPLIT, VENUES),
+    ),
+    corrupt(
+        "execution price changed",
+        "UPDATE orders_execution SET price = price + 0.00000001 WHERE id = %(execution)s",
+        *(ROWS, CUM, VENUES),
+    ),
+    corrupt(
+        "execution principal off by a cent",
+        "UPDATE orders_execution SET principal = principal + 0.01 WHERE id = %(execution)s",
+        *(ROWS, CENTS, SPLIT),
+    ),
+    corrupt(
+        "status flipped",
+        "UPDATE orders_order SET status = 'canceled' WHERE id = %(partial)s",
+        *(ROWS, LEAVES, TWICE, SPLIT),
+    ),
+    corrupt(
+        "average price off by 1e-10",
+        "UPDATE orders_order SET avg_px = avg_px + 0.0000000001 WHERE id = %(filled)s",
+        *(ROWS, AVERAGE),
+    ),
+    corrupt(
+        "last digit of a text changed",
+        "UPDATE orders_order SET reject_reason = reject_reason || '.' WHERE id = %(rejected)s",
+        ROWS,
+    ),
+    corrupt(
+        "version skipped",
+        "UPDATE orders_order SET version = version + 1 WHERE id = %(filled)s",
+        ROWS,
+    ),
+    corrupt(
+        "row deleted with its children unmentioned",
+        "DELETE FROM orders_break WHERE order_id = %(corrected)s",
+        ROWS,
+    ),
+    corrupt(
+        "session ended long ago",
+        "UPDATE orders_order SET expires_at = %(long_ago)s WHERE id = %(partial)s",
+        *(ROWS, "no_order_outlives_its_session"),
+    ),
+    corrupt(
+        "event deleted",
+        "DELETE FROM journal_event WHERE event_type = 'execution_order_request'"
+        " AND subject = %(external)s",
+        *(VERSIONS, NUMBERED, CHAIN),
+        unguarded=("journal_feed",),
+    ),
+    corrupt(
+        "event and its number deleted",
+        "DELETE FROM journal_feed f USING journal_event e WHERE e.id = f.event_id"
+        " AND e.subject = %(external)s AND e.event_type = 'execution_order_request'",
+        *(NUMBERED, GAPS, CHAIN),
+    ),
+    corrupt(
+        "event body edited",
+        "UPDATE journal_event SET body = replace(body, '99.25', '99.24')"
+        " WHERE subject = %(filled)s AND event_type = 'execution'",
+        CHAIN,
+    ),
+    corrupt(
+        "event changes edited",
+        "UPDATE journal_event SET changes = replace(changes, '99.25', '99.24')"
+        " WHERE subject = %(filled)s AND event_type = 'execution'",
+        *(ROWS, CHAIN),
+    ),
+    corrupt(
+        "event added",
+        "INSERT INTO journal_event (event_id, organization_id, msg_type, event_type, subject, seq,"
+        " order_id, at, recorded_at, actor, correlation_id, body, changes)"
+        " SELECT 'evt_forged', organization_id, msg_type, event_type, subject, seq + 100,"
+        " order_id, at, recorded_at, actor, correlation_id, body, '[]' FROM journal_event"
+        " WHERE subject = %(filled)s AND seq = 1",
+        *(VERSIONS, NUMBERED),
+    ),
+    corrupt(
+        "two message numbers swapped",
+        "UPDATE journal_feed f SET msg_number = n.msg_number FROM journal_feed n"
+        " WHERE f.organization_id = n.organization_id AND n.position = 3 - f.position"
+        " AND f.position IN (1, 2)",
+        GAPS,
+        unguarded=("msg_number_once",),
+    ),
+    corrupt(
+        "two events swapped in the feed",
+        "UPDATE journal_feed f SET event_id = n.event_id FROM journal_feed n"
+        " WHERE f.organization_id = n.organization_id AND n.position = 3 - f.position"
+        " AND f.position IN (1, 2)",
+        CHAIN,
+        unguarded=("journal_feed_event_id_key",),
+    ),
+    corrupt(
+        "booking leg off by a cent",
+        "UPDATE allocations_bookingleg SET principal = principal + 0.01,"
+        " net_money = net_money + 0.01 WHERE id = %(block_leg)s",
+        *(ROWS, SPLIT, CUSTODIANS),
+    ),
+    corrupt(
+        "net money that adds up to something else",
+        "UPDATE allocations_bookingleg SET net_money = net_money + 0.01 WHERE id = %(block_leg)s",
+        *(ROWS, CENTS, CUSTODIANS),
+    ),
+    corrupt(
+        "account given what another was given",
+        "UPDATE allocations_accountallocation p SET actual_qty = 4000 - p.actual_qty"
+        " FROM allocations_allocation a WHERE a.id = p.allocation_id AND a.order_id = %(block)s"
+        " AND p.requested_qty IN (3000, 1000)",
+        *(ROWS, SPLIT),
+    ),
+    corrupt(
+        "review decided by its maker",
+        "UPDATE controls_review SET decided_by_id = maker_id WHERE subject = %(flagged)s",
+        *(ROWS, "nobody_cleared_their_own"),
+        unguarded=("maker_is_not_checker",),
+    ),
+    corrupt(
+        "execution order cleared by another order's screening",
+        "UPDATE orders_executionorder SET screening_id = %(other_screening)s"
+        " WHERE id = %(filled_worked)s",
+        *(ROWS, "nothing_went_out_uncleared"),
+        unguarded=("execution_order_of_that_screening",),
+    ),
+    corrupt(
+        "inbound report without a verdict",
+        "UPDATE venues_inbound SET verdict = '' WHERE seq = 3",
+        "every_report_has_a_verdict",
+    ),
+    corrupt(
+        "inbound report missing",
+        "DELETE FROM venues_inbound WHERE seq = 3",
+        *("every_report_has_a_verdict", "venues_reports_are_stored"),
+    ),
+    corrupt(
+        "inbound report rewritten",
+        "UPDATE venues_inbound SET body = replace(body, '99.25', '99.24')",
+        "venues_reports_are_stored",
+    ),
+    corrupt(
+        "message never sent",
+        "UPDATE venues_outbound SET sent_at = NULL WHERE cl_ord_id = %(partial_child)s",
+        "every_message_was_sent_once",
+    ),
+    corrupt(
+        "venue order at another organization",
+        "UPDATE orders_venueorder SET organization_id = 'beta' WHERE id = %(partial_child)s",
+        *(ROWS, TENANT),
+    ),
+    corrupt(
+        "venue order under another order",
+        "UPDATE orders_venueorder SET order_id = %(block)s WHERE id = %(partial_child)s",
+        *(ROWS, TREE, "venues_got_each_order_once"),
+    ),
+)
+
+
+@pytest.mark.parametrize("one", PLANTED, ids=lambda one: one.name.replace(" ", "_"))
+def test_a_planted_corruption_is_found_by_exactly_its_checks(
+    planted: Book, one: Corruption
+) -> None:
+    names = planted.names()
+    _lift_the_guards(one.unguarded)
+    with connection.cursor() as cursor:
+        cursor.execute(one.sql, names)
+        assert cursor.rowcount > 0
+    results = checked(planted)
+    assert found(results) == one.found_by
+    assert State.BROKEN not in {result.state for result in results}
+
+
+def _lift_the_guards(names: tuple[str, ...]) -> None:
+    """What the tables' owner can do: triggers off, and the named constraints dropped."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger WHERE NOT tgisinternal"
+        )
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        cursor.execute(
+            "SELECT conrelid::regclass::text, conname FROM pg_constraint"
+            " WHERE conname = ANY(%s) OR contype = 'f' AND conrelid::regclass::text = ANY(%s)",
+            [list(names), list(names)],
+        )
+        for table, name in cursor.fetchall():
+            cursor.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name}"')
+        for name in names:
+            if not name.startswith("journal_"):
+                cursor.execute(f"DROP INDEX IF EXISTS {name}")
+
+
+# --- the outside parties' journals --------------------------------------------------------------
+def lines(path: Path) -> list[bytes]:
+    return path.read_bytes().splitlines(keepends=True)
+
+
+def a_custodian(book: Book) -> Path:
+    """The journal of a custodian that has booked something."""
+    return max(book.directory.glob("custodian-*.jsonl"), key=lambda path: path.stat().st_size)
+
+
+def test_a_booking_that_the_custodian_does_not_have_is_found(planted: Book) -> None:
+    path = a_custodian(planted)
+    path.write_bytes(b"".join(lines(path)[1:]))
+    assert found(checked(planted)) == {CUSTODIANS}
+
+
+def test_a_second_booking_under_another_key_is_found(planted: Book) -> None:
+    path = a_custodian(planted)
+    again = {**json.loads(lines(path)[0]), "key": "bl_another"}
+    path.write_bytes(path.read_bytes() + json.dumps(again).encode() + b"\n")
+    assert found(checked(planted)) == {CUSTODIANS}
+
+
+def test_a_second_booking_under_the_same_key_is_found(planted: Book) -> None:
+    path = a_custodian(planted)
+    path.write_bytes(path.read_bytes() + lines(path)[0])
+    assert found(checked(planted)) == {CUSTODIANS}
+
+
+def test_a_booking_made_after_the_run_began_is_left_for_the_next_one(planted: Book) -> None:
+    path = a_custodian(planted)
+    later = (clock.machine_now() + timedelta(hours=1)).isoformat()
+    again = {**json.loads(lines(path)[0]), "key": "bl_another", "booked_at": later}
+    path.write_bytes(path.read_bytes() + json.dumps(again).encode() + b"\n")
+    assert found(checked(planted)) == set()
+
+
+def test_a_trade_that_the_venue_has_and_we_do_not_is_found_once_it_is_late(planted: Book) -> None:
+    path = journal.path_of(planted.directory, VENUE)
+    trade = {**json.loads(_trade(path)), "seq": len(planted.venue.reports) + 1, "exec_id": "late"}
+    end = lines(path)[-1]
+    path.write_bytes(path.read_bytes() + json.dumps(trade).encode() + b"\n" + end)
+    assert found(checked(planted)) == {"venues_reports_are_stored"}
+
+
+def test_a_trade_that_the_venue_remembers_otherwise_is_found(planted: Book) -> None:
+    path = journal.path_of(planted.directory, VENUE)
+    other = _trade(path).replace(b'"last_px":"99.25"', b'"last_px":"99.24"')
+    path.write_bytes(path.read_bytes().replace(_trade(path), other))
+    assert found(checked(planted)) == {VENUES, "venues_reports_are_stored"}
+
+
+def test_a_new_order_that_reached_the_venue_twice_is_found(planted: Book) -> None:
+    path = journal.path_of(planted.directory, VENUE)
+    first = next(line for line in lines(path) if line.startswith(b'{"msg":"D"'))
+    path.write_bytes(path.read_bytes() + first + lines(path)[-1])
+    assert found(checked(planted)) == {"venues_got_each_order_once"}
+
+
+def _trade(path: Path) -> bytes:
+    return next(line for line in lines(path) if b'"last_px":"99.25"' in line)
+
+
+def test_every_check_is_shown_to_find_something() -> None:
+    journals = {CUSTODIANS, VENUES, "venues_reports_are_stored", "venues_got_each_order_once"}
+    shown = journals.union(*(one.found_by for one in PLANTED))
+    assert {check.name for check in running.CHECKS} == shown
+
+
+# --- the command ------------------------------------------------------------------------------
+def test_the_command_ends_well_on_a_clean_book_and_prints_one_line_a_check(planted: Book) -> None:
+    out = StringIO()
+    call_command("check_books", stdout=out)
+    assert out.getvalue().count("clean  ") == len(running.CHECKS)
+    assert f"{len(running.CHECKS)} checks clean" in out.getvalue()
+
+
+def test_the_command_exits_1_and_names_the_first_twenty_offenders(planted: Book) -> None:
+    _lift_the_guards(())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE journal_event SET actor = 'nobody'")
+        edited = cursor.rowcount
+    out = StringIO()
+    with pytest.raises(SystemExit) as stop:
+        call_command("check_books", "--json", stdout=out)
+    assert stop.value.code == 1
+    said = json.loads(out.getvalue())
+    (chain,) = [check for check in said["checks"] if check["state"] == "differences"]
+    assert (said["clean"], chain["name"]) == (False, CHAIN)
+    assert (chain["differences"], len(chain["first"])) == (edited, 20)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("--organization", "nobody"), ("--since", "yesterday"), ("--outside", "/no/such/place")],
+)
+def test_the_command_exits_2_on_wrong_usage(planted: Book, words: tuple[str, str]) -> None:
+    with pytest.raises(CommandError) as refusal:
+        call_command("check_books", *words)
+    assert refusal.value.returncode == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_its_own_connections_the_command_reads_one_snapshot_and_can_write_nothing(
+    committed_sandbox: object, caller: Callable[[str], principals.Principal]
+) -> None:
+    trader = caller("alpha_trader")
+    desk.submit([SubmitRequest(order_of(), trader, clock.now()) for _ in range(3)])
+    Sequencer.resume().run_once()
+    seen: set[tuple[str, ...]] = set()
+
+    def look(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+        result = execute(sql, params, many, context)
+        if "orders_order" in sql:
+            with context["connection"].connection.cursor() as cursor:
+                names = ("transaction_read_only", "transaction_isolation")
+                seen.add(tuple(cursor.execute(f"SHOW {name}").fetchone()[0] for name in names))
+        return result
+
+    out = StringIO()
+    with connection.execute_wrapper(look):
+        call_command("check_books", "--json", "--outside", "none", stdout=out)
+    said = {check["name"]: check for check in json.loads(out.getvalue())["checks"]}
+    assert seen == {("on", "repeatable read")}
+    # Three orders and their screenings, seen by other connections than the one that counted them.
+    assert said[ROWS]["looked_at"] == 6
+    assert said[CHAIN]["looked_at"] == 6
