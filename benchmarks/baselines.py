@@ -1,4 +1,4 @@
-"""What a benchmark is measured against: pgbench writing the same rows, and a plain DRF ModelViewSet.
+"""What is measured against: pgbench writing the same rows, and a plain DRF ModelViewSet.
 
 Both use the product's own PostgreSQL server, each in a database of its own.
 """
@@ -12,7 +12,6 @@ import subprocess
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from benchmarks import stage
@@ -179,23 +178,17 @@ def viewset(product: Product, *, cusip: str, workers: int) -> Iterator[int]:
     }
     prepare = [sys.executable, "-m", "benchmarks.drf_viewset.prepare", cusip, TOKEN]
     subprocess.run(prepare, cwd=ROOT, env=environment, check=True)
-    log = Path(product.directory / "viewset.log").open("wb")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "uvicorn", "benchmarks.drf_viewset.asgi:application"]
-        + ["--port", str(port), "--workers", str(workers), "--no-access-log"]
-        + ["--log-level", "warning"],
-        cwd=ROOT,
-        env=environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-    )
+    serve = [sys.executable, "-m", "uvicorn", "benchmarks.drf_viewset.asgi:application"]
+    serve += ["--port", str(port), "--workers", str(workers)]
+    serve += ["--no-access-log", "--log-level", "warning"]
+    with (product.directory / "viewset.log").open("wb") as log:
+        server = subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=log, stderr=log)
     try:
         until(lambda: _listens(port), seconds=30, what="the DRF baseline to answer")
         yield port
     finally:
         server.terminate()
         server.wait(timeout=20)
-        log.close()
 
 
 def _listens(port: int) -> bool:

@@ -50,7 +50,7 @@ class Plan(msgspec.Struct, kw_only=True):
 
 
 class Report(msgspec.Struct, kw_only=True):
-    """What came back. Latencies are milliseconds, `cpu_us` the generator's own cost of a request."""
+    """What came back. Latencies are milliseconds, `cpu_us` what one request cost the generator."""
 
     answered: int
     statuses: dict[str, int]

@@ -15,7 +15,8 @@ _django = get_asgi_application()
 # Named by string: the ground knows no floor above it.
 _fast = import_module("orders.api.fast_lane")
 _sockets = import_module("oms_site.sockets").application
-_startup = import_module("oms_site.firm.sandbox_clock").follow
+_follow_clock = import_module("oms_site.firm.sandbox_clock").follow
+_in_thread = import_module("oms_site.firm.database").in_thread
 
 _started = False
 
@@ -27,22 +28,21 @@ async def application(
 ) -> None:
     """Hand each connection to the part that serves it."""
     if scope["type"] == "http":
-        _start()
+        await _start()
         await (_fast.app if _fast.takes(scope) else _django)(scope, receive, send)
     elif scope["type"] == "websocket":
-        _start()
+        await _start()
         await _sockets(scope, receive, send)
     else:
         await _lifespan(receive, send)
 
 
-def _start() -> None:
+async def _start() -> None:
+    """Know the sandbox's time before anything is dated: an order of another day is refused."""
     global _started
     if not _started:
+        await _in_thread(_follow_clock)
         _started = True
-        from threading import Thread  # noqa: PLC0415  first request only
-
-        Thread(target=_startup, daemon=True).start()
 
 
 async def _lifespan(
@@ -52,7 +52,11 @@ async def _lifespan(
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
-            _start()
+            try:
+                await _start()
+            except Exception as error:  # noqa: BLE001  whatever it is, it is not ready
+                await send({"type": "lifespan.startup.failed", "message": str(error)})
+                return
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await send({"type": "lifespan.shutdown.complete"})

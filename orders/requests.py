@@ -6,7 +6,7 @@ Made by the entrances (REST today, FIX tomorrow), consumed by `orders.desk`. Pla
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from oms_site.firm.principals import Principal
+from oms_site.kit.errors import OmsError
 
 
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
@@ -90,4 +91,13 @@ class SubmitRequest:
     received_at: datetime
     correlation_id: str = ""
     idempotency_key: str = ""
-    fingerprint: str = field(default="")
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of a request: the order as JSON, or the refusal; `replayed` if it is old."""
+
+    order_id: str = ""
+    body: bytes = b""
+    replayed: bool = False
+    error: OmsError | None = None

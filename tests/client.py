@@ -23,10 +23,14 @@ class Api:
     def __init__(self, user: str) -> None:
         self._client = Client(headers={"authorization": f"Bearer oems_test_{user}"})
 
-    def __call__(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
+    def __call__(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, Any]:
         """Status and decoded answer of one request; `body` may be raw bytes."""
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body)
-        response = self._client.generic(method, path, data, content_type="application/json")
+        response = self._client.generic(
+            method, path, data, content_type="application/json", headers=headers
+        )
         text = response.content
         return response.status_code, json.loads(text) if text else None
 
@@ -39,7 +43,8 @@ class Api:
     def delete(self, path: str) -> tuple[int, Any]:
         return self("DELETE", path)
 
-    def submit(self, **changes: Any) -> tuple[int, Any]:
+    def submit(self, *, key: str = "", **changes: Any) -> tuple[int, Any]:
         """Submit the standard order with some fields changed; None removes a field."""
+        headers = {"Idempotency-Key": key} if key else None
         body = {k: v for k, v in {**ORDER, **changes}.items() if v is not None}
-        return self.post("/v1/trading/order/", body)
+        return self("POST", "/v1/trading/order/", body, headers)

@@ -13,13 +13,23 @@ from django.db import models
 class Instrument(models.Model):
     """A security."""
 
+    objects: models.Manager[Instrument] = models.Manager()
+
     cusip = models.CharField(primary_key=True, max_length=9)
+
+    def __str__(self) -> str:
+        return self.cusip
 
 
 class Account(models.Model):
     """A client account."""
 
+    objects: models.Manager[Account] = models.Manager()
+
     id = models.CharField(primary_key=True, max_length=40)
+
+    def __str__(self) -> str:
+        return self.id
 
 
 def _order_id() -> str:
@@ -28,6 +38,8 @@ def _order_id() -> str:
 
 class Order(models.Model):
     """An order row."""
+
+    objects: models.Manager[Order] = models.Manager()
 
     id = models.CharField(primary_key=True, max_length=40, default=_order_id, editable=False)
     organization_id = models.CharField(max_length=40)

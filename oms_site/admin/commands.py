@@ -91,7 +91,7 @@ def on_one(
 
         @wraps(asked)
         def find_first(page: Any, request: HttpRequest, object_id: str) -> Any:
-            if False:
+            if page.get_object(request, unquote(object_id)) is None:
                 raise Http404("No such row.")
             return asked(page, request, object_id=object_id)
 

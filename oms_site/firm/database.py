@@ -1,10 +1,14 @@
-"""A connection of one's own, outside Django's pool: for locks, bells and long-lived listeners."""
+"""Connections outside requests: one's own for locks and bells, and reads beside an event loop."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from django.db import connection
+from asgiref.sync import sync_to_async
+from django.db import close_old_connections, connection
+
+T = TypeVar("T")
 
 
 def conninfo() -> dict[str, Any]:
@@ -18,3 +22,19 @@ def conninfo() -> dict[str, Any]:
         "port": settings["PORT"],
     }
     return {name: value for name, value in named.items() if value}
+
+
+async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run database work beside the event loop, on a connection that is given back.
+
+    Nobody else looks after a thread's connection outside a request: a database that came back
+    would never be noticed.
+    """
+
+    def run() -> T:
+        try:
+            return work(*args, **kwargs)
+        finally:
+            close_old_connections()
+
+    return await sync_to_async(run, thread_sensitive=False)()

@@ -37,11 +37,16 @@ def set_to(moment: datetime, *, reason: str) -> None:
 
 
 def follow() -> None:
-    """Start the thread that keeps this process in step; harmless to call twice."""
-    if settings.REAL_CLOCK or not _started.acquire(blocking=False):
+    """Take over the shift, then start the thread that keeps this process in step.
+
+    Harmless to call twice. Raises `DatabaseError` when the shift cannot be read: nothing may be
+    dated before it is known.
+    """
+    if settings.REAL_CLOCK or _started.locked():
         return
     read()
-    threading.Thread(target=_keep_up, name="sandbox-clock", daemon=True).start()
+    if _started.acquire(blocking=False):
+        threading.Thread(target=_keep_up, name="sandbox-clock", daemon=True).start()
 
 
 def _keep_up() -> None:

@@ -10,13 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
-from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
-from django.db import close_old_connections
 
+from oms_site.firm import database
 from oms_site.journal import feed
 from oms_site.journal.feed import Frame
 from oms_site.journal.sequencer import GROUP
@@ -24,7 +22,6 @@ from oms_site.journal.sequencer import GROUP
 log = logging.getLogger(__name__)
 _KEEP = 5_000
 _LOOK_SECONDS = 1.0
-T = TypeVar("T")
 
 
 class _Channel:
@@ -40,8 +37,10 @@ class _Channel:
     async def read(self) -> None:
         async with self._reading:
             if self.position < 0:
-                self.position = await _db(feed.last_position, self.organization_id)
-            while fresh := await _db(feed.after, self.organization_id, self.position):
+                self.position = await database.in_thread(feed.last_position, self.organization_id)
+            while fresh := await database.in_thread(
+                feed.after, self.organization_id, self.position
+            ):
                 self.frames.extend(fresh)
                 self.position = fresh[-1].position
                 async with self.moved:
@@ -71,7 +70,7 @@ class Hub:
             return [held[n] for n in range(start, min(start + limit, len(held)))]
         if position >= channel.position:
             return []
-        return await _db(feed.after, organization_id, position, limit=limit)
+        return await database.in_thread(feed.after, organization_id, position, limit=limit)
 
     async def wait(self, organization_id: str, position: int, *, seconds: float) -> bool:
         """Sleep until there is something after a position; False when the time is up first."""
@@ -122,16 +121,6 @@ class _Hints:
         except Exception:  # noqa: BLE001  without Redis the hub looks once a second
             self._name = None
             await asyncio.sleep(_LOOK_SECONDS)
-
-
-async def _db(read: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    def in_thread() -> T:
-        try:
-            return read(*args, **kwargs)
-        finally:
-            close_old_connections()
-
-    return await sync_to_async(in_thread, thread_sensitive=False)()
 
 
 _hubs: dict[int, Hub] = {}

@@ -12,10 +12,9 @@ import logging
 from typing import Any
 from urllib.parse import parse_qs
 
-from asgiref.sync import sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from oms_site.firm import principals
+from oms_site.firm import database, principals
 from oms_site.firm.principals import Principal
 from oms_site.journal import feed
 from oms_site.journal.hub import hub
@@ -78,8 +77,8 @@ class OrderStream(AsyncWebsocketConsumer):
             await self._say({"msg_type": "error", "msg": "replay_unavailable"})
             await self.close(code=4410)
             return None
-        read = sync_to_async(feed.position_of, thread_sensitive=False)
-        return int(await read(organization, min(int(given), 2**63 - 1)))
+        seen = min(int(given), 2**63 - 1)
+        return await database.in_thread(feed.position_of, organization, seen)
 
     async def _follow(self, position: int) -> None:
         organization = self._principal.organization_id
@@ -126,4 +125,4 @@ def _token(scope: dict[str, Any]) -> str:
 async def _principal(token: str) -> Principal | None:
     if not token:
         return None
-    return await sync_to_async(principals.of_api_key, thread_sensitive=False)(token)
+    return await database.in_thread(principals.of_api_key, token)

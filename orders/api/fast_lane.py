@@ -10,12 +10,11 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.db import DatabaseError
 
 from oms_site.api import envelope, strict_json
 from oms_site.api.request_id import correlation_of
-from oms_site.firm import principals
+from oms_site.firm import database, principals
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
@@ -48,7 +47,10 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         received_at = clock.now()
         ask = intake.order(strict_json.loads(body))
         principal.require("order.submit")
-        result = await batcher.submit(SubmitRequest(ask, principal, received_at, correlation_id))
+        key = intake.idempotency_key(_header(scope, b"idempotency-key").decode("latin-1"))
+        result = await batcher.submit(
+            SubmitRequest(ask, principal, received_at, correlation_id, key)
+        )
         status, content, extra = answers.of_submit(result)
         headers.extend((name.encode(), value.encode()) for name, value in extra.items())
     except OmsError as refusal:
@@ -80,7 +82,7 @@ async def _principal(scope: dict[str, Any]) -> Principal:
     token = _header(scope, b"authorization")[7:].strip().decode("latin-1")
     fresh, principal = principals.cached(token)
     if not fresh:
-        principal = await sync_to_async(principals.of_api_key, thread_sensitive=False)(token)
+        principal = await database.in_thread(principals.of_api_key, token)
     if principal is None:
         raise OmsError(
             "authentication_failed", "This API key is unknown, revoked or expired.", status=401

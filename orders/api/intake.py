@@ -53,6 +53,7 @@ _INSTRUCTION_FIELDS = frozenset(
         "venue_id",
     ]
 )
+LONGEST_KEY = 128
 AMOUNT_TYPES = ("par", "shares", "notional")
 EXECUTION_FIELDS = _INSTRUCTION_FIELDS - {"protocol", "strategy"}
 REPORT_FIELDS = frozenset(
@@ -111,6 +112,18 @@ def order(value: Any) -> OrderAsk:
     )
     body.finish()
     return ask
+
+
+def idempotency_key(given: str) -> str:
+    """The header's value, empty when absent. Raises `OmsError` (400) for an unusable one."""
+    if given and not (len(given) <= LONGEST_KEY and given.isascii() and given.isprintable()):
+        raise OmsError(
+            "invalid_idempotency_key",
+            f"Give at most {LONGEST_KEY} printable ASCII characters.",
+            field="Idempotency-Key",
+            status=400,
+        )
+    return given
 
 
 def amount(body: Reader, name: str) -> tuple[str, Decimal]:

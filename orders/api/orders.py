@@ -41,7 +41,11 @@ class OrderList(Endpoint):
     def post(self, request: Request) -> Response:
         self.principal.require("order.submit")
         asked = SubmitRequest(
-            intake.order(request.data), self.principal, self.at, self.correlation_id
+            intake.order(request.data),
+            self.principal,
+            self.at,
+            self.correlation_id,
+            intake.idempotency_key(request.headers.get("Idempotency-Key", "")),
         )
         if request.query_params.get("dry_run", "").lower() == "true":
             return Response(desk.preview(asked))

@@ -12,7 +12,8 @@ from orders.desk.canceling import cancel, cancel_execution
 from orders.desk.executing import execute
 from orders.desk.external import report_trade
 from orders.desk.reviewing import decide
-from orders.desk.submitting import Result, preview, submit
+from orders.desk.submitting import preview, submit
+from orders.requests import Result
 
 __all__ = [
     "Result",

@@ -41,6 +41,17 @@ def test_the_same_client_id_with_other_content_is_refused(api: Callable[..., Any
     assert first["id"] in error["error"]
 
 
+def test_an_idempotency_key_names_one_request_for_ever(api: Callable[..., Any]) -> None:
+    trader = api("alpha_trader")
+    first = trader.submit(key="k-1")
+    again = trader.submit(key="k-1")
+    other = trader.submit(key="k-1", amount={"par": 5000})
+    assert (first[0], again[0], other[0]) == (201, 200, 422)
+    assert first[1]["id"] == again[1]["id"]
+    assert other[1]["code"] == "idempotency_conflict"
+    assert api("beta_trader").submit(key="k-1", account_id="beta-001")[0] == 201
+
+
 def test_another_organization_sees_nothing(api: Callable[..., Any]) -> None:
     _, order = api("alpha_trader").submit()
     beta = api("beta_trader")

@@ -50,7 +50,9 @@ class Day:
         self.restricted_bond_is_refused()
         self.cancel_loses_to_a_fill()
         self.phone_trade_is_reported()
-        self.say("\n[bold]The day is over.[/] See it at /desk/, or replay it from the order stream.")
+        self.say(
+            "\n[bold]The day is over.[/] See it at /desk/, or replay it from the order stream."
+        )
 
     def small_order_works_itself(self) -> None:
         """Rules send it, the venue fills it, the custodian books it."""
@@ -88,7 +90,9 @@ class Day:
         answer = self.people["alpha_compliance"].post(
             f"/v1/trading/order/{order['id']}/approve/", json={"annotation": "client insists"}
         )
-        self.say(f"  compliance approves ({answer.status_code}): {answer.json()['order']['status']}")
+        self.say(
+            f"  compliance approves ({answer.status_code}): {answer.json()['order']['status']}"
+        )
         self.people["alpha_trader"].delete(f"/v1/trading/order/{order['id']}/")
         self._until(order, "canceled")
 
@@ -137,7 +141,9 @@ class Day:
             raise CommandError(f"refused: {answer.text}")
         order: dict[str, Any] = answer.json()
         par = order["amount"]["value"]
-        self.say(f"  {order['id']} {order['side']} {par:,} {order['description']}: {order['status']}")
+        self.say(
+            f"  {order['id']} {order['side']} {par:,} {order['description']}: {order['status']}"
+        )
         return order
 
     def _until(self, order: dict[str, Any], status: str) -> dict[str, Any]:

@@ -1,0 +1,119 @@
+"""An order request on its way through a batch: resolved, made into a row, screened."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from controls import screening
+from controls.ticket import Ticket
+from oms_site.journal import statements
+from oms_site.kit import clock, ids
+from orders import rulesets, terms, tickets
+from orders.models import Order
+from orders.requests import SubmitRequest, fingerprint
+
+
+@dataclass(slots=True)
+class Draft:
+    """One request with what has become of it so far."""
+
+    request: SubmitRequest
+    terms: terms.Terms
+    order: Order
+    economics: int
+    verdict: screening.Verdict | None = None
+    ticket: Ticket | None = None
+
+
+def make(request: SubmitRequest) -> Draft:
+    """The order row of a request. Raises `OmsError` (422) as `terms.resolve` refuses."""
+    at = request.received_at
+    resolved = terms.resolve(request, at=at)
+    ask = request.ask
+    number = tickets.economics(
+        organization_id=request.principal.organization_id,
+        accounts=tuple(a.id for a in resolved.accounts),
+        cusip=resolved.instrument.cusip,
+        side=ask.side,
+        qty=ask.qty,
+        limit_price=ask.limit_price,
+    )
+    order = statements.fresh(
+        Order,
+        id=ids.order_id(),
+        organization_id=request.principal.organization_id,
+        client_order_id=ask.client_order_id,
+        fingerprint=fingerprint(ask) if ask.client_order_id else "",
+        instrument_id=resolved.instrument.id,
+        account_id=resolved.account_id,
+        ib_id=resolved.ib_id,
+        risk_group_id=resolved.risk_group_id,
+        custodian_id=resolved.custodian_id,
+        policy_id=resolved.policy.id,
+        submitted_by_id=request.principal.user_id,
+        amount_type=ask.amount_type,
+        order_qty=ask.qty,
+        leaves_qty=ask.qty,
+        side=ask.side,
+        ord_type=ask.ord_type,
+        limit_price=ask.limit_price,
+        time_in_force=ask.time_in_force,
+        extended_hours=ask.extended_hours,
+        all_or_none=ask.all_or_none,
+        explicit_cancelation_required=ask.explicit_cancelation_required,
+        bypass_auto_execution=ask.bypass_auto_execution,
+        execution_instructions=[
+            rulesets.instruction_json(i, ask.amount_type) for i in ask.instructions
+        ],
+        fees=list(ask.fees),
+        trader_profile=ask.trader_profile,
+        annotation=ask.annotation,
+        economics=number,
+        trade_date=resolved.trade_date,
+        eligible_at=resolved.eligible_at,
+        expires_at=resolved.expires_at,
+        created_at=at,
+    )
+    return Draft(request=request, terms=resolved, order=order, economics=number)
+
+
+def screen(drafts: Sequence[Draft]) -> None:
+    """Give every draft its ticket and its verdict: one query for look-alikes, the rest memory."""
+    alike = _recent_alike(drafts)
+    for draft in drafts:
+        draft.ticket = tickets.of_terms(
+            draft.terms,
+            order_id=draft.order.id,
+            principal=draft.request.principal,
+            alike=alike[draft.economics],
+            economics=draft.economics,
+            at=draft.request.received_at,
+        )
+        alike[draft.economics] += 1
+    at = clock.now()
+    gathered = [draft.ticket for draft in drafts if draft.ticket is not None]
+    for draft, verdict in zip(drafts, screening.screen(gathered, at=at), strict=True):
+        draft.verdict = verdict
+
+
+def _recent_alike(drafts: Sequence[Draft]) -> Counter[int]:
+    """How many equal orders each draft has had within its organization's window: one query."""
+    found: Counter[int] = Counter()
+    windows = {d.order.organization_id: 0 for d in drafts}
+    for organization in windows:
+        windows[organization] = screening.window_for_duplicates(organization) or 0
+    widest = max(windows.values(), default=0)
+    if not widest:
+        return found
+    wanted = {d.economics: windows[d.order.organization_id] for d in drafts}
+    at = min(d.order.created_at for d in drafts)
+    rows = Order.objects.filter(
+        economics__in=wanted, created_at__gt=at - timedelta(seconds=widest)
+    ).exclude(status="rejected")
+    for number, created_at in rows.values_list("economics", "created_at"):
+        if created_at > at - timedelta(seconds=wanted[number]):
+            found[number] += 1
+    return found

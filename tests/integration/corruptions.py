@@ -1,0 +1,209 @@
+"""What somebody with the tables' owner's rights might do to a book, and who must notice.
+
+Statements name ids by what the small book calls them (`small_book.Book.names`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """What somebody with the owner's rights might do, and the checks that must say so."""
+
+    name: str
+    sql: str
+    found_by: frozenset[str]
+    unguarded: tuple[str, ...] = ()
+
+
+def corrupt(name: str, sql: str, *found_by: str, unguarded: tuple[str, ...] = ()) -> Corruption:
+    return Corruption(name, sql, frozenset(found_by), unguarded=unguarded)
+
+
+ROWS = "rows_are_their_events"
+CUM, CHILDREN = "cum_qty_is_its_executions", "cum_qty_is_its_children"
+LEAVES, TWICE = "leaves_follow_the_rule", "nothing_is_worked_twice"
+AVERAGE, CENTS, SPLIT = "avg_px_is_exact", "money_is_to_the_cent", "allocations_lose_nothing"
+VENUES, CUSTODIANS = "venues_agree_on_executions", "custodians_agree_on_bookings"
+CHAIN, NUMBERED, GAPS = "chain_links_hold", "every_event_is_numbered", "feed_has_no_gaps"
+VERSIONS, TENANT, TREE = (
+    "versions_have_no_gaps",
+    "one_organization_per_tree",
+    "one_order_per_tree",
+)
+PLANTED = (
+    corrupt(
+        "order quantity moved",
+        "UPDATE orders_order SET cum_qty = cum_qty + 1000 WHERE id = %(partial)s",
+        *(ROWS, CUM, CHILDREN, LEAVES, AVERAGE),
+    ),
+    corrupt(
+        "execution order quantity moved with its leaves",
+        "UPDATE orders_executionorder SET cum_qty = cum_qty - 1000, leaves_qty = leaves_qty + 1000"
+        " WHERE id = %(partial_worked)s",
+        *(ROWS, CUM, CHILDREN, TWICE),
+    ),
+    corrupt(
+        "venue order left with something else",
+        "UPDATE orders_venueorder SET leaves_qty = 500 WHERE id = %(partial_child)s",
+        *(ROWS, LEAVES, "venues_agree_on_what_is_left"),
+    ),
+    corrupt(
+        "execution deleted",
+        "DELETE FROM orders_execution WHERE id = %(execution)s",
+        *(ROWS, CUM, SPLIT, VENUES),
+    ),
+    corrupt(
+        "execution price changed",
+        "UPDATE orders_execution SET price = price + 0.00000001 WHERE id = %(execution)s",
+        *(ROWS, CUM, VENUES),
+    ),
+    corrupt(
+        "execution principal off by a cent",
+        "UPDATE orders_execution SET principal = principal + 0.01 WHERE id = %(execution)s",
+        *(ROWS, CENTS, SPLIT),
+    ),
+    corrupt(
+        "status flipped",
+        "UPDATE orders_order SET status = 'canceled' WHERE id = %(partial)s",
+        *(ROWS, LEAVES, TWICE, SPLIT),
+    ),
+    corrupt(
+        "average price off by 1e-10",
+        "UPDATE orders_order SET avg_px = avg_px + 0.0000000001 WHERE id = %(filled)s",
+        *(ROWS, AVERAGE),
+    ),
+    corrupt(
+        "last digit of a text changed",
+        "UPDATE orders_order SET reject_reason = reject_reason || '.' WHERE id = %(rejected)s",
+        ROWS,
+    ),
+    corrupt(
+        "version skipped",
+        "UPDATE orders_order SET version = version + 1 WHERE id = %(filled)s",
+        ROWS,
+    ),
+    corrupt(
+        "row deleted with its children unmentioned",
+        "DELETE FROM orders_break WHERE order_id = %(corrected)s",
+        ROWS,
+    ),
+    corrupt(
+        "session ended long ago",
+        "UPDATE orders_order SET expires_at = %(long_ago)s WHERE id = %(partial)s",
+        *(ROWS, "no_order_outlives_its_session"),
+    ),
+    corrupt(
+        "event deleted",
+        "DELETE FROM journal_event WHERE event_type = 'execution_order_request'"
+        " AND subject = %(external)s",
+        *(VERSIONS, NUMBERED, CHAIN),
+        unguarded=("journal_feed",),
+    ),
+    corrupt(
+        "event and its number deleted",
+        "DELETE FROM journal_feed f USING journal_event e WHERE e.id = f.event_id"
+        " AND e.subject = %(external)s AND e.event_type = 'execution_order_request'",
+        *(NUMBERED, GAPS, CHAIN),
+    ),
+    corrupt(
+        "event body edited",
+        "UPDATE journal_event SET body = replace(body, '99.25', '99.24')"
+        " WHERE subject = %(filled)s AND event_type = 'execution'",
+        CHAIN,
+    ),
+    corrupt(
+        "event changes edited",
+        "UPDATE journal_event SET changes = replace(changes, '99.25', '99.24')"
+        " WHERE subject = %(filled)s AND event_type = 'execution'",
+        *(ROWS, CHAIN),
+    ),
+    corrupt(
+        "event added",
+        "INSERT INTO journal_event (event_id, organization_id, msg_type, event_type, subject, seq,"
+        " order_id, at, recorded_at, actor, correlation_id, body, changes)"
+        " SELECT 'evt_forged', organization_id, msg_type, event_type, subject, seq + 100,"
+        " order_id, at, recorded_at, actor, correlation_id, body, '[]' FROM journal_event"
+        " WHERE subject = %(filled)s AND seq = 1",
+        *(VERSIONS, NUMBERED),
+    ),
+    corrupt(
+        "two message numbers swapped",
+        "UPDATE journal_feed f SET msg_number = n.msg_number FROM journal_feed n"
+        " WHERE f.organization_id = n.organization_id AND n.position = 3 - f.position"
+        " AND f.position IN (1, 2)",
+        GAPS,
+        unguarded=("msg_number_once",),
+    ),
+    corrupt(
+        "two events swapped in the feed",
+        "UPDATE journal_feed f SET event_id = n.event_id FROM journal_feed n"
+        " WHERE f.organization_id = n.organization_id AND n.position = 3 - f.position"
+        " AND f.position IN (1, 2)",
+        CHAIN,
+        unguarded=("journal_feed_event_id_key",),
+    ),
+    corrupt(
+        "booking leg off by a cent",
+        "UPDATE allocations_bookingleg SET principal = principal + 0.01,"
+        " net_money = net_money + 0.01 WHERE id = %(block_leg)s",
+        *(ROWS, SPLIT, CUSTODIANS),
+    ),
+    corrupt(
+        "net money that adds up to something else",
+        "UPDATE allocations_bookingleg SET net_money = net_money + 0.01 WHERE id = %(block_leg)s",
+        *(ROWS, CENTS, CUSTODIANS),
+    ),
+    corrupt(
+        "account given what another was given",
+        "UPDATE allocations_accountallocation p SET actual_qty = 4000 - p.actual_qty"
+        " FROM allocations_allocation a WHERE a.id = p.allocation_id AND a.order_id = %(block)s"
+        " AND p.requested_qty IN (3000, 1000)",
+        *(ROWS, SPLIT),
+    ),
+    corrupt(
+        "review decided by its maker",
+        "UPDATE controls_review SET decided_by_id = maker_id WHERE subject = %(flagged)s",
+        *(ROWS, "nobody_cleared_their_own"),
+        unguarded=("maker_is_not_checker",),
+    ),
+    corrupt(
+        "execution order cleared by another order's screening",
+        "UPDATE orders_executionorder SET screening_id = %(other_screening)s"
+        " WHERE id = %(filled_worked)s",
+        *(ROWS, "nothing_went_out_uncleared"),
+        unguarded=("execution_order_of_that_screening",),
+    ),
+    corrupt(
+        "inbound report without a verdict",
+        "UPDATE venues_inbound SET verdict = '' WHERE seq = 3",
+        "every_report_has_a_verdict",
+    ),
+    corrupt(
+        "inbound report missing",
+        "DELETE FROM venues_inbound WHERE seq = 3",
+        *("every_report_has_a_verdict", "venues_reports_are_stored"),
+    ),
+    corrupt(
+        "inbound report rewritten",
+        "UPDATE venues_inbound SET body = replace(body, '99.25', '99.24')",
+        "venues_reports_are_stored",
+    ),
+    corrupt(
+        "message never sent",
+        "UPDATE venues_outbound SET sent_at = NULL WHERE cl_ord_id = %(partial_child)s",
+        "every_message_was_sent_once",
+    ),
+    corrupt(
+        "venue order at another organization",
+        "UPDATE orders_venueorder SET organization_id = 'beta' WHERE id = %(partial_child)s",
+        *(ROWS, TENANT),
+    ),
+    corrupt(
+        "venue order under another order",
+        "UPDATE orders_venueorder SET order_id = %(block)s WHERE id = %(partial_child)s",
+        *(ROWS, TREE, "venues_got_each_order_once"),
+    ),
+)

@@ -1,0 +1,57 @@
+"""Threads with real connections that start at the same moment."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from django.db import connection
+
+T = TypeVar("T")
+
+
+def race(*runners: Callable[[], T], patience: float = 60) -> list[T]:
+    """Run them all at once, each on a connection of its own; their results in the given order.
+
+    The first exception of any of them is raised here: a deadlock is a failure, not bad luck.
+    """
+    _make_room(len(runners) + 8)
+    start = threading.Barrier(len(runners))
+    results: dict[int, T] = {}
+    failures: list[BaseException] = []
+
+    def run(n: int) -> None:
+        try:
+            connection.ensure_connection()
+            start.wait(patience)
+            results[n] = runners[n]()
+        except BaseException as failure:  # noqa: BLE001  raised again by the caller's thread
+            failures.append(failure)
+            start.abort()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(n,), daemon=True) for n in range(len(runners))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(patience)
+    if failures:
+        raise failures[0]
+    assert not any(thread.is_alive() for thread in threads), "somebody waits for ever"
+    return [results[n] for n in range(len(runners))]
+
+
+def _make_room(connections: int) -> None:
+    """Nobody may wait for the pool: they are to meet in the database."""
+    connection.ensure_connection()
+    pool = connection.pool
+    assert pool is not None
+    if pool.max_size < connections:
+        pool.resize(0, connections)
+
+
+def same(runner: Callable[[], T], times: int) -> Sequence[Callable[[], T]]:
+    """The same runner several times."""
+    return [runner] * times
