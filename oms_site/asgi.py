@@ -10,7 +10,7 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms_site.settings")
-_django = get_asgi_application()
+_django: Any = get_asgi_application()
 
 # Named by string: the ground knows no floor above it.
 _fast = import_module("orders.api.fast_lane")

@@ -104,7 +104,7 @@ FACET_STEPS = frozenset({"request_cancel", "refuse_cancel"})
 def moved_to(step: str, source: str, targets: Sequence[str]) -> tuple[str, ...]:
     """The states that a step may lead to from one of its sources.
 
-    Shares that move a closed order leave it closed, unless they complete it; an acknowledgment
+    Shares that move what has ended leave it ended, except while it is complete; an acknowledgment
     moves only what no report has moved before.
     """
     if step == "acknowledge":
@@ -114,4 +114,7 @@ def moved_to(step: str, source: str, targets: Sequence[str]) -> tuple[str, ...]:
     if source in {O.CANCELED, O.REJECTED, O.EXPIRED}:
         return (source, O.FILLED.value)
     unfilled = V.NEW.value if V.NEW in targets else O.PENDING_EXECUTION.value
-    return (unfilled, O.PARTIALLY_FILLED.value, O.FILLED.value)
+    back = (unfilled, O.PARTIALLY_FILLED.value, O.FILLED.value)
+    # A bust takes a completed one back to what it was, ended or not.
+    ended = (O.CANCELED.value, O.REJECTED.value, O.EXPIRED.value)
+    return (*back, *ended) if source == O.FILLED else back

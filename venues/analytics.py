@@ -25,7 +25,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import Any, Literal
 
-import QuantLib  # type: ignore[import-untyped]  # QuantLib ships no type information
+import QuantLib
 
 from oms_site.kit import numbers
 

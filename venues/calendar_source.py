@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any
 
 from venues.calendar import NEW_YORK, Kind, Market, TradingDay
@@ -24,6 +25,7 @@ HALF_DAY_EXTENSION = timedelta(hours=1)
 _SOURCES: dict[Market, str] = {"SIFMA": "SIFMA_US", "NYSE": "NYSE"}
 
 
+@cache
 def trading_days(
     *, market: Market, first_year: int = FIRST_YEAR, last_year: int = LAST_YEAR
 ) -> tuple[TradingDay, ...]:
@@ -41,7 +43,7 @@ def trading_days(
 
 def _schedule(market: Market, first_year: int, last_year: int) -> Any:
     # Imported here: it pulls in pandas, a second that only seeding should pay.
-    import pandas_market_calendars  # type: ignore[import-untyped]  # it ships no types
+    import pandas_market_calendars  # noqa: PLC0415
 
     source = pandas_market_calendars.get_calendar(_SOURCES[market])
     with warnings.catch_warnings():  # the library calls pandas by names pandas is retiring

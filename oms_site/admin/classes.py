@@ -126,7 +126,7 @@ class ConfigAdmin(ScopedAdmin):
         owner = form.base_fields.get("organization")
         if owner is not None and obj is not None:
             # It stays in the form, fixed, so that uniqueness within it is still checked.
-            pass
+            owner.disabled = True
         return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:

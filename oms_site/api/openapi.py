@@ -7,7 +7,7 @@ from typing import Any
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
 
-class BearerKey(OpenApiAuthenticationExtension):
+class BearerKey(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # untyped hook
     """API keys."""
 
     target_class = "oms_site.firm.authentication.ApiKeyAuthentication"
@@ -17,7 +17,7 @@ class BearerKey(OpenApiAuthenticationExtension):
         return {"type": "http", "scheme": "bearer", "description": "An API key of yours."}
 
 
-class BrowserSession(OpenApiAuthenticationExtension):
+class BrowserSession(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # same
     """The logged-in browser."""
 
     target_class = "oms_site.firm.authentication.BrowserSessionAuthentication"

@@ -14,7 +14,7 @@ from typing import Any
 
 from channels.layers import get_channel_layer
 
-from oms_site.firm import database
+from oms_site.firm.database import in_thread
 from oms_site.journal import feed
 from oms_site.journal.feed import Frame
 from oms_site.journal.sequencer import GROUP
@@ -37,10 +37,8 @@ class _Channel:
     async def read(self) -> None:
         async with self._reading:
             if self.position < 0:
-                self.position = await database.in_thread(feed.last_position, self.organization_id)
-            while fresh := await database.in_thread(
-                feed.after, self.organization_id, self.position
-            ):
+                self.position = await in_thread(feed.last_position, self.organization_id)
+            while fresh := await in_thread(feed.after, self.organization_id, self.position):
                 self.frames.extend(fresh)
                 self.position = fresh[-1].position
                 async with self.moved:
@@ -70,7 +68,7 @@ class Hub:
             return [held[n] for n in range(start, min(start + limit, len(held)))]
         if position >= channel.position:
             return []
-        return await database.in_thread(feed.after, organization_id, position, limit=limit)
+        return await in_thread(feed.after, organization_id, position, limit=limit)
 
     async def wait(self, organization_id: str, position: int, *, seconds: float) -> bool:
         """Sleep until there is something after a position; False when the time is up first."""

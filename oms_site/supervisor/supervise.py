@@ -161,7 +161,7 @@ class Supervisor:
         elif one.pid is None:
             if time.monotonic() >= one.next_start_at:
                 self._start_one(one)
-                terminal.step(one.child.name, f"started again (process {one.pid or 'none'})")
+                terminal.step(one.child.name, f"started again (process {one.pid})")
         elif not one.ready:
             one.ready = one.child.ready is None or one.child.ready()
 

@@ -61,8 +61,8 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
             headers.append((b"retry-after", b"1"))
     except DatabaseError:
         log.exception("an order could not be taken in")
-        refusal = envelope.unavailable()
-        status, content = refusal.status, strict_json.dumps(envelope.body(refusal))
+        down = envelope.unavailable()
+        status, content = down.status, strict_json.dumps(envelope.body(down))
         headers.append((b"retry-after", b"1"))
     headers.append((b"content-type", b"application/json"))
     headers.append((b"content-length", str(len(content)).encode()))

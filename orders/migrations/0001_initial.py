@@ -217,7 +217,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='order',
-            index=models.Index(condition=models.Q(('status__in', ['canceled', 'rejected', 'filled', 'expired']), _negated=True), fields=['expires_at'], name='order_expiry_due'),
+            index=models.Index(condition=models.Q(('status__in', ['canceled', 'expired', 'filled', 'rejected']), _negated=True), fields=['expires_at'], name='order_expiry_due'),
         ),
         migrations.AddIndex(
             model_name='order',
@@ -293,7 +293,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='venueorder',
-            index=models.Index(condition=models.Q(('status__in', ['canceled', 'rejected', 'filled', 'expired']), _negated=True), fields=['venue', 'id'], name='venue_order_live'),
+            index=models.Index(condition=models.Q(('status__in', ['canceled', 'expired', 'filled', 'rejected']), _negated=True), fields=['venue', 'id'], name='venue_order_live'),
         ),
         migrations.AddConstraint(
             model_name='venueorder',

@@ -62,6 +62,7 @@ class ExecutionOrder(LedgerRow):
     leaves_qty = models.DecimalField(max_digits=20, decimal_places=6)
     gross = models.DecimalField(max_digits=34, decimal_places=14, default=ZERO)
     closed_at = models.DateTimeField(null=True, blank=True)
+    ended = models.CharField(max_length=8, blank=True)
     reason = models.CharField(max_length=300, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
@@ -71,6 +72,7 @@ class ExecutionOrder(LedgerRow):
         "leaves_qty",
         "gross",
         "closed_at",
+        "ended",
         "reason",
     )
 
@@ -121,12 +123,12 @@ class ExecutionOrder(LedgerRow):
 
     @transition(field=status, **_step("execute"))
     def execute(self, *, qty: Decimal, gross: Decimal, at: datetime) -> str:
-        """Shares moved at a venue. A closed one keeps its status unless this completes it."""
+        """Shares moved at a venue. One that has ended stays so, except while it is complete."""
         self.cum_qty += qty
         self.gross += gross
         done = self.cum_qty >= self.qty
-        if self.status in ORDER_TERMINAL - {OrderStatus.FILLED} and not done:
-            return str(self.status)
+        if self.ended and not done:
+            return str(self.ended)
         self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
         if done:
             self.closed_at, self.pending = at, ""
@@ -151,18 +153,18 @@ class ExecutionOrder(LedgerRow):
     @transition(field=status, **_step("cancel"))
     def cancel(self, *, at: datetime, reason: str = "") -> None:
         """Nothing of it is left working."""
-        self._close(at, reason)
+        self._close(OrderStatus.CANCELED, at, reason)
 
     @transition(field=status, **_step("reject"))
     def reject(self, *, at: datetime, reason: str) -> None:
         """The venue refused it; its quantity is free again. Never a rejection of the order."""
-        self._close(at, reason)
+        self._close(OrderStatus.REJECTED, at, reason)
 
     @transition(field=status, **_step("expire"))
     def expire(self, *, at: datetime, reason: str = "") -> None:
         """Its session is over."""
-        self._close(at, reason)
+        self._close(OrderStatus.EXPIRED, at, reason)
 
-    def _close(self, at: datetime, reason: str) -> None:
-        self.leaves_qty, self.pending = ZERO, ""
+    def _close(self, ended: OrderStatus, at: datetime, reason: str) -> None:
+        self.ended, self.leaves_qty, self.pending = ended.value, ZERO, ""
         self.closed_at, self.reason = at, reason[:300]

@@ -157,7 +157,7 @@ class Order(LedgerRow):
             models.Index(
                 fields=["expires_at"],
                 name="order_expiry_due",
-                condition=~Q(status__in=[s.value for s in ORDER_TERMINAL]),
+                condition=~Q(status__in=sorted(ORDER_TERMINAL)),
             ),
             models.Index(fields=["economics", "created_at"], name="order_economics"),
         ]
@@ -187,14 +187,17 @@ class Order(LedgerRow):
     def execute(self, *, qty: Decimal, gross: Decimal, at: datetime) -> str:
         """Shares moved: positive for a trade, negative for a bust. Never refused.
 
-        A closed order keeps its status, unless the share completes it. FIX 4.4 matrices J.1.
+        One that has ended stays so, except while it is complete (FIX 4.4: Filled outranks Canceled
+        and Expired; matrices J.1).
         """
         self.cum_qty += qty
         self.gross += gross
         self.executions_made += 1
         done = self.cum_qty >= self.order_qty
-        if self.status in ORDER_TERMINAL - {OrderStatus.FILLED} and not done:
-            return str(self.status)
+        ended = self._ended()
+        if ended and not done:
+            self.filled_at = None
+            return ended
         self.leaves_qty = max(self.order_qty - self.cum_qty, ZERO)
         if done:
             self.filled_at, self.pending = at, ""
@@ -239,6 +242,14 @@ class Order(LedgerRow):
     def average(self, *, avg_px: Decimal | None, avg_ytm: Decimal | None) -> None:
         """The average so far: price exact to 10 places, yield recomputed from that price."""
         self.avg_px, self.avg_ytm = avg_px, avg_ytm
+
+    def _ended(self) -> str:
+        """How it ended before or beside being filled; empty while it has not."""
+        if self.canceled_at is not None:
+            return OrderStatus.CANCELED.value
+        if self.expired_at is not None:
+            return OrderStatus.EXPIRED.value
+        return "" if self.rejected_at is None else OrderStatus.REJECTED.value
 
     def _close(self) -> None:
         self.leaves_qty, self.pending, self.route_at = ZERO, "", None

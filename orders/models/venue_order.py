@@ -42,6 +42,7 @@ class VenueOrder(LedgerRow):
     cancel_cl_ord_id = models.CharField(max_length=40, blank=True)
     cum_qty = models.DecimalField(max_digits=20, decimal_places=6, default=ZERO)
     leaves_qty = models.DecimalField(max_digits=20, decimal_places=6)
+    ended = models.CharField(max_length=8, blank=True)
     last_report_at = models.DateTimeField(null=True, blank=True)
     text = models.CharField(max_length=200, blank=True)
 
@@ -53,6 +54,7 @@ class VenueOrder(LedgerRow):
         "cancel_cl_ord_id",
         "cum_qty",
         "leaves_qty",
+        "ended",
         "last_report_at",
         "text",
     )
@@ -73,7 +75,7 @@ class VenueOrder(LedgerRow):
             models.Index(
                 fields=["venue", "id"],
                 name="venue_order_live",
-                condition=~Q(status__in=[s.value for s in VENUE_TERMINAL]),
+                condition=~Q(status__in=sorted(VENUE_TERMINAL)),
             ),
         ]
 
@@ -95,12 +97,11 @@ class VenueOrder(LedgerRow):
 
     @transition(field=status, **_step("execute"))
     def execute(self, *, qty: Decimal, at: datetime) -> str:
-        """Shares moved, in whatever state we believed it to be."""
+        """Shares moved, in whatever state we believed it to be; what has ended stays ended."""
         self.cum_qty += qty
         self.last_report_at = at
-        closed = self.status in VENUE_TERMINAL - {VenueStatus.FILLED}
-        if closed and self.cum_qty < self.qty:
-            return str(self.status)
+        if self.ended and self.cum_qty < self.qty:
+            return str(self.ended)
         self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
         if self.cum_qty >= self.qty:
             self.pending = ""
@@ -123,18 +124,19 @@ class VenueOrder(LedgerRow):
     @transition(field=status, **_step("cancel"))
     def cancel(self, *, at: datetime, text: str) -> None:
         """The venue says it is gone, asked for or not."""
-        self._close(at, text)
+        self._close(VenueStatus.CANCELED, at, text)
 
     @transition(field=status, **_step("reject"))
     def reject(self, *, at: datetime, text: str) -> None:
         """The venue refused it."""
-        self._close(at, text)
+        self._close(VenueStatus.REJECTED, at, text)
 
     @transition(field=status, **_step("expire"))
     def expire(self, *, at: datetime, text: str) -> None:
         """The venue says its time is over."""
-        self._close(at, text)
+        self._close(VenueStatus.EXPIRED, at, text)
 
-    def _close(self, at: datetime, text: str) -> None:
+    def _close(self, ended: VenueStatus, at: datetime, text: str) -> None:
+        self.ended = ended.value
         self.leaves_qty, self.pending, self.in_doubt = ZERO, "", False
         self.last_report_at, self.text = at, text[:200]

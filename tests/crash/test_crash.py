@@ -76,7 +76,7 @@ def _kill(product: Product, name: str) -> int:
     pid = product.kill(name)
 
     def back() -> bool:
-        return product.run["pids"].get(name, pid) != pid
+        return bool(product.run["pids"].get(name, pid) != pid)
 
     until(back, seconds=30, what=f"{name} to be started again")
     return pid

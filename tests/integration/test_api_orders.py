@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+
+from oms_site.kit import clock
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -215,7 +218,8 @@ def test_pages_stay_stable_while_orders_arrive(api: Callable[..., Any]) -> None:
     trader = api("alpha_trader")
     made = [trader.submit()[1]["id"] for _ in range(5)]
     _, page = trader.get("/v1/trading/order/?limit=2")
-    trader.submit()
+    with clock.frozen_at(clock.now() + timedelta(seconds=1)):
+        trader.submit()
     seen = [row["id"] for row in page["orders"]]
     while page["has_more"]:
         _, page = trader.get(f"/v1/trading/order/?limit=2&cursor={page['next_cursor']}")

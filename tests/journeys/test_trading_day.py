@@ -85,7 +85,7 @@ def test_at_the_close_orders_expire_once_their_venue_has_answered(
 
         # Nothing is decided while the venue is silent: it may have filled them.
         def waiting() -> bool:
-            return desk.order(hangs["id"])["pending"] == "expire"
+            return bool(desk.order(hangs["id"])["pending"] == "expire")
 
         until(waiting, what="the expiry to be asked for")
         for order in (staged, held):

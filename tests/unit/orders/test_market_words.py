@@ -7,6 +7,7 @@ from datetime import date, datetime
 import pytest
 
 from orders import market
+from venues import sessions
 from venues.calendar import NEW_YORK, Calendar, TradingDay
 
 
@@ -47,5 +48,5 @@ def test_the_market_says_what_it_is_and_what_comes_next(
     moment: datetime, word: str, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     days = {day.date: day for day in (_day(FRIDAY, half=True), _day(MONDAY), _day(TUESDAY))}
-    monkeypatch.setattr(market.sessions, "calendar", lambda name: Calendar(days))
+    monkeypatch.setattr(sessions, "calendar", lambda name: Calendar(days))
     assert market.state(moment) == market.MarketState(word, text)

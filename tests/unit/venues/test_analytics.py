@@ -8,7 +8,7 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 
 import pytest
-import QuantLib  # type: ignore[import-untyped]  # QuantLib ships no type information
+import QuantLib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
