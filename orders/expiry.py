@@ -32,6 +32,7 @@ def sweep(*, limit: int = 200) -> int:
             .order_by("expires_at")[:limit]
         )
         orders = {order.id: work.hold(order) for order in due}
+        at = clock.now()
         for one in tree.below(work, orders).values():
             _expire(work, one, at=at)
     return len(orders)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
 
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
@@ -33,21 +33,27 @@ def drain(*, limit: int = 200) -> int:
     """
     try:
         return _drain(limit=limit)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
+    except Exception as error:
+        if not _is_an_orders(error):
+            raise
         log.exception("a batch could not be routed; routing one by one")
     due = Order.objects.filter(route_at__lte=clock.now()).order_by("route_at")
     names = list(due.values_list("id", flat=True)[:limit])
     for order_id in names:
         try:
             _drain(limit=1, only=order_id)
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception:
+        except Exception as error:
+            if not _is_an_orders(error):
+                raise
             log.exception("%s could not be routed", order_id)
             _set_aside(order_id)
     return len(names)
+
+
+def _is_an_orders(error: Exception) -> bool:
+    """Whether an order's own content may be at fault; a database in trouble stages nobody."""
+    of_database = isinstance(error, DatabaseError | InterfaceError)
+    return not of_database or isinstance(error, IntegrityError | DataError)
 
 
 def _drain(*, limit: int, only: str = "") -> int:
@@ -58,6 +64,8 @@ def _drain(*, limit: int, only: str = "") -> int:
             route_at__lte=at, **({"id": only} if only else {})
         )
         orders = {order.id: work.hold(order) for order in due.order_by("route_at")[:limit]}
+        # What is locked now may have been approved after we began to look.
+        at = clock.now()
         trees = tree.below(work, orders)
         cleared = clearances.of(orders.values())
         used = _used_ids(orders.values())

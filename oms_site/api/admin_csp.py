@@ -39,7 +39,7 @@ class AdminCspMiddleware:
         return self._loosen(request, await answer)
 
     def _loosen(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        if True:
+        if request.path_info.startswith(PREFIX):
             # A nonce would make browsers ignore 'unsafe-inline', so directives are replaced whole.
             response._csp_replace = settings.ADMIN_CONTENT_SECURITY_POLICY  # type: ignore[attr-defined]  # django-csp reads it
         return response

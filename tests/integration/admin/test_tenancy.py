@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db.models import Model
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from allocations.models import Account, RiskGroup
@@ -242,3 +242,16 @@ def test_organizations_and_controls_of_others_are_on_no_sidebar_or_index() -> No
     assert "Alpha" not in page
     assert Organization.objects.count() == 2
     assert Control.objects.exists()
+
+
+@pytest.mark.parametrize("model", OWNED, ids=lambda model: model._meta.label)
+def test_a_page_denies_a_foreign_row_even_when_it_is_handed_to_it(
+    model: type[Model], alphas: dict[type[Model], Model]
+) -> None:
+    page, row = admin.site._registry[model], alphas[model]
+    for of, sees in (("alpha", True), ("beta", False)):
+        request = RequestFactory().get("/admin/")
+        request.user = factories.user(f"{of}_boss", of=of, role="admin")
+        assert page.has_view_permission(request, row) is sees
+        assert not (page.has_change_permission(request, row) and not sees)
+        assert not (page.has_delete_permission(request, row) and not sees)

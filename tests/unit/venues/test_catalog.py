@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from datetime import UTC, datetime
 from decimal import Decimal, localcontext
 from itertools import pairwise
 
@@ -12,6 +13,9 @@ from stdnum import cusip, isin
 
 from venues import analytics, catalog, curve
 from venues.catalog import Listing, SecurityType
+from venues.simulator.market import Market
+
+NOON = datetime(2026, 11, 23, 17, tzinfo=UTC)
 
 D = Decimal
 
@@ -96,14 +100,16 @@ def test_scripted_instruments_stand_in_the_middle_of_their_book(
 @pytest.mark.parametrize(
     ("code", "par", "limit"), [("037833DP2", 3000, "99.5"), ("00033GAB1", 10000, "84.35")]
 )
-def test_the_documented_orders_are_legal_and_near_the_market(
+def test_the_documented_orders_are_legal_and_cross_the_simulated_market(
     code: str, par: int, limit: str
 ) -> None:
     found = BY_CUSIP[code]
     assert found.security_type is SecurityType.CORPORATE
     assert par >= found.min_denomination
     assert par % found.min_increment == 0
-    assert abs(D(limit) / found.reference_price - 1) < D("0.001")
+    ask = Market([found]).quote(found.cusip, NOON).ask_px
+    assert ask is not None
+    assert ask <= D(limit) < found.reference_price * D("1.005")
 
 
 def test_only_published_treasuries_are_not_illustrative(listing: Listing) -> None:

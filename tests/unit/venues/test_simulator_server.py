@@ -43,6 +43,13 @@ class Listed:
     min_increment: Decimal = Decimal(100)
 
 
+async def leave(writer: asyncio.StreamWriter) -> None:
+    """Close a connection and wait until it is closed."""
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+
+
 class World:
     """A venue on free ports, and clients of it."""
 
@@ -76,7 +83,7 @@ class World:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.admin_port)
         writer.write(json.dumps(command).encode() + b"\n")
         answer: dict[str, object] = json.loads(await reader.readline())
-        writer.close()
+        await leave(writer)
         return answer
 
 
@@ -211,7 +218,7 @@ def test_a_peer_that_reads_slowly_loses_nothing(
             message = messages.decode_incoming(await reader.readline())
             heard += [message.seq] if isinstance(message, ExecutionReport) else []
         assert heard[-2:] == [24_001, 24_002]
-        writer.close()
+        await leave(writer)
 
     run(tmp_path, story)
 
@@ -387,6 +394,7 @@ def test_nonsense_from_a_peer_is_passed_over(tmp_path: Path) -> None:
         writer.write(b"hello\n")
         with contextlib.suppress(ConnectionError):
             assert await reader.read() == b""
+        await leave(writer)
         reader, writer = await asyncio.open_connection("127.0.0.1", world.port)
         logon = messages.Logon(session="SIMA", next_seq=1, now=clock.now())
         writer.write(messages.encode(logon) + b"\nhello\n" + messages.encode(order("A")) + b"\n")
@@ -394,6 +402,6 @@ def test_nonsense_from_a_peer_is_passed_over(tmp_path: Path) -> None:
         while len(reports(heard)) < 2:
             heard.append(messages.decode_incoming(await reader.readline()))
         assert not any(isinstance(m, CancelReject) for m in heard)
-        writer.close()
+        await leave(writer)
 
     run(tmp_path, story)
