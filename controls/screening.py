@@ -20,6 +20,7 @@ from controls.library import CONTROL_UNAVAILABLE, ActiveControl
 from controls.models import Screening
 from controls.states import Outcome, Remediation
 from controls.ticket import Ticket
+from oms_site.journal import statements
 from oms_site.kit import ids
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ class Verdict(msgspec.Struct, frozen=True):
 
     def row(self, ticket: Ticket) -> Screening:
         """The evidence as a new row, not saved: `results` is read back by `read_results`."""
-        return Screening(
+        return statements.fresh(
+            Screening,
             id=ids.prefixed("scr"),
             organization_id=ticket.organization_id,
             subject=ticket.order_id,

@@ -6,9 +6,8 @@ import logging
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import DatabaseError, DataError, IntegrityError, InterfaceError
-
 from oms_site.firm import generation
+from oms_site.firm.database import of_content
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
@@ -34,7 +33,7 @@ def drain(*, limit: int = 200) -> int:
     try:
         return _drain(limit=limit)
     except Exception as error:
-        if not _is_an_orders(error):
+        if not of_content(error):
             raise
         log.exception("a batch could not be routed; routing one by one")
     due = Order.objects.filter(route_at__lte=clock.now()).order_by("route_at")
@@ -43,17 +42,11 @@ def drain(*, limit: int = 200) -> int:
         try:
             _drain(limit=1, only=order_id)
         except Exception as error:
-            if not _is_an_orders(error):
+            if not of_content(error):
                 raise
             log.exception("%s could not be routed", order_id)
             _set_aside(order_id)
     return len(names)
-
-
-def _is_an_orders(error: Exception) -> bool:
-    """Whether an order's own content may be at fault; a database in trouble stages nobody."""
-    of_database = isinstance(error, DatabaseError | InterfaceError)
-    return not of_database or isinstance(error, IntegrityError | DataError)
 
 
 def _drain(*, limit: int, only: str = "") -> int:

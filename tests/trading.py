@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from itertools import count
 from typing import Any
+
+from django.db import transaction
 
 from oms_site.firm import principals
 from oms_site.firm.principals import Principal
@@ -144,6 +147,14 @@ def store(*said: messages.Report, venue_id: str = VENUE) -> None:
 def order(order_id: str) -> Order:
     """The order as it is stored now."""
     return Order.objects.get(pk=order_id)
+
+
+@contextmanager
+def for_this_example() -> Iterator[None]:
+    """Whatever is done inside is undone at the end: examples of a property know no others."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
 
 
 def check_tree(order_id: str) -> None:

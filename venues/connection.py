@@ -15,7 +15,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, TypeVar
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from oms_site.firm import generation
 from oms_site.kit import clock
@@ -57,7 +57,7 @@ class Connection:
         while True:
             try:
                 await self._session(self._make_gateway())
-            except* (GatewayError, DatabaseError, OSError) as broken:
+            except* (GatewayError, DatabaseError, InterfaceError, OSError) as broken:
                 log.warning("%s: %s", self.venue_id, broken.exceptions[0])
             await asyncio.sleep(RETRY_SECONDS)
 

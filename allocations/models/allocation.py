@@ -36,9 +36,11 @@ class Allocation(LedgerRow):
     client_allocation_id = models.CharField(max_length=80, null=True, blank=True)
     strategy = models.CharField(max_length=32)
     implicit = models.BooleanField(default=False)
-    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     custodian = models.ForeignKey(
-        Custodian, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Custodian, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     side = models.CharField(max_length=4)
     requested_qty = models.DecimalField(max_digits=20, decimal_places=6)
@@ -64,6 +66,9 @@ class Allocation(LedgerRow):
                 name="allocation_status_known",
             ),
         ]
+
+    def __str__(self) -> str:
+        return self.id
 
     @transition(field=status, **_allocation("allocation_calculate"))
     def calculate(self, *, actual_qty: Any, complete: bool) -> None:
@@ -98,8 +103,10 @@ class Allocation(LedgerRow):
 class AccountAllocation(LedgerRow):
     """One account's part of an allocation: what was asked for and what it got."""
 
-    allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="accounts")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
+    allocation = models.ForeignKey(
+        Allocation, on_delete=models.PROTECT, related_name="accounts", db_index=False
+    )
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+", db_index=False)
     client_account_allocation_id = models.CharField(max_length=80, blank=True)
     position = models.PositiveSmallIntegerField()
     requested_qty = models.DecimalField(max_digits=20, decimal_places=6)
@@ -116,6 +123,9 @@ class AccountAllocation(LedgerRow):
             models.CheckConstraint(condition=Q(requested_qty__gt=0), name="requested_qty_positive"),
         ]
 
+    def __str__(self) -> str:
+        return self.id
+
 
 class BookingLeg(LedgerRow):
     """One booking at one custodian: an account's share of the fills at one price.
@@ -125,10 +135,12 @@ class BookingLeg(LedgerRow):
     """
 
     account_allocation = models.ForeignKey(
-        AccountAllocation, on_delete=models.PROTECT, related_name="legs"
+        AccountAllocation, on_delete=models.PROTECT, related_name="legs", db_index=False
     )
     allocation = models.ForeignKey(Allocation, on_delete=models.PROTECT, related_name="legs")
-    custodian = models.ForeignKey(Custodian, on_delete=models.PROTECT, related_name="+")
+    custodian = models.ForeignKey(
+        Custodian, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     sequence = models.PositiveIntegerField()
     source_ids = models.JSONField(default=list)
     qty = models.DecimalField(max_digits=20, decimal_places=6)
@@ -170,6 +182,9 @@ class BookingLeg(LedgerRow):
         indexes = [
             models.Index(fields=["due_at"], name="leg_due", condition=~Q(due_at=None)),
         ]
+
+    def __str__(self) -> str:
+        return self.id
 
     @transition(field=status, **_leg("leg_send"))
     def send(self, *, retry_at: datetime) -> None:

@@ -27,13 +27,13 @@ class Review(LedgerRow):
     subject_version = models.PositiveSmallIntegerField(default=1)
     screening = models.OneToOneField(Screening, on_delete=models.PROTECT, related_name="review")
     failed_controls = models.JSONField()
-    maker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    maker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     opened_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
 
     status = FSMField(default=ReviewStatus.OPEN.value, protected=True, max_length=10)
     decided_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_id = models.CharField(max_length=40, blank=True)

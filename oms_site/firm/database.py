@@ -6,7 +6,14 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import close_old_connections, connection
+from django.db import (
+    DatabaseError,
+    DataError,
+    IntegrityError,
+    InterfaceError,
+    close_old_connections,
+    connection,
+)
 
 T = TypeVar("T")
 
@@ -22,6 +29,15 @@ def conninfo() -> dict[str, Any]:
         "port": settings["PORT"],
     }
     return {name: value for name, value in named.items() if value}
+
+
+def of_content(error: Exception) -> bool:
+    """Whether what was being written may be at fault, rather than the database.
+
+    Nothing is ever set aside because the database was away, busy or not yet migrated.
+    """
+    of_database = isinstance(error, DatabaseError | InterfaceError)
+    return not of_database or isinstance(error, IntegrityError | DataError)
 
 
 async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:

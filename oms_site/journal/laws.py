@@ -50,6 +50,21 @@ def _trigger(name: str, when: str, table: str, reason: str, level: str = "ROW") 
     )
 
 
+def kept(table: str) -> str:
+    """Rows of this table may change but are never deleted: ledgers name them by id alone."""
+    return _trigger(f"{table}_kept", "BEFORE DELETE", table, "ledgers name it")
+
+
+# Django adds an index for LIKE to every text key; nobody searches ids by pattern.
+DROP_PATTERN_INDEXES = """
+DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()
+        AND indexname LIKE '%\\_like' AND tablename ~ '^(orders|allocations|controls|journal)_'
+    LOOP EXECUTE format('DROP INDEX %I', name); END LOOP;
+END $$;
+"""
+
+
 def append_only(table: str) -> list[str]:
     """Rows of this table are facts: inserted, never changed, never removed."""
     return [

@@ -13,11 +13,19 @@ from django.db import models
 from oms_site.firm.models import Organization
 
 
+# Organizations, policies and users are never deleted (a trigger refuses it) and are known to every
+# process. Constraints on them would lock the same few rows in every transaction of the day.
 class LedgerRow(models.Model):
     """A living row: every version of it has exactly one event."""
 
     id = models.CharField(primary_key=True, max_length=40)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     version = models.PositiveIntegerField(default=0)
 
     # Attribute names that may change after insert; the database refuses changes of the others.
@@ -36,7 +44,13 @@ class LedgerFact(models.Model):
     """A fact: inserted once, under an event, never changed."""
 
     id = models.CharField(primary_key=True, max_length=40)
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
+    organization = models.ForeignKey(
+        Organization,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
 
     class Meta:
         abstract = True

@@ -28,11 +28,14 @@ _BATCH = 5_000
 _LOOK_BACK = 50_000
 _FORGET_SECONDS = 30.0
 
+# Two branches and no OR: that would walk the whole index of everything that ever happened.
 _FRESH = f"""
 SELECT e.id, e.organization_id, e.msg_type, {chain.CONTENT_SQL}
-FROM journal_event e
-WHERE e.id > %s OR e.id = ANY(%s)
-ORDER BY e.id LIMIT {_BATCH}
+FROM journal_event e WHERE e.id = ANY(%s)
+UNION ALL
+(SELECT e.id, e.organization_id, e.msg_type, {chain.CONTENT_SQL}
+ FROM journal_event e WHERE e.id > %s ORDER BY e.id LIMIT {_BATCH})
+ORDER BY 1
 """
 _TAILS = """
 SELECT o.id, t.position, t.link, (SELECT max(msg_number) FROM journal_feed n
@@ -86,7 +89,7 @@ class Sequencer:
         moved: dict[str, int] = {}
         while True:
             with connection.cursor() as cursor:
-                cursor.execute(_FRESH, [self.high, list(self.holes)])
+                cursor.execute(_FRESH, [list(self.holes), self.high])
                 rows = cursor.fetchall()
                 if rows:
                     feed = [self._place(*row) for row in rows]

@@ -13,7 +13,7 @@ import queue
 import threading
 from dataclasses import dataclass
 
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import InterfaceError, OperationalError, connection
 
 from oms_site.api import envelope
 from oms_site.kit.errors import OmsError
@@ -84,7 +84,6 @@ def _keep_writing() -> None:
 def _submit(requests: list[SubmitRequest]) -> list[Result]:
     """Every request gets an answer whatever happens; a fault of the database is a 503."""
     try:
-        close_old_connections()
         return desk.submit(requests)
     except (OperationalError, InterfaceError):
         # It may be committed all the same. Only who repeats it with its ids repeats it safely.

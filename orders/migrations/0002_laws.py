@@ -109,4 +109,5 @@ class Migration(migrations.Migration):
             [laws.reference(f"orders_{name}") for name in ("ruleset",)],
             migrations.RunSQL.noop,
         ),
+        migrations.RunSQL(laws.DROP_PATTERN_INDEXES, migrations.RunSQL.noop),
     ]

@@ -24,9 +24,11 @@ class Execution(LedgerFact):
         BUST = "bust"
         CORRECTION = "correction"
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="executions")
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="executions", db_index=False
+    )
     execution_order = models.ForeignKey(
-        ExecutionOrder, on_delete=models.PROTECT, related_name="executions"
+        ExecutionOrder, on_delete=models.PROTECT, related_name="executions", db_index=False
     )
     venue_order = models.ForeignKey(
         VenueOrder, null=True, blank=True, on_delete=models.PROTECT, related_name="executions"

@@ -31,12 +31,16 @@ class ExecutionOrder(LedgerRow):
     approved review of a flagged one, of this very order, the database refuses the row.
     """
 
-    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="execution_orders")
+    order = models.ForeignKey(
+        Order, on_delete=models.PROTECT, related_name="execution_orders", db_index=False
+    )
     order_version = models.PositiveSmallIntegerField(default=1)
-    screening = models.ForeignKey(Screening, on_delete=models.PROTECT, related_name="+")
+    screening = models.ForeignKey(
+        Screening, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     screening_outcome = models.CharField(max_length=8)
     review = models.ForeignKey(
-        Review, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Review, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     review_status = models.CharField(max_length=10, null=True, blank=True)
     client_execution_order_id = models.CharField(max_length=80, null=True, blank=True)
@@ -44,7 +48,7 @@ class ExecutionOrder(LedgerRow):
     protocol = models.CharField(max_length=20)
     strategy = models.CharField(max_length=24)
     venue = models.ForeignKey(
-        Venue, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Venue, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     qty = models.DecimalField(max_digits=20, decimal_places=6)
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)

@@ -36,24 +36,35 @@ class Order(LedgerRow):
     # --- terms: what was asked, never changed -------------------------------------------------
     client_order_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
-    instrument = models.ForeignKey(Instrument, on_delete=models.PROTECT, related_name="+")
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     account = models.ForeignKey(
-        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     ib = models.ForeignKey(
-        IntroducingBroker, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        IntroducingBroker,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
     risk_group = models.ForeignKey(
-        RiskGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        RiskGroup, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     custodian = models.ForeignKey(
-        Custodian, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Custodian, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     allocation = models.OneToOneField(
         Allocation, null=True, blank=True, on_delete=models.PROTECT, related_name="order"
     )
-    policy = models.ForeignKey(Policy, on_delete=models.PROTECT, related_name="+")
-    submitted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    policy = models.ForeignKey(
+        Policy, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    submitted_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     amount_type = models.CharField(max_length=8, default="par")
     order_qty = models.DecimalField(max_digits=20, decimal_places=6)
     side = models.CharField(max_length=4)
@@ -84,7 +95,7 @@ class Order(LedgerRow):
     avg_px = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
     avg_ytm = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     screening = models.ForeignKey(
-        Screening, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+        Screening, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     route_at = models.DateTimeField(null=True, blank=True)
     execution_orders_made = models.PositiveSmallIntegerField(default=0)

@@ -28,9 +28,9 @@ class VenueOrder(LedgerRow):
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="venue_orders")
     execution_order = models.ForeignKey(
-        ExecutionOrder, on_delete=models.PROTECT, related_name="venue_orders"
+        ExecutionOrder, on_delete=models.PROTECT, related_name="venue_orders", db_index=False
     )
-    venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+")
+    venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+", db_index=False)
     qty = models.DecimalField(max_digits=20, decimal_places=6)
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     created_at = models.DateTimeField()

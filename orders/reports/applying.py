@@ -10,6 +10,7 @@ from datetime import datetime
 import msgspec
 
 from oms_site.firm import generation
+from oms_site.firm.database import of_content
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -27,13 +28,16 @@ def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
     """Apply inbox rows of one venue in their order.
 
     A row that breaks the batch is found by applying them one at a time; that one is quarantined
-    with a break and the others go on (a poison message harms only itself).
+    with a break and the others go on (a poison message harms only itself). A database in trouble
+    is raised and quarantines nothing: the rows stay unapplied until it is back.
     """
     if not rows:
         return
     try:
         _apply(venue_id, rows)
-    except Exception:
+    except Exception as error:
+        if not of_content(error):
+            raise
         if len(rows) > 1:
             log.exception("%s: a batch of %d failed; applying one by one", venue_id, len(rows))
             for row in rows:

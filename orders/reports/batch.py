@@ -11,9 +11,11 @@ from orders import closing, execution
 from orders.models import Execution, ExecutionOrder, VenueOrder
 from orders.tree import Tree
 from venues import messages
+from venues.messages import ExecType
 
 Applied = tuple[str, str]  # verdict and note, for the inbox
 Found = tuple[Tree, ExecutionOrder, VenueOrder]
+MOVES = frozenset({ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 Content = tuple[str, Decimal, Decimal]  # venue order, signed quantity, price
 
 
@@ -73,7 +75,12 @@ class Batch:
 
 def _known(venue_id: str, reports: Sequence[messages.Report]) -> dict[tuple[date, str], Content]:
     """Executions of this venue that are stored already, by trade date and ExecID(17)."""
-    wanted = {r.exec_id for r in reports if isinstance(r, messages.ExecutionReport) and r.last_qty}
+    # A bust need not repeat the quantity it takes back, so the type says which ids to look for.
+    wanted = {
+        r.exec_id
+        for r in reports
+        if isinstance(r, messages.ExecutionReport) and r.exec_type in MOVES
+    }
     if not wanted:
         return {}
     rows = Execution.objects.filter(source=venue_id, exec_id__in=wanted).values_list(

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from orders import breaks, closing
 from orders.reports import resending, trades
-from orders.reports.batch import Applied, Batch, Found
+from orders.reports.batch import MOVES, Applied, Batch, Found
 from orders.states import Pending, VenueStatus
 from venues import messages
 from venues.messages import CancelReject, ExecType, ExecutionReport, OrdStatus
@@ -23,7 +23,7 @@ def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> A
         return _unknown(batch, report)
     if isinstance(report, CancelReject):
         return _cancel_reject(batch, found, report)
-    if report.exec_type in trades.MOVES:
+    if report.exec_type in MOVES:
         return trades.apply(batch, found, report, received_at=received_at)
     return _OTHERS[report.exec_type](batch, found, report)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Q
+
 from oms_site.journal.models import MsgType
 from orders import breaks, closing, execution, fills
 from orders.models import Execution, ExecutionOrder
@@ -13,8 +15,6 @@ from orders.reports.batch import Applied, Batch, Found
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 from venues.messages import ExecType, ExecutionReport
-
-MOVES = frozenset({ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 
 
 def apply(batch: Batch, found: Found, report: ExecutionReport, *, received_at: datetime) -> Applied:
@@ -97,12 +97,13 @@ def _take_back(
     batch: Batch, found: Found, report: ExecutionReport, received_at: datetime
 ) -> Applied:
     """A bust takes the referred shares back; a correction also books the corrected ones."""
-    original = _referred(batch, found, report)
-    if original is None:
-        return _odd(batch, found, report, f"ExecRefID {report.exec_ref_id} is unknown")
     key = (report.trade_date, report.exec_id)
     if key in batch.seen:
         return "duplicate", f"ExecID {report.exec_id} is applied already"
+    original = _referred(batch, found, report)
+    if original is None:
+        why = f"ExecRefID {report.exec_ref_id} is unknown, or taken back already"
+        return _odd(batch, found, report, why)
     batch.seen[key] = (found[2].id, -original.qty, original.price)
     busted = -original.qty
     _move(batch, found, report, busted, original.price, received_at, kind=Execution.Kind.BUST)
@@ -122,12 +123,17 @@ def _take_back(
 
 
 def _referred(batch: Batch, found: Found, report: ExecutionReport) -> Execution | None:
-    """The execution that a bust or correction refers to; corrections chain to the latest (19)."""
+    """The execution that a bust or correction refers to; corrections chain to the latest (19).
+
+    None when there is none, or when it has been taken back: nothing is taken back twice.
+    """
     pending = [fill for fill in batch.work.added(Execution) if fill.venue_order_id == found[2].id]
     stored = Execution.objects.filter(source=batch.venue_id, venue_order_id=found[2].id)
     names = {report.exec_ref_id, f"{report.exec_ref_id}+"}
-    matching = [f for f in [*stored.filter(exec_id__in=names), *pending] if f.exec_id in names]
-    live = [fill for fill in matching if fill.qty > 0]
+    about = [*stored.filter(Q(exec_id__in=names) | Q(exec_ref_id__in=names)), *pending]
+    if any(fill.qty < 0 and fill.exec_ref_id in names for fill in about):
+        return None
+    live = [fill for fill in about if fill.qty > 0 and fill.exec_id in names]
     return live[-1] if live else None
 
 

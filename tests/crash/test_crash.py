@@ -23,7 +23,7 @@ from tests.journeys.stage import (
 from tests.product import Product, running_product, until
 from venues.simulator import journal
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("crash")]
+pytestmark = pytest.mark.crash
 VICTIMS = (
     "web",
     "web-2",

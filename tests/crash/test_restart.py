@@ -8,7 +8,7 @@ from tests.crash import books
 from tests.journeys.stage import ROUTED, Desk, Stream, par
 from tests.product import Product, running_product, until
 
-pytestmark = [pytest.mark.crash, pytest.mark.xdist_group("restart")]
+pytestmark = pytest.mark.crash
 
 
 def _clock(product: Product, *words: str) -> str:

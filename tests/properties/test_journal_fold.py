@@ -218,12 +218,13 @@ often = st.sampled_from([*WORDS, "submit", "route", "fill", "fill", "end", "canc
 )
 @given(words=st.lists(st.tuples(often, st.integers(0, 40)), min_size=3, max_size=30))
 def test_rows_are_the_fold_of_their_events(sandbox: datetime, words: list[tuple[str, int]]) -> None:
-    story = Story()
-    for word, n in words:
-        getattr(story, word)(n)
-    check_journal()
-    for order_id in story.orders:
-        trading.check_tree(order_id)
+    with trading.for_this_example():
+        story = Story()
+        for word, n in words:
+            getattr(story, word)(n)
+        check_journal()
+        for order_id in story.orders:
+            trading.check_tree(order_id)
 
 
 def test_the_checker_sees_a_row_that_no_event_explains(sandbox: datetime) -> None:

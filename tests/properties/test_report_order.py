@@ -92,6 +92,13 @@ def test_any_order_of_reports_ends_in_the_same_position(
     seed: int,
     sizes: list[int],
 ) -> None:
+    with trading.for_this_example():
+        _check(moves, busted, ending, seed, sizes)
+
+
+def _check(
+    moves: list[tuple[int, Decimal]], busted: set[int], ending: str, seed: int, sizes: list[int]
+) -> None:
     child = trading.routed(qty=D(6000))
     said, before = _said(child, moves, busted, ending)
     _in_batches(_mixed(said, before, seed), sizes)

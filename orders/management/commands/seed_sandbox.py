@@ -76,6 +76,7 @@ def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
             defaults={"preset": "guide", "effective_at": at - timedelta(days=3650)},
         )
     clients.seed(at)
+    _house_admin()
     for organization_id in ("alpha", "beta"):
         _people(organization_id, at)
         gate.seed(organization_id, reject_all=organization_id == "beta", at=at)
@@ -83,6 +84,20 @@ def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
         organization_id="alpha",
         version=1,
         defaults={"rules": RULES, "active": True, "created_at": at},
+    )
+
+
+def _house_admin() -> None:
+    """Who keeps what all organizations share: instruments, venues, calendars, custodians."""
+    User.objects.get_or_create(
+        username="house_admin",
+        defaults={
+            "organization_id": "house",
+            "roles": [Role.ADMIN.value],
+            "is_staff": True,
+            "is_superuser": True,
+            "password": _password(),
+        },
     )
 
 

@@ -367,6 +367,8 @@ def test_what_cannot_be_read_is_handed_over_as_text(tmp_path: Path) -> None:
         await reader.readline()
         writer.write(b'{"msg":"logon_ack","last_seq":0}\n{"msg":"8","seq":1}\n\xff\xfe\n')
         await writer.drain()
+        await reader.read()
+        await leave(writer)
 
     async def play() -> list[Frame]:
         server = await asyncio.start_server(poison, "127.0.0.1", 0)
@@ -380,6 +382,7 @@ def test_what_cannot_be_read_is_handed_over_as_text(tmp_path: Path) -> None:
                 break
         await client.close()
         server.close()
+        await server.wait_closed()
         return frames
 
     short, bytes_ = asyncio.run(play())

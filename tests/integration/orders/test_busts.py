@@ -1,0 +1,83 @@
+"""What a venue takes back is taken back once, whatever it sends again."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import pytest
+
+from orders.models import Break, Execution, VenueOrder
+from tests import trading
+from venues.messages import ExecType, OrdStatus
+from venues.models import Inbound
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+D = Decimal
+
+
+def _verdicts() -> list[str]:
+    return list(Inbound.objects.order_by("seq").values_list("verdict", flat=True))
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_bust_that_comes_again_is_a_duplicate(sandbox: datetime, together: bool) -> None:
+    child = trading.routed()
+    trade = trading.fill(child, 2000, cum=2000)
+    bust = trading.report(child, ExecType.TRADE_CANCEL, exec_ref_id=trade.exec_id)
+    trading.receive(trade)
+    for batch in [[bust, bust]] if together else [[bust], [bust]]:
+        trading.receive(*batch)
+    assert _verdicts() == ["applied", "applied", "duplicate"]
+    assert trading.order(child.order_id).cum_qty == 0
+    trading.check_tree(child.order_id)
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_trade_is_not_taken_back_twice_under_another_id(
+    sandbox: datetime, together: bool
+) -> None:
+    child = trading.routed()
+    trade = trading.fill(child, 1000, cum=1000)
+    trading.receive(trade, trading.fill(child, 1000, cum=2000))
+    busts = [
+        trading.report(child, ExecType.TRADE_CANCEL, exec_ref_id=trade.exec_id) for _ in range(2)
+    ]
+    for batch in [busts] if together else [[one] for one in busts]:
+        trading.receive(*batch)
+    assert _verdicts() == ["applied", "applied", "applied", "break"]
+    assert trading.order(child.order_id).cum_qty == 1000
+    assert Break.objects.filter(kind="exec_id_conflict").count() == 1
+
+
+def test_a_correction_is_busted_by_its_own_id_and_the_original_is_gone(sandbox: datetime) -> None:
+    child = trading.routed()
+    trade = trading.fill(child, 1000, cum=1000)
+    fix = trading.fill(
+        child, 2000, cum=2000, exec_type=ExecType.TRADE_CORRECT, exec_ref_id=trade.exec_id
+    )
+    trading.receive(trade, fix)
+    assert trading.order(child.order_id).cum_qty == 2000
+    trading.receive(trading.report(child, ExecType.TRADE_CANCEL, exec_ref_id=trade.exec_id))
+    assert trading.order(child.order_id).cum_qty == 2000
+    trading.receive(trading.report(child, ExecType.TRADE_CANCEL, exec_ref_id=fix.exec_id))
+    assert trading.order(child.order_id).cum_qty == 0
+    assert _verdicts() == ["applied", "applied", "break", "applied"]
+    assert Execution.objects.count() == 4
+
+
+def test_a_canceled_order_that_a_late_share_completed_is_canceled_again_after_its_bust(
+    sandbox: datetime,
+) -> None:
+    child = trading.routed()
+    trading.receive(trading.report(child, ExecType.CANCELED, ord_status=OrdStatus.CANCELED))
+    late = trading.fill(child, 3000, cum=3000)
+    trading.receive(late)
+    order = trading.order(child.order_id)
+    assert (order.status, order.leaves_qty) == ("filled", 0)
+    trading.receive(trading.report(child, ExecType.TRADE_CANCEL, exec_ref_id=late.exec_id))
+    order = trading.order(child.order_id)
+    assert (order.status, order.cum_qty, order.leaves_qty) == ("canceled", 0, 0)
+    stored = VenueOrder.objects.select_related("execution_order").get(pk=child.pk)
+    assert (stored.status, stored.execution_order.status) == ("canceled", "canceled")
+    trading.check_tree(order.id)

@@ -1,0 +1,85 @@
+"""What breaks alone is set aside; what breaks because the database is away is only put off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
+
+from orders import execution, reports, routing
+from orders.models import Break
+from orders.reports import handlers
+from tests import trading
+from venues import inbox
+from venues.messages import ExecType
+from venues.models import Inbound
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+AWAY = (OperationalError("gone"), InterfaceError("closed"), DatabaseError("not migrated"))
+
+
+def _raising(error: Exception) -> Callable[..., Any]:
+    def fail(*args: object, **kwargs: object) -> None:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_a_report_waits_for_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    child = trading.routed()
+    with monkeypatch.context() as patch:
+        patch.setattr(handlers, "handle", _raising(error))
+        with pytest.raises(type(error)):
+            trading.receive(trading.fill(child, 3000, cum=3000))
+    assert not Break.objects.exists()
+    reports.apply(trading.VENUE, inbox.contiguous(trading.VENUE, limit=10))
+    assert trading.order(child.order_id).status == "filled"
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), IntegrityError("twice")], ids=repr)
+def test_a_report_that_breaks_by_itself_is_quarantined(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    child = trading.routed()
+    monkeypatch.setattr(handlers, "handle", _raising(error))
+    trading.receive(trading.report(child, ExecType.NEW))
+    assert Inbound.objects.get().verdict == "quarantined"
+    assert Break.objects.get().kind == "report_not_applied"
+
+
+@pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
+def test_an_order_waits_to_be_routed_by_a_database_that_is_away(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    order_id = trading.submit()
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "issue", _raising(error))
+        with pytest.raises(type(error)):
+            routing.drain()
+    assert trading.order(order_id).route_at is not None
+    assert routing.drain() == 1
+    assert trading.order(order_id).execution_orders_made == 1
+
+
+def test_an_order_that_cannot_be_routed_is_staged_and_holds_up_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd, good = trading.submit(qty=trading.D(2000)), trading.submit()
+    issue = execution.issue
+
+    def fail(work: Any, tree: Any, *args: Any, **kwargs: Any) -> Any:
+        if tree.order.id == odd:
+            raise ValueError("odd")
+        return issue(work, tree, *args, **kwargs)
+
+    monkeypatch.setattr(execution, "issue", fail)
+    assert routing.drain() == 2
+    assert trading.order(good).execution_orders_made == 1
+    staged = trading.order(odd)
+    assert (staged.status, staged.route_at) == ("pending_execution", None)
+    assert routing.drain() == 0
