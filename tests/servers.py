@@ -12,6 +12,11 @@ import os
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings as hypothesis_settings
+
+# A busy machine is no fault of the code, and a failure must come back when it is looked for.
+hypothesis_settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
+hypothesis_settings.load_profile("here")
 os.environ.setdefault("OMS_SECRET_KEY", "only-for-tests-and-long-enough-to-be-accepted-anywhere")
 os.environ["OMS_ENV"] = "test"
 os.environ.setdefault("OMS_LOG_LEVEL", "WARNING")

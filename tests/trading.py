@@ -113,7 +113,8 @@ def fill(child: VenueOrder, qty: int | Decimal, *, cum: int | Decimal, **changes
         "cum_qty": cum_qty,
         "leaves_qty": max(child.qty - cum_qty, D(0)),
     }
-    return report(child, ExecType.TRADE, **{**terms, **changes})
+    kind = changes.pop("exec_type", ExecType.TRADE)
+    return report(child, kind, **{**terms, **changes})
 
 
 def cancel_refused(child: VenueOrder, *, reason: int = 99, text: str = "no") -> CancelReject:

@@ -55,11 +55,21 @@ class Connection:
     async def run(self) -> None:
         """Connect, work until something breaks, connect again."""
         while True:
+            # A task of its own: a task group that fails while it is canceled hides the cancel.
+            session = asyncio.create_task(self._once())
             try:
-                await self._session(self._make_gateway())
+                await asyncio.wait({session})
+            finally:
+                session.cancel()
+                await asyncio.wait({session})
+            try:
+                session.result()
             except* (GatewayError, DatabaseError, InterfaceError, OSError) as broken:
                 log.warning("%s: %s", self.venue_id, broken.exceptions[0])
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _once(self) -> None:
+        await self._session(self._make_gateway())
 
     async def _session(self, gateway: Gateway) -> None:
         try:

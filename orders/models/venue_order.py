@@ -136,6 +136,10 @@ class VenueOrder(LedgerRow):
         """The venue says its time is over."""
         self._close(VenueStatus.EXPIRED, at, text)
 
+    def end_beside_filled(self, ended: VenueStatus, *, at: datetime) -> None:
+        """The venue ended what we count as filled: filled it stays, unless a bust takes back."""
+        self.ended, self.last_report_at = ended.value, at
+
     def _close(self, ended: VenueStatus, at: datetime, text: str) -> None:
         self.ended = ended.value
         self.leaves_qty, self.pending, self.in_doubt = ZERO, "", False

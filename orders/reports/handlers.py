@@ -78,9 +78,20 @@ def _never_received(batch: Batch, found: Found, report: ExecutionReport) -> Appl
     return "applied", "never received: sent again"
 
 
+_AS = {
+    "cancel": VenueStatus.CANCELED,
+    "reject": VenueStatus.REJECTED,
+    "expire": VenueStatus.EXPIRED,
+}
+
+
 def _ended(how: str) -> Handler:
     def end(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
         one, row, child = found
+        if child.status == VenueStatus.FILLED and not child.ended:
+            child.end_beside_filled(_AS[how], at=batch.at)
+            batch.say(found, f"venue_{how}", report.text)
+            return "noted", "it is filled; a bust would leave it ended"
         if child.is_terminal:
             return "duplicate", f"already {child.status}"
         getattr(child, how)(at=batch.at, text=report.text)

@@ -16,6 +16,8 @@ from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 from venues.messages import ExecType, ExecutionReport
 
+_HOW = {"canceled": "cancel", "rejected": "reject", "expired": "expire"}
+
 
 def apply(batch: Batch, found: Found, report: ExecutionReport, *, received_at: datetime) -> Applied:
     """Apply a report that moves shares. Its ExecID(17) is remembered for ever."""
@@ -118,8 +120,24 @@ def _take_back(
             kind=Execution.Kind.CORRECTION,
             exec_id=f"{report.exec_id}+",
         )
+    _end_what_the_venue_ended(batch, found)
     _open(batch, found[0], "bust", report.exec_id, {"exec_ref_id": report.exec_ref_id})
     return "applied", ""
+
+
+def _end_what_the_venue_ended(batch: Batch, found: Found) -> None:
+    """A bust reopens an execution order, unless no venue works it any more."""
+    one, row, child = found
+    if child.is_terminal and child.ended and not row.is_terminal and not one.working(row):
+        closing.close_execution(
+            batch.work,
+            one,
+            row,
+            _HOW[child.ended],
+            by=batch.work.by,
+            at=batch.at,
+            reason="the venue ended it before it was busted",
+        )
 
 
 def _referred(batch: Batch, found: Found, report: ExecutionReport) -> Execution | None:
