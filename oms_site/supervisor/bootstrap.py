@@ -269,7 +269,7 @@ def main() -> None:
         give_up("The set-up stopped: {}.".format(error), advise(str(error)))  # noqa: UP032
     if chosen.what == "run":
         os.chdir(str(ROOT))
-        os.execv(str(VENV_PYTHON), [str(VENV_PYTHON), "-m", "oms_site.supervisor"])
+        os.execv(str(VENV_PYTHON), [str(VENV_PYTHON), "-m", "oms_site.supervisor"])  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ PEOPLE = (
     ("auditor", True),
     ("admin", True),
 )
-PASSWORD = "sandbox"  # published on purpose: the sandbox holds no real money
+PASSWORD = "sandbox"  # noqa: S105  published on purpose: the sandbox holds no real money
 
 
 def show_logins(layout: Layout) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from oms_site.supervisor import postgres, valkey
 from oms_site.supervisor.data import Layout
@@ -45,7 +46,7 @@ def choose_servers(layout: Layout) -> Servers:
         postgres.make_cluster(cluster, account=account)
         settings = postgres.SIZED
         children.append(postgres.server(cluster, sockets, account=account, settings=settings))
-        prepare = lambda: postgres.make_database(sockets)
+        prepare = partial(postgres.make_database, sockets)
     if own_redis:
         valkey.check_at(own_redis)
     else:

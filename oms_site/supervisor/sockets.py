@@ -23,7 +23,7 @@ def make_sockets_dir(data_dir: Path, *, account: Account | None) -> Path:
         if _holds_sockets(inside):
             return inside
     name = hashlib.sha256(os.fsencode(data_dir)).hexdigest()[:12]
-    outside = Path("/tmp") / f"oems-{name}"
+    outside = Path("/tmp") / f"oems-{name}"  # noqa: S108  private, checked below
     outside.mkdir(mode=0o700, exist_ok=True)
     _check_private(outside, account)
     make_directory(outside, account)

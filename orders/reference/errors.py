@@ -93,8 +93,8 @@ def within(module: ast.Module, room: str) -> Iterator[Refusal]:
         if isinstance(node, ast.FunctionDef):
             yield from _of_default(node, room)
         match node:
-            case ast.Return(value=ast.Tuple(elts=[code, text])) if _sentence(text).endswith("."):
-                yield from _each(code, 422, _sentence(text), room)
+            case ast.Return(value=ast.Tuple(elts=[given, text])) if _sentence(text).endswith("."):
+                yield from _each(given, 422, _sentence(text), room)
             case ast.Assign(targets=[ast.Name(id="code")], value=chosen):
                 yield from _each(chosen, 0, "", room)
 

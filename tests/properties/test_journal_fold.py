@@ -66,7 +66,7 @@ def stored() -> Rows:
 def _columns(row: models.Model) -> dict[str, Any]:
     # Read back by attribute name, as the fold's columns are not: both ways must name the same.
     fields = row._meta.concrete_fields
-    values = {field.column: getattr(row, field.attname) for field in fields}
+    values = {str(field.column): getattr(row, field.attname) for field in fields}
     return {name: value for name, value in values.items() if value is not None}
 
 

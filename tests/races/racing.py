@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection
 
@@ -46,7 +46,7 @@ def race(*runners: Callable[[], T], patience: float = 60) -> list[T]:
 def _make_room(connections: int) -> None:
     """Nobody may wait for the pool: they are to meet in the database."""
     connection.ensure_connection()
-    pool = connection.pool
+    pool: Any = getattr(connection, "pool")  # noqa: B009  only PostgreSQL has one
     assert pool is not None
     if pool.max_size < connections:
         pool.resize(0, connections)

@@ -1,1 +1,1 @@
-"""Adapter to the simulated custodian. The custodian itself is `allocations.custodians.simulator`."""
+"""Adapter to the simulated custodian, which itself is `allocations.custodians.simulator`."""

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 @contextmanager
 def refused(law: str) -> Iterator[None]:
     """The block, with its deferred constraints, is refused for this reason."""
-    with pytest.raises(DatabaseError, match=law), transaction.atomic():
+    with pytest.raises(DatabaseError, match=law), transaction.atomic():  # noqa: PT012
         yield
         check_now()
 

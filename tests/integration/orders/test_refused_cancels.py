@@ -11,7 +11,7 @@ from oms_site.kit import clock
 from orders import desk
 from orders.models import ExecutionOrder
 from tests import trading
-from venues.messages import ExecType, OrdStatus
+from venues.messages import ExecType, OrdStatus, Report
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 
@@ -64,7 +64,7 @@ def test_with_two_venues_the_request_is_over_when_the_last_has_answered(
     stays, goes = trading.execute(order_id, 1000), trading.execute(order_id, 2000)
     trading.receive(*(trading.report(child, ExecType.NEW) for child in (stays, goes)))
     assert _cancel(order_id) == "pending"
-    answers = [
+    answers: list[Report] = [
         trading.cancel_refused(stays),
         trading.report(goes, ExecType.CANCELED, ord_status=OrdStatus.CANCELED),
     ]
