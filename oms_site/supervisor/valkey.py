@@ -91,6 +91,10 @@ def _connect(url: str) -> socket.socket:
     if parts.scheme == "unix":
         line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         line.settimeout(2)
-        line.connect(unquote(parts.path))
+        try:
+            line.connect(unquote(parts.path))
+        except OSError:
+            line.close()
+            raise
         return line
     return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 6379), timeout=2)

@@ -22,6 +22,7 @@ from oms_site.supervisor.data import ROOT, read_layout
 from oms_site.supervisor.processes import BackOff
 from oms_site.supervisor.temporary import temporary_servers
 from oms_site.supervisor.terminal import CannotStart
+from tests.product import clean_environment
 
 PRODUCT = Path(__file__).with_name("fake_product.py")
 
@@ -34,7 +35,7 @@ class Copy:
         self.port = port or free_port()
         self.output = data_dir.with_name(data_dir.name + ".out")
         env = {
-            **{k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL"}},
+            **clean_environment(),
             "OMS_DATA_DIR": str(data_dir),
             "PORT": str(self.port),
             "FAKE_FAULT": fault,

@@ -17,6 +17,7 @@ from oms_site.journal.models import Event, Feed, MsgType
 from oms_site.journal.sequencer import Sequencer
 from oms_site.kit import clock, ids
 from orders.models import Break
+from tests.product import until
 from tests.races.racing import race
 
 pytestmark = [
@@ -140,8 +141,8 @@ def test_an_event_that_was_rolled_back_leaves_no_gap_and_is_forgotten(
     assert len(leader.holes) == 1
     held.let_go()
     monkeypatch.setattr(sequencer, "_FORGET_SECONDS", -1.0)
-    leader.run_once()
-    assert leader.holes == {}
+    # Other tests' transactions in the same cluster may still be older than the hole.
+    until(lambda: leader.run_once() is not None and not leader.holes, what="it to be forgotten")
     _write()
     leader.run_once()
     _check_feed()

@@ -73,6 +73,8 @@ class World:
             for server in servers:
                 server.close()
             self.venue.close()
+            # What was closed is gone only after the loop has turned.
+            await asyncio.sleep(0.05)
 
     async def client(self, next_seq: int = 1, session: str = "SIMA") -> SimulatorGateway:
         client = SimulatorGateway(session=session, host="127.0.0.1", port=self.port)
