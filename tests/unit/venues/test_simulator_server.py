@@ -55,6 +55,7 @@ class World:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self._clients: list[SimulatorGateway] = []
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[World]:
@@ -69,6 +70,8 @@ class World:
         try:
             yield self
         finally:
+            for client in self._clients:
+                await client.close()
             pulse.cancel()
             for server in servers:
                 server.close()
@@ -78,6 +81,7 @@ class World:
 
     async def client(self, next_seq: int = 1, session: str = "SIMA") -> SimulatorGateway:
         client = SimulatorGateway(session=session, host="127.0.0.1", port=self.port)
+        self._clients.append(client)
         await client.connect(next_seq)
         return client
 
