@@ -9,7 +9,7 @@ from django.urls import include, path
 from drf_spectacular.views import (
     SpectacularAPIView,
     SpectacularRedocView,
-    SpectacularSwaggerView,
+    SpectacularSwaggerSplitView,
 )
 
 from oms_site.api import openapi
@@ -21,8 +21,14 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("admin/", admin.site.urls),
     path("v1/schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/api/", _docs(SpectacularRedocView.as_view(url_name="schema")), name="redoc"),
-    path("docs/try/", _docs(SpectacularSwaggerView.as_view(url_name="schema")), name="swagger"),
+    path(
+        "docs/api/",
+        _docs(SpectacularRedocView.as_view(url_name="schema", template_name="docs/redoc.html")),
+        name="redoc",
+    ),
+    path(
+        "docs/try/", _docs(SpectacularSwaggerSplitView.as_view(url_name="schema")), name="swagger"
+    ),
     path("", include("orders.urls")),
 ]
 handler404 = "oms_site.api.fallbacks.not_found"
