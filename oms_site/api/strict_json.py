@@ -7,6 +7,7 @@ Refused with 400: duplicate keys, NaN and Infinity, exponents, nesting deeper th
 from __future__ import annotations
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -18,6 +19,8 @@ from oms_site.kit.errors import OmsError
 
 MOST_BYTES = 1_048_576
 MOST_DEPTH = 32
+# The backslashes before u0000: an odd number of them writes NUL, an even one plain letters.
+_NUL = re.compile(rb"(\\+)u0000")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -102,7 +105,7 @@ def _refuse_broken_text(value: Any) -> None:
         whole = json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeEncodeError:
         raise BadJson("A text holds half a character (a lone surrogate).") from None
-    if b"\\u0000" in whole:
+    if any(run % 2 for run in map(len, _NUL.findall(whole))):
         raise BadJson("A text holds the character NUL.")
 
 
