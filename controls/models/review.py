@@ -11,6 +11,7 @@ from django_fsm import FSMField, transition
 
 from controls.models.screening import Screening
 from controls.states import REVIEW_STEPS, ReviewStatus
+from oms_site.firm.exact_json import ExactJSONField
 from oms_site.firm.models import User
 from oms_site.journal.rows import LedgerRow
 
@@ -26,7 +27,7 @@ class Review(LedgerRow):
     subject = models.CharField(max_length=40)
     subject_version = models.PositiveSmallIntegerField(default=1)
     screening = models.OneToOneField(Screening, on_delete=models.PROTECT, related_name="review")
-    failed_controls = models.JSONField()
+    failed_controls = ExactJSONField()
     maker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     opened_at = models.DateTimeField()
     deadline_at = models.DateTimeField()

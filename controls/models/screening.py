@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 
 from controls.states import Outcome
+from oms_site.firm.exact_json import ExactJSONField
 from oms_site.journal.rows import LedgerFact
 
 
@@ -20,8 +21,8 @@ class Screening(LedgerFact):
     subject_version = models.PositiveSmallIntegerField(default=1)
     outcome = models.CharField(max_length=8)
     stage = models.CharField(max_length=16, default="order")
-    ticket = models.JSONField()
-    results = models.JSONField()
+    ticket = ExactJSONField()
+    results = ExactJSONField()
     screened_at = models.DateTimeField()
 
     class Meta:
