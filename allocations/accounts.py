@@ -24,6 +24,7 @@ class AccountFacts:
     custodian_id: str
     risk_group_id: str
     currency: str
+    lot_relief: str = "fifo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ def _load() -> _Parties:
             custodian_id=row.custodian_id,
             risk_group_id=row.risk_group_id,
             currency=row.currency,
+            lot_relief=row.lot_relief,
         )
         accounts.setdefault(row.organization_id, []).append(facts)
         parties.by_id[row.organization_id, row.id] = facts

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal, cast
 
 from allocations import accounts as parties
+from allocations import reversing
 from allocations.models import AccountAllocation, Allocation, BookingLeg
 from allocations.strategies import Lot, Slice, StrategyError
+from oms_site.journal import statements
 from oms_site.kit import ids
-from venues import analytics
 
 
 def taken(legs: Sequence[BookingLeg], *, accounts: Sequence[AccountAllocation]) -> list[Slice]:
@@ -42,7 +42,9 @@ def make(
     lots: Sequence[Lot],
     at: datetime,
 ) -> list[BookingLeg]:
-    """A leg for each slice, due at once, numbered on from the `legs` its account has.
+    """A leg for each slice, numbered on from the `legs` its account has.
+
+    It is due at once, unless its account waits for a reversal: then after that.
 
     Raises `StrategyError` when an account's custodian is not known.
     """
@@ -51,12 +53,16 @@ def make(
     made = {account.id: 0 for account in accounts}
     for leg in legs:
         made[leg.account_allocation_id] = max(made[leg.account_allocation_id], leg.sequence)
+    # Everything is in cents: what the buyer pays, or the seller gets, is exact without rounding.
+    sign = 1 if allocation.side == "buy" else -1
+    waiting = reversing.waiting_accounts(legs)
     found: list[BookingLeg] = []
     for piece in slices:
         account, lot = by_account[piece.account_id], by_lot[piece.lot_ids[0]]
         made[account.id] += 1
         found.append(
-            BookingLeg(
+            statements.fresh(
+                BookingLeg,
                 id=ids.prefixed("bl"),
                 organization_id=allocation.organization_id,
                 account_allocation_id=account.id,
@@ -69,16 +75,12 @@ def make(
                 principal=piece.principal,
                 accrued_interest=piece.accrued_interest,
                 fees=piece.fees,
-                net_money=analytics.net_money(
-                    gross=piece.principal,
-                    accrued=piece.accrued_interest,
-                    side=cast(Literal["buy", "sell"], allocation.side),
-                    fees=piece.fees,
-                ),
+                net_money=piece.principal + piece.accrued_interest + sign * piece.fees,
                 trade_date=lot.trade_date,
                 settlement_date=lot.settlement_date,
                 created_at=at,
-                due_at=at,
+                revision=allocation.revision,
+                due_at=None if account.id in waiting else at,
             )
         )
     return found

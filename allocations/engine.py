@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 from django_fsm import can_proceed
 
-from allocations import announcements, bookings, strategies, wire
+from allocations import announcements, bookings, reversing, strategies, wire
 from allocations.basis import Requested, Rows, check_request, create
 from allocations.models import AccountAllocation, Allocation, BookingLeg
 from allocations.states import AllocationStatus, LegStatus
@@ -70,15 +70,17 @@ def calculate(
 ) -> list[BookingLeg]:
     """Split all fills so far and queue the legs that are missing; returns those.
 
-    `lots` are all fills of the order, `legs` all legs there are, `complete` says that no more will
-    come. A strategy that books per fill queues legs at once, an averaging one when complete. What
+    `lots` are all fills of the order that stand, `legs` all legs there are, `complete` says that no
+    more will come. Legs of fills that stand no more are taken back first. A strategy that books per fill queues legs at once, an averaging one when complete. What
     cannot be split fails the allocation with a code and a reason; no exception loses the fill.
     """
     if allocation.status == AllocationStatus.CANCELED:
         _fail(work, allocation, "allocation_canceled", _LATE, order, at)
         return []
+    legs = [*legs, *_take_back(work, allocation, legs, lots, at)]
+    counted = reversing.standing(legs)
     try:
-        taken = bookings.taken(legs, accounts=accounts)
+        taken = bookings.taken(counted, accounts=accounts)
         fresh = _allot(allocation, accounts, lots, taken)
         bookable = _bookable(allocation, lots, fresh, complete)
         queued = bookings.make(
@@ -92,7 +94,8 @@ def calculate(
     slices = [*taken, *fresh]
     moved = _move(accounts, slices)
     if moved or queued or allocation.actual_qty != _filled(lots):
-        _advance(allocation, _filled(lots), complete, in_flight=bool(legs) and not queued)
+        in_flight = not queued and (bool(counted) or not lots)
+        _advance(allocation, _filled(lots), complete, in_flight=in_flight)
         venues = {lot.id: lot.venue for lot in lots}
         announcements.tell(
             work,
@@ -163,6 +166,19 @@ def _why_not_cancel(
     return None
 
 
+def _take_back(
+    work: Unit,
+    allocation: Allocation,
+    legs: Sequence[BookingLeg],
+    lots: Sequence[Lot],
+    at: datetime,
+) -> list[BookingLeg]:
+    """Reverse the legs of fills that stand no more; returns the reversal legs."""
+    known = {lot.id for lot in lots}
+    gone = [leg for leg in reversing.standing(legs) if not known.issuperset(leg.source_ids)]
+    return reversing.reverse(work, allocation, gone, legs=legs, at=at) if gone else []
+
+
 def _fail(
     work: Unit,
     allocation: Allocation,
@@ -183,6 +199,7 @@ def _allot(
     lots: Sequence[Lot],
     taken: Sequence[Slice],
 ) -> list[Slice]:
+    facts = instruments.by_id(allocation.instrument_id)
     return strategies.allot(
         allocation.strategy,
         lots=lots,
@@ -194,7 +211,8 @@ def _allot(
             )
             for account in accounts
         ],
-        min_increment=instruments.by_id(allocation.instrument_id).min_increment,
+        min_increment=facts.min_increment,
+        min_piece=facts.min_denomination,
         taken=taken,
     )
 
@@ -218,10 +236,12 @@ def _move(
     accounts: Sequence[AccountAllocation], slices: Sequence[Slice]
 ) -> list[AccountAllocation]:
     """Bring every account to what it has got; returns those that changed."""
+    got: dict[str, Decimal] = {}
+    for piece in slices:
+        got[piece.account_id] = got.get(piece.account_id, Decimal(0)) + piece.qty
     moved = []
     for account in accounts:
-        mine = (piece.qty for piece in slices if piece.account_id == account.account_id)
-        actual_qty = sum(mine, Decimal(0))
+        actual_qty = got.get(account.account_id, Decimal(0))
         if account.actual_qty != actual_qty:
             account.actual_qty = actual_qty
             moved.append(account)
@@ -261,5 +281,6 @@ def _resume(
     at: datetime,
 ) -> None:
     """Nothing new to book: approve what is booked already, once no more will come."""
-    unbooked = [leg.id for leg in legs if leg.status != LegStatus.BOOKED]
+    settled = {LegStatus.BOOKED, LegStatus.CANCELED}
+    unbooked = [leg.id for leg in legs if leg.status not in settled]
     announcements.approve_when_booked(work, allocation, unbooked=unbooked, order=order, at=at)

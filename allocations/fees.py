@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
@@ -15,10 +16,16 @@ from typing import Any, TypeVar
 
 from oms_site.kit import numbers
 from oms_site.kit.errors import Detail, OmsError
+from venues import analytics
+from venues.analytics import Bond
 
 ZERO = Decimal("0.00")
 _NAMES = ("fee_schedule_id", "fee_schedule_asset_level_id", "recipient_id")
 Choice = TypeVar("Choice", bound=StrEnum)
+_NEEDS_YIELD = (
+    "fee_needs_yield",
+    "A fee in basis points of yield needs a bond with a yield at this price.",
+)
 _KNOWN = frozenset({*_NAMES, "fee_type", "fee_amount_type", "fee_amount", "max_fee_amount"})
 
 
@@ -64,6 +71,16 @@ class Charge:
         return self.commission + self.markup
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """What a fee in yield is measured from: the bond, its clean price, and the client's side."""
+
+    bond: Bond | None
+    price: Decimal
+    settlement_date: date
+    side: str
+
+
 def effective(
     of_order: Sequence[Mapping[str, Any]], of_risk_group: Sequence[Mapping[str, Any]]
 ) -> Sequence[Mapping[str, Any]]:
@@ -86,14 +103,15 @@ def charge(
     qty: Decimal,
     principal: Decimal,
     so_far: Sequence[Decimal] = (),
+    traded: Traded | None = None,
 ) -> Charge:
     """The fees of one fill of `qty` par worth `principal` (clean), each half-up to the cent.
 
     `so_far` is what each fee has cost this order already: a cap is for the order, not per fill.
-    Raises `OmsError` for a kind of fee that cannot be charged.
+    A fee in yield needs `traded`. Raises `OmsError` (`fee_needs_yield`) where there is no yield.
     """
     each = tuple(
-        _capped(fee, _amount(fee, qty, principal), so_far[n] if so_far else ZERO)
+        _capped(fee, _amount(fee, qty, principal, traded), so_far[n] if so_far else ZERO)
         for n, fee in enumerate(fees)
     )
     by_type = dict.fromkeys(FeeType, ZERO)
@@ -102,12 +120,37 @@ def charge(
     return Charge(each, by_type[FeeType.COMMISSION], by_type[FeeType.MARKUP])
 
 
-def _amount(fee: Fee, qty: Decimal, principal: Decimal) -> Decimal:
+def _amount(fee: Fee, qty: Decimal, principal: Decimal, traded: Traded | None) -> Decimal:
     if fee.fee_amount_type is FeeAmountType.YIELD_BPS:
-        raise OmsError(*_unsupported())
+        return _of_yield(fee, qty, traded)
     of_par = fee.fee_amount_type is FeeAmountType.PERCENTAGE_OF_PAR
     base = Fraction(qty if of_par else principal)
     return numbers.round_fraction(base * Fraction(fee.fee_amount) / 100, places=2)
+
+
+def _of_yield(fee: Fee, qty: Decimal, traded: Traded | None) -> Decimal:
+    """The price of so many basis points of yield: a buyer's yield falls, a seller's rises."""
+    if traded is None:
+        raise OmsError(*_NEEDS_YIELD)
+    at = analytics.yield_to_maturity(
+        bond=traded.bond, clean_price=traded.price, settlement_date=traded.settlement_date
+    )
+    if at is None:
+        raise OmsError(*_NEEDS_YIELD)
+    points = fee.fee_amount / 100
+    net = analytics.clean_price(
+        bond=traded.bond,
+        yield_percent=at - points if traded.side == "buy" else at + points,
+        settlement_date=traded.settlement_date,
+    )
+    if net is None:
+        raise OmsError(*_NEEDS_YIELD)
+    # From the yield's own price, so that no basis points cost nothing at all.
+    base = analytics.clean_price(
+        bond=traded.bond, yield_percent=at, settlement_date=traded.settlement_date
+    )
+    assert base is not None
+    return numbers.round_fraction(Fraction(qty) * abs(Fraction(net - base)) / 100, places=2)
 
 
 def _capped(fee: Fee, amount: Decimal, so_far: Decimal) -> Decimal:
@@ -129,8 +172,6 @@ def _parse(one: Mapping[str, Any], field: str, faults: list[Detail]) -> Fee | No
     )
     kind = _choice(FeeType, one, f"{field}.fee_type", faults)
     measure = _choice(FeeAmountType, one, f"{field}.fee_amount_type", faults)
-    if measure is FeeAmountType.YIELD_BPS:
-        faults.append(Detail(f"{field}.fee_amount_type", *_unsupported()))
     amount = _number(one.get("fee_amount"), f"{field}.fee_amount", faults)
     cap = one.get("max_fee_amount")
     cap = None if cap is None else _number(cap, f"{field}.max_fee_amount", faults)
@@ -170,7 +211,3 @@ def _number(given: object, field: str, faults: list[Detail]) -> Decimal | None:
         faults.append(Detail(field, "not_an_amount", "Give a plain number of zero or more."))
         return None
     return value
-
-
-def _unsupported() -> tuple[str, str]:
-    return "fee_amount_type_unsupported", "Fees in yield are not supported yet: give a percentage."

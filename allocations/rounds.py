@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from allocations import accounts, announcements, sending, wire
+from allocations import accounts, announcements, reversing, sending, wire
 from allocations.custodians.port import Booked, BookingInstruction, Refused
 from allocations.models import Allocation, BookingLeg
 from allocations.sending import Answer, Broken, Deferred
@@ -33,6 +33,8 @@ BACK_OFF_SECONDS_MAX = 300.0
 
 _system = actors.system("booking")
 _SIDES: dict[str, Side] = {"buy": "1", "sell": "2"}
+_BACK: dict[str, Side] = {"buy": "2", "sell": "1"}
+_SETTLED = frozenset({LegStatus.BOOKED, LegStatus.CANCELED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,9 @@ def _claim(custodian_id: str, *, most: int) -> list[BookingInstruction]:
 
 
 def _instruction(leg: BookingLeg) -> BookingInstruction:
-    allocation, account_id = leg.allocation, leg.account_allocation.account_id
+    allocation = leg.allocation
+    account_id = leg.booked_account_id or leg.account_allocation.account_id
+    sides = _SIDES if leg.reverses_id is None else _BACK
     account = accounts.find_account(leg.organization_id, account_id)
     instrument = instruments.by_id(allocation.instrument_id)
     return BookingInstruction(
@@ -101,7 +105,7 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
         leg_id=leg.id,
         account=account.code if account else account_id,
         cusip=instrument.cusip,
-        side=_SIDES[allocation.side],
+        side=sides[allocation.side],
         qty=leg.qty,
         price=leg.price,
         principal=leg.principal,
@@ -110,7 +114,7 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
         trade_date=leg.trade_date,
         settlement_date=leg.settlement_date,
         currency=instrument.currency,
-        reference=allocation.order_id,
+        reference=leg.reverses_id or allocation.order_id,
     )
 
 
@@ -128,7 +132,8 @@ def _settle(answers: Mapping[str, Answer]) -> None:
             leg.allocation = allocations[leg.allocation_id]
             if leg.status == LegStatus.SENT:
                 _apply(work, leg, answers[leg.id], at)
-        _approve(work, allocations, legs.values(), at)
+        canceled = reversing.go_on(work, allocations, at=at)
+        _approve(work, allocations, [*legs.values(), *canceled], at)
 
 
 def _apply(work: Unit, leg: BookingLeg, answer: Answer, at: datetime) -> None:
@@ -175,13 +180,13 @@ def _approve(
     """Approve the complete allocations whose last leg has just been booked."""
     complete = [key for key, allocation in allocations.items() if allocation.complete]
     open_legs = BookingLeg.objects.filter(allocation_id__in=complete).exclude(
-        status=LegStatus.BOOKED
+        status__in=_SETTLED
     )
     unbooked: dict[str, set[str]] = {key: set() for key in complete}
     for leg_id, allocation_id in open_legs.values_list("id", "allocation_id"):
         unbooked[allocation_id].add(leg_id)
     for leg in settled:
-        if leg.status == LegStatus.BOOKED and leg.allocation_id in unbooked:
+        if leg.status in _SETTLED and leg.allocation_id in unbooked:
             unbooked[leg.allocation_id].discard(leg.id)
     for key, left in unbooked.items():
         announcements.approve_when_booked(work, allocations[key], unbooked=left, at=at)

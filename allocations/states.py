@@ -33,20 +33,28 @@ A = AllocationStatus
 ALLOCATION_STEPS: dict[str, tuple[frozenset[str], str]] = {
     # A late share reopens even an approved allocation: the fact is booked, whatever we believed.
     "allocation_calculate": (
-        frozenset({A.CREATED, A.CALCULATED, A.SUBMITTED, A.APPROVED}),
+        frozenset({A.CREATED, A.CALCULATED, A.SUBMITTED, A.APPROVED, A.REVERSED}),
         A.CALCULATED,
     ),
     "allocation_submit": (
-        frozenset({A.CALCULATED, A.SUBMITTED, A.FAILED, A.REJECTED}),
+        frozenset({A.CALCULATED, A.SUBMITTED, A.FAILED, A.REJECTED, A.REVERSED}),
         A.SUBMITTED,
     ),
     "allocation_approve": (frozenset({A.SUBMITTED}), A.APPROVED),
-    "allocation_reject": (frozenset({A.SUBMITTED, A.CALCULATED, A.APPROVED}), A.REJECTED),
+    "allocation_reject": (
+        frozenset({A.SUBMITTED, A.CALCULATED, A.APPROVED, A.REVERSED}),
+        A.REJECTED,
+    ),
     "allocation_fail": (
-        frozenset({A.CREATED, A.SUBMITTED, A.CALCULATED, A.APPROVED}),
+        frozenset({A.CREATED, A.SUBMITTED, A.CALCULATED, A.APPROVED, A.REVERSED}),
         A.FAILED,
     ),
     "allocation_cancel": (frozenset({A.CREATED, A.CALCULATED}), A.CANCELED),
+    # Something that had been split was taken back: legs are reversed, the next version begins.
+    "allocation_reverse": (
+        frozenset({A.CALCULATED, A.SUBMITTED, A.APPROVED, A.REJECTED, A.FAILED, A.REVERSED}),
+        A.REVERSED,
+    ),
 }
 LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "leg_send": (frozenset({LegStatus.QUEUED, LegStatus.SENT}), LegStatus.SENT),
@@ -54,5 +62,7 @@ LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "leg_reject": (frozenset({LegStatus.SENT}), LegStatus.REJECTED),
     "leg_fail": (frozenset({LegStatus.SENT}), LegStatus.FAILED),
     "leg_requeue": (frozenset({LegStatus.REJECTED, LegStatus.FAILED}), LegStatus.QUEUED),
+    # Only what no custodian can have booked: never sent, or refused for certain.
+    "leg_cancel": (frozenset({LegStatus.QUEUED, LegStatus.REJECTED}), LegStatus.CANCELED),
 }
 CLOSED = frozenset({A.APPROVED, A.CANCELED, A.REVERSED})

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from typing import NamedTuple
 
 from oms_site.kit import numbers
 from oms_site.kit.errors import OmsError
@@ -66,8 +67,17 @@ class Slice:
     fees: Decimal
 
 
-# (quantity, still wanted, rank of the accounts, increment) to parts, all in millionths
-_Rule = Callable[[int, Sequence[int], Sequence[int], int], list[int]]
+class Wants(NamedTuple):
+    """What a rule splits by, in millionths, in the order of the request; `rank` breaks ties."""
+
+    left: list[int]
+    requested: list[int]
+    rank: list[int]
+    increment: int
+
+
+# (quantity, wants) to parts, all in millionths; the quantity is never above what is wanted
+_Rule = Callable[[int, Wants], list[int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class Strategy:
     name: str
     rule: _Rule
     averages_price: bool
+    keeps_pieces: bool = True
 
     @property
     def books_per_fill(self) -> bool:
@@ -90,11 +101,13 @@ def allot(
     lots: Sequence[Lot],
     shares: Sequence[Share],
     min_increment: Decimal,
+    min_piece: Decimal = ZERO,
     taken: Sequence[Slice] = (),
 ) -> list[Slice]:
     """Split the lots that `taken` does not cover yet, counting what `taken` gave each account.
 
-    Slices taken and new together add up to the lots exactly: quantity, principal, accrued interest
+    `min_piece` is the least that an account may hold of it (the denomination), as far as whole
+    quantities allow; in order of the request (fifo) it has no part. Slices taken and new together add up to the lots exactly: quantity, principal, accrued interest
     and fees. Raises `StrategyError`; never loses or invents a unit or a cent.
     """
     strategy = STRATEGIES.get(name)
@@ -105,10 +118,17 @@ def allot(
     _check(ordered, accounts, min_increment)
     covered = {lot_id for piece in taken for lot_id in piece.lot_ids}
     _check_same("legs_disagree", [lot for lot in ordered if lot.id in covered], taken, covered)
-    left = _left(accounts, taken)
+    requested = [_units(share.requested_qty) for share in accounts]
+    wants = Wants(
+        _left(accounts, taken),
+        requested,
+        sorted(range(len(accounts)), key=lambda i: (-requested[i], i)),
+        _units(min_increment),
+    )
+    piece = _units(min_piece) if strategy.keeps_pieces else 0
     fresh: list[Slice] = []
     for batch in _batches([lot for lot in ordered if lot.id not in covered], strategy):
-        fresh.extend(_split(strategy, batch, accounts, left, _units(min_increment)))
+        fresh.extend(_split(strategy, batch, accounts, wants, piece))
     new = {lot.id for lot in ordered} - covered
     _check_same("not_exhaustive", [lot for lot in ordered if lot.id in new], fresh, new)
     return fresh
@@ -139,17 +159,16 @@ def _split(
     strategy: Strategy,
     batch: Sequence[Lot],
     accounts: Sequence[Share],
-    left: list[int],
-    increment: int,
+    wants: Wants,
+    min_piece: int,
 ) -> list[Slice]:
     """Split one batch and lower what is `left`."""
-    requested = [_units(share.requested_qty) for share in accounts]
-    rank = sorted(range(len(accounts)), key=lambda i: (-requested[i], i))
+    left, requested, rank, increment = wants
     qty = sum(_units(lot.qty) for lot in batch)
     wanted = min(qty, sum(left))
-    parts = strategy.rule(wanted, left, rank, increment)
+    parts = _in_pieces(strategy.rule, wanted, wants, min_piece)
     # An overfill is a fact too. It goes to all by what they asked for, to none by accident.
-    surplus = _pro_rata(qty - wanted, requested, rank, increment)
+    surplus = _pro_rata(qty - wanted, Wants(requested, requested, rank, increment))
     for i, part in enumerate(parts):
         left[i] -= part
         parts[i] = part + surplus[i]
@@ -170,33 +189,93 @@ def _split(
     ]
 
 
-def _fifo(qty: int, left: Sequence[int], rank: Sequence[int], increment: int) -> list[int]:
+def _in_pieces(rule: _Rule, qty: int, wants: Wants, min_piece: int) -> list[int]:
+    """Split so that nobody is left with less than a piece, where that can be helped.
+
+    The account that comes last in rank among those with too little is left out, and the rest is
+    split without it, again and again. Nobody is left out who asked for less than a piece, and
+    nobody at all when the others do not want enough: losing nothing comes first.
+    """
+    left = list(wants.left)
+    parts = rule(qty, wants)
+    while min_piece:
+        held = [r - room + part for r, room, part in zip(wants.requested, wants.left, parts, strict=True)]
+        short = [
+            i
+            for i in wants.rank
+            if parts[i] and held[i] < min_piece <= wants.requested[i] and left[i] > parts[i]
+        ]
+        if not short or sum(left) - left[short[-1]] < qty:
+            break
+        left[short[-1]] = 0
+        parts = rule(qty, wants._replace(left=left))
+    return parts
+
+
+def _fifo(qty: int, wants: Wants) -> list[int]:
     """Fill the accounts one after the other, in the order of the request."""
     parts = []
-    for room in left:
+    for room in wants.left:
         part = min(room, qty)
         parts.append(part)
         qty -= part
     return parts
 
 
-def _pro_rata(qty: int, wants: Sequence[int], rank: Sequence[int], increment: int) -> list[int]:
-    """Proportional to `wants`, in increments, by largest remainder; ties go by `rank`.
+def _pro_rata(qty: int, wants: Wants) -> list[int]:
+    """Proportional to what each still wants, in increments, by largest remainder; ties by rank.
 
     What is less than one increment is given like an increment, to the account whose turn it is.
     Nobody gets more than it wants while all together still want as much as there is.
     """
-    whole = sum(wants)
+    left, increment = wants.left, wants.increment
+    whole = sum(left)
     if not qty or not whole:
-        return [0] * len(wants)
-    parts = [qty * want // whole // increment * increment for want in wants]
-    behind = [qty * want - part * whole for want, part in zip(wants, parts, strict=True)]
+        return [0] * len(left)
+    parts = [qty * want // whole // increment * increment for want in left]
+    behind = [qty * want - part * whole for want, part in zip(left, parts, strict=True)]
     rest = qty - sum(parts)
-    for i in sorted(rank, key=lambda i: -behind[i]):
-        most = max(wants[i], -(-qty * wants[i] // whole))
+    for i in sorted(wants.rank, key=lambda i: -behind[i]):
+        most = max(left[i], -(-qty * left[i] // whole))
         more = min(increment, rest, most - parts[i])
         parts[i] += more
         rest -= more
+    return parts
+
+
+def _flat(qty: int, wants: Wants) -> list[int]:
+    """The same to every account, until it has what it requested."""
+    return _weighted(qty, wants, [1] * len(wants.left))
+
+
+def _percentage(qty: int, wants: Wants) -> list[int]:
+    """To every account its percentage of the request, until it has what it requested."""
+    return _weighted(qty, wants, wants.requested)
+
+
+def _weighted(qty: int, wants: Wants, weights: Sequence[int]) -> list[int]:
+    """By fixed weights in increments, none above what it wants; the rest by largest remainder.
+
+    What an account has no room for goes to the others by the same weights.
+    """
+    parts, rest = [0] * len(weights), qty
+    while rest:
+        room = [want - part for want, part in zip(wants.left, parts, strict=True)]
+        open_ = [i for i in wants.rank if room[i]]
+        whole = sum(weights[i] for i in open_)
+        due = {i: rest * weights[i] // whole // wants.increment * wants.increment for i in open_}
+        behind = {i: rest * weights[i] - due[i] * whole for i in open_}
+        given = {i: min(due[i], room[i]) for i in open_}
+        if given == due:
+            # Less than one increment is left for each: one each, the furthest behind first.
+            over = rest - sum(given.values())
+            for i in sorted(open_, key=lambda i: -behind[i]):
+                more = min(wants.increment, over, room[i] - given[i])
+                given[i] += more
+                over -= more
+        for i, part in given.items():
+            parts[i] += part
+        rest -= sum(given.values())
     return parts
 
 
@@ -271,7 +350,11 @@ def _decimal(units: int) -> Decimal:
 STRATEGIES: Mapping[str, Strategy] = {
     strategy.name: strategy
     for strategy in (
-        Strategy("fifo_without_averaging", _fifo, averages_price=False),
+        Strategy("fifo_without_averaging", _fifo, averages_price=False, keeps_pieces=False),
+        Strategy("fifo_with_averaging", _fifo, averages_price=True, keeps_pieces=False),
         Strategy("pro_rata_with_averaging", _pro_rata, averages_price=True),
+        Strategy("pro_rata_without_averaging", _pro_rata, averages_price=False),
+        Strategy("flat", _flat, averages_price=True),
+        Strategy("percentage", _percentage, averages_price=True),
     )
 }

@@ -56,10 +56,17 @@ def calculated(
 ) -> list[dict[str, Any]]:
     """What each account has got, at which average price and where; `venues` by execution id."""
     kind = kind_of(allocation)
+    of_account: dict[str, list[Slice]] = {}
+    for piece in slices:
+        of_account.setdefault(piece.account_id, []).append(piece)
     told = []
     for account in accounts:
-        mine = [piece for piece in slices if piece.account_id == account.account_id]
-        price = numbers.weighted_average((piece.qty, piece.price) for piece in mine)
+        mine = of_account.get(account.account_id, [])
+        price = (
+            mine[0].price
+            if len(mine) == 1
+            else numbers.weighted_average((piece.qty, piece.price) for piece in mine)
+        )
         where = sorted({venues[lot_id] for piece in mine for lot_id in piece.lot_ids} - {""})
         told.append(
             {

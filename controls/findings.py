@@ -29,6 +29,12 @@ class Finding(msgspec.Struct, frozen=True):
     actual: Number = None
 
 
+class Suppressed(msgspec.Struct, frozen=True):
+    """Not looked at, because `by`, who may, asked so."""
+
+    by: str
+
+
 class Missing(Exception):
     """The check lacks what it needs; `reason` completes "… could not be checked: "."""
 
@@ -37,5 +43,5 @@ class Missing(Exception):
         self.reason = reason
 
 
-Answer: TypeAlias = Passed | Finding
+Answer: TypeAlias = Passed | Finding | Suppressed
 PASSED = Passed()

@@ -14,8 +14,8 @@ from typing import Any
 
 import msgspec
 
-from controls import library
-from controls.findings import Finding, Missing, Number, Passed
+from controls import library, messages
+from controls.findings import Finding, Missing, Number, Passed, Suppressed
 from controls.library import CONTROL_UNAVAILABLE, ActiveControl
 from controls.models import Screening
 from controls.states import Outcome, Remediation
@@ -25,6 +25,7 @@ from oms_site.kit import ids
 
 log = logging.getLogger(__name__)
 PASS = "pass"  # noqa: S105  a verdict, no password
+SUPPRESSED = "suppressed"
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -47,6 +48,13 @@ class Verdict(msgspec.Struct, frozen=True):
 
     def failed_controls(self) -> list[dict[str, Any]]:
         """The failures as the wire's `failed_controls`, in the order of the controls."""
+        return self._told({Remediation.FLAG.value, Remediation.REJECT.value})
+
+    def warnings(self) -> list[dict[str, Any]]:
+        """What the controls warn of, in the same shape; a warning holds nothing up."""
+        return self._told({Remediation.WARN.value})
+
+    def _told(self, effects: set[str]) -> list[dict[str, Any]]:
         return [
             {
                 "control_id": result.control.code,
@@ -59,7 +67,7 @@ class Verdict(msgspec.Struct, frozen=True):
                 "actual": result.actual,
             }
             for result in self.results
-            if result.effect != PASS
+            if result.effect in effects
         ]
 
     @property
@@ -83,6 +91,7 @@ class Verdict(msgspec.Struct, frozen=True):
             outcome=self.outcome,
             ticket=ticket.facts(),
             results=[_stored(result) for result in self.results],
+            stage=ticket.stage,
             screened_at=self.at,
         )
 
@@ -93,14 +102,18 @@ class Verdict(msgspec.Struct, frozen=True):
 def screen(tickets: Iterable[Ticket], *, at: datetime) -> list[Verdict]:
     """One verdict per ticket, in their order, by the controls of each ticket's organization."""
     return [
-        judge(library.of(ticket.organization_id).controls_for(ticket.asset_class), ticket, at=at)
+        judge(library.of(ticket.organization_id).controls_for(ticket), ticket, at=at)
         for ticket in tickets
     ]
 
 
 def judge(controls: Sequence[ActiveControl], ticket: Ticket, *, at: datetime) -> Verdict:
-    """The verdict of these controls: any reject failure rejects, else any flag failure flags."""
-    results = tuple([_ask(control, ticket) for control in controls])
+    """The verdict of these controls: any reject failure rejects, else any flag failure flags.
+
+    A warning is kept with the results and changes nothing.
+    """
+    stage = ticket.stage
+    results = tuple([_ask(control, ticket) for control in controls if stage in control.stages])
     effects = {result.effect for result in results}
     if Remediation.REJECT.value in effects:
         outcome = Outcome.REJECTED.value
@@ -132,6 +145,8 @@ def _ask(control: ActiveControl, ticket: Ticket) -> Result:
         return _unavailable(control, "it failed with an error")
     if isinstance(answer, Passed):
         return Result(control, PASS, answer.limit, answer.actual)
+    if isinstance(answer, Suppressed):
+        return Result(control, SUPPRESSED, None, answer.by)
     if isinstance(answer, Finding):
         return Result(
             control,
@@ -139,7 +154,7 @@ def _ask(control: ActiveControl, ticket: Ticket) -> Result:
             answer.limit,
             answer.actual,
             control.failure_code,
-            answer.message,
+            messages.filled(control.message, answer, ticket) or answer.message,
         )
     log.error("control %s gave no answer on %s", control.code, ticket.order_id)
     return _unavailable(control, "it gave no answer")

@@ -10,7 +10,8 @@ from typing import Any
 
 from controls import checks
 from controls.models import Control, RestrictedInstrument
-from controls.states import Remediation
+from controls.models.control import SYSTEM
+from controls.states import ControlStatus, Remediation
 
 FLAG, REJECT = Remediation.FLAG.value, Remediation.REJECT.value
 # An evaluated price of the day before stays usable over a long holiday weekend.
@@ -69,11 +70,11 @@ def seed(organization_id: str, *, reject_all: bool, at: datetime) -> None:
             rule_class=rule_class,
             params=params,
             remediation=REJECT if reject_all else remediation,
+            # The house's own marker: nobody has to approve what came with it.
+            origin=SYSTEM,
+            status=(ControlStatus.SUSPENDED if code in SUSPENDED else ControlStatus.ACTIVE).value,
             created_at=at,
         )
-        control.activate()
-        if code in SUSPENDED:
-            control.suspend()
         controls.append(control)
     # A first version that is there stays as it is, and so does a later one in force.
     Control.objects.bulk_create(controls, ignore_conflicts=True)

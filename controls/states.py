@@ -6,8 +6,9 @@ from enum import StrEnum
 
 
 class Remediation(StrEnum):
-    """What a failed control does to an order."""
+    """What a failed control does to an order: tells, asks a person, or refuses."""
 
+    WARN = "warn"
     FLAG = "flag"
     REJECT = "reject"
 
@@ -21,12 +22,23 @@ class Outcome(StrEnum):
 
 
 class ControlStatus(StrEnum):
-    """A control's life."""
+    """The life of one version of a control."""
 
     DRAFT = "draft"
+    PENDING_APPROVAL = "pending_approval"
     ACTIVE = "active"
     SUSPENDED = "suspended"
     RETIRED = "retired"
+
+
+class Pending(StrEnum):
+    """What one person has asked for and a second one has yet to decide; a facet, not a state."""
+
+    NONE = ""
+    ACTIVATE = "activate"
+    SUSPEND = "suspend"
+    RESUME = "resume"
+    RETIRE = "retire"
 
 
 class ReviewStatus(StrEnum):
@@ -46,14 +58,37 @@ REVIEW_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "review_expire": (frozenset({R.OPEN}), R.EXPIRED),
     "review_withdraw": (frozenset({R.OPEN}), R.WITHDRAWN),
 }
+C = ControlStatus
 CONTROL_STEPS: dict[str, tuple[frozenset[str], str]] = {
-    "control_activate": (
-        frozenset({ControlStatus.DRAFT, ControlStatus.SUSPENDED}),
-        ControlStatus.ACTIVE,
-    ),
-    "control_suspend": (frozenset({ControlStatus.ACTIVE}), ControlStatus.SUSPENDED),
-    "control_retire": (
-        frozenset({ControlStatus.DRAFT, ControlStatus.ACTIVE, ControlStatus.SUSPENDED}),
-        ControlStatus.RETIRED,
-    ),
+    "control_submit": (frozenset({C.DRAFT}), C.PENDING_APPROVAL),
+    "control_reject": (frozenset({C.PENDING_APPROVAL}), C.DRAFT),
+    "control_approve": (frozenset({C.PENDING_APPROVAL}), C.ACTIVE),
+    "control_suspend": (frozenset({C.ACTIVE}), C.SUSPENDED),
+    "control_resume": (frozenset({C.SUSPENDED}), C.ACTIVE),
+    "control_retire": (frozenset({C.DRAFT, C.ACTIVE, C.SUSPENDED}), C.RETIRED),
+}
+
+
+class HaltStatus(StrEnum):
+    """A halt's life. It stops orders from `engaged` until it is `released`."""
+
+    DISENGAGED = "disengaged"
+    ENGAGED = "engaged"
+    DRAINING = "draining"
+    CONFIRMED_FLAT = "confirmed_flat"
+    RELEASE_REQUESTED = "release_requested"
+    RELEASED = "released"
+
+
+H = HaltStatus
+HALT_STANDING = frozenset({H.ENGAGED, H.DRAINING, H.CONFIRMED_FLAT, H.RELEASE_REQUESTED})
+# Which of these a given halt may take depends on its kind, see `Halt`: one that cancels is released
+# by two persons and only once it is flat; a breaker's lifts when its cause has gone.
+HALT_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "halt_engage": (frozenset({H.DISENGAGED}), H.ENGAGED),
+    "halt_drain": (frozenset({H.ENGAGED, H.CONFIRMED_FLAT}), H.DRAINING),
+    "halt_confirm_flat": (frozenset({H.ENGAGED, H.DRAINING}), H.CONFIRMED_FLAT),
+    "halt_request_release": (frozenset({H.ENGAGED, H.CONFIRMED_FLAT}), H.RELEASE_REQUESTED),
+    "halt_release": (frozenset({H.RELEASE_REQUESTED}), H.RELEASED),
+    "halt_lift": (frozenset({H.ENGAGED}), H.RELEASED),
 }

@@ -6,7 +6,8 @@ the same ticket always gets the same verdict.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from decimal import Context, Decimal
 from functools import lru_cache
 from typing import Any
@@ -14,19 +15,54 @@ from typing import Any
 import msgspec
 
 from controls.findings import Missing
+from controls.needs import ACCOUNT, INSTRUMENT, TRADER, Need
 
 # Wide enough that a product of two database numbers is never rounded.
 EXACT = Context(prec=80)
 PER_SHARE = frozenset({"equity"})
+_WHEN_GIVEN = (
+    *("issuer", "sector", "country", "rating", "currency", "maturity_date"),
+    *("protocol", "ib_id", "risk_group_id"),
+    *("min_denomination", "min_increment", "list_versions", "tags", "figures", "pmp_suppressed_by"),
+)
 
 
 class AccountFacts(msgspec.Struct, frozen=True):
-    """An account that the order is for."""
+    """An account that the order is for; `qty` is its part of a block, None for the whole order."""
 
     id: str
     code: str
     status: str
     organization_id: str
+    risk_group_id: str = ""
+    currency: str = "USD"
+    qty: Decimal | None = None
+
+
+class Part(msgspec.Struct, frozen=True):
+    """The part of an order that counts for one account, trader, instrument or organization."""
+
+    entity: str
+    label: str
+    qty: Decimal
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A list in force that names the instrument or one of the accounts, with its version."""
+
+    name: str
+    kind: str
+    version: int
+    hit: str
+    reason: str = ""
+
+
+class Mandate(msgspec.Struct, frozen=True):
+    """What an account's client allows, as agreed in that version."""
+
+    account: str
+    version: int
+    rules: Mapping[str, Any]
 
 
 class Reference(msgspec.Struct, frozen=True):
@@ -70,6 +106,75 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     recent_alike: int | None
     restricted_on: tuple[str, ...]
     at: datetime
+    # Where it is looked at: order, release, execution_order, replace or wire.
+    stage: str = "order"
+    issuer: str = ""
+    sector: str = ""
+    country: str = ""
+    rating: str = ""
+    currency: str = "USD"
+    maturity_date: date | None = None
+    min_denomination: Decimal | None = None
+    min_increment: Decimal | None = None
+    protocol: str = ""
+    ib_id: str = ""
+    risk_group_id: str = ""
+    listed: tuple[Listed, ...] = ()
+    # The lists of securities, universes and groups that exist: a name without a list is a fault.
+    list_versions: Mapping[str, int] = {}
+    mandates: tuple[Mandate, ...] = ()
+    tags: Mapping[str, str] = {}
+    # Who asked, with the right to, that the prevailing market price is not looked at.
+    pmp_suppressed_by: str = ""
+    # Figures shared with other orders, by `Need.key`; absent or None is "cannot be known".
+    figures: Mapping[str, Decimal | None] = {}
+
+    def parts(self, scope: str) -> tuple[Part, ...]:
+        """Whom the order counts for in a scope, each with its quantity."""
+        if scope == ACCOUNT:
+            return tuple(
+                Part(a.id, f"account {a.code}", self.order_qty if a.qty is None else a.qty)
+                for a in self.accounts
+            )
+        if scope == TRADER:
+            return (Part(str(self.user_id), f"trader {self.username}", self.order_qty),)
+        if scope == INSTRUMENT:
+            return (Part(str(self.instrument_id), self.cusip, self.order_qty),)
+        return (Part(self.organization_id, "the organization", self.order_qty),)
+
+    def figure(self, need: Need, entity: str) -> Decimal:
+        """A shared figure; raises Missing when nobody has read it or it cannot be known."""
+        value = self.figures.get(need.key(entity))
+        if value is None:
+            raise Missing(f"{need.what} of the {need.scope} is not known")
+        return value
+
+    def value_of(self, qty: Decimal) -> Decimal:
+        """Exact money of a quantity at the working price; raises Missing without a price."""
+        price = self.working_price
+        if price is None:
+            raise Missing(f"there is no price to value {self.cusip}")
+        return value(qty, price, self.asset_class)
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The names of the lists that hold the security, its issuer or one of the accounts."""
+        return (*self.restricted_on, *(one.name for one in self.listed))
+
+    def reduces(self) -> bool:
+        """Whether every account only lessens what it holds, open orders counted; may be Missing."""
+        buying = self.side == "buy"
+        need = Need("position", ACCOUNT, "long" if buying else "short")
+        free = -1 if buying else 1
+        parts = self.parts(ACCOUNT)
+        return bool(parts) and all(
+            part.qty <= free * self.figure(need, part.entity) for part in parts
+        )
+
+    @property
+    def signed(self) -> int:
+        """1 for a buy, -1 for a sell."""
+        return 1 if self.side == "buy" else -1
 
     @property
     def working_price(self) -> Decimal | None:
@@ -82,10 +187,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     def notional(self) -> Decimal | None:
         """Exact money: qty x working price, over 100 for bonds; None when there is no price."""
         price = self.working_price
-        if price is None:
-            return None
-        value = EXACT.multiply(self.order_qty, price)
-        return value if self.asset_class in PER_SHARE else value.scaleb(-2, EXACT)
+        return None if price is None else value(self.order_qty, price, self.asset_class)
 
     def fresh_reference(self, max_age_s: int) -> Reference:
         """The reference price; raises Missing without one, or when it is older than that.
@@ -129,6 +231,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
         }
         if self.session_close is not None:
             facts["session_close"] = self.session_close
+        facts.update(self._more_facts())
         if reference is not None:
             facts["reference"] = {
                 "price": reference.price,
@@ -138,6 +241,26 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
                 "at": reference.at,
             }
         return facts
+
+    def _more_facts(self) -> dict[str, Any]:
+        """Facts that most tickets do not have; absent they are what the class says."""
+        more: dict[str, Any] = {}
+        if self.stage != "order":
+            more["stage"] = self.stage
+        if self.listed:
+            more["listed"] = [[one.name, one.kind, one.version, one.hit] for one in self.listed]
+        if self.mandates:
+            more["mandates"] = [[m.account, m.version, dict(m.rules)] for m in self.mandates]
+        for name in _WHEN_GIVEN:
+            if given := getattr(self, name):
+                more[name] = given
+        return more
+
+
+def value(qty: Decimal, price: Decimal, asset_class: str) -> Decimal:
+    """Exact money: quantity x price, over 100 for bonds."""
+    money = EXACT.multiply(qty, price)
+    return money if asset_class in PER_SHARE else money.scaleb(-2, EXACT)
 
 
 @lru_cache(maxsize=1024)

@@ -21,6 +21,11 @@ def money(value: Decimal, *, over: Decimal) -> str:
     return amount(_rounded(value, over=over))
 
 
+def cents(value: Decimal) -> str:
+    """Money to the cent."""
+    return amount(value.quantize(_PLACES[0], context=_WIDE))
+
+
 def price(value: Decimal) -> str:
     """A price with at least three places: 99.410, 99.41234."""
     text = numbers.plain(value)

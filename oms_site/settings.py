@@ -177,7 +177,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {
         "AmountType": ["par", "shares"],
-        "OrderType": ["market", "limit"],
+        "OrderType": "orders.order_types.KNOWN",
         "OrderStatus": "orders.states.OrderStatus",
         "ExecutionOrderStatus": "orders.api.schema.EXECUTION_STATUSES",
     },

@@ -12,7 +12,12 @@ from oms_site.journal.stream import OrderStream
 
 _screens = AllowedHostsOriginValidator(
     AuthMiddlewareStack(
-        URLRouter([path("desk/", import_string("orders.live.DeskSocket").as_asgi())])
+        URLRouter(
+            [
+                path("desk/", import_string("orders.live.DeskSocket").as_asgi()),
+                path("review/", import_string("orders.review_desk.live.ReviewSocket").as_asgi()),
+            ]
+        )
     )
 )
 application = URLRouter(

@@ -9,11 +9,13 @@ from typing import Any
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
-from orders import execution
+from orders import execution, rulesets, time_in_force
 from orders.models import AllocationDue, ExecutionOrder
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
+from venues import instruments
 
+IMMEDIATE = "not_filled_at_once"
 _OTHER = 99  # CxlRejReason(102)
 
 
@@ -78,6 +80,27 @@ def follow_up(work: Unit, one: Tree, row: ExecutionOrder, *, by: Actor, at: date
         and not order.explicit_cancelation_required
     ):
         _close(work, one, "cancel", "execution_order_canceled", by=by, at=at)
+    elif order.time_in_force in time_in_force.IMMEDIATE:
+        # What a venue did not do at once is not tried again (FIX 59=3 and 59=4 end canceled).
+        _close(work, one, "cancel", IMMEDIATE, by=by, at=at)
+    elif order.time_in_force in time_in_force.MULTI_DAY and row.status == OrderStatus.EXPIRED:
+        carry_over(work, one, by=by, at=at)
+
+
+def carry_over(work: Unit, one: Tree, *, by: Actor, at: datetime) -> None:
+    """The session is over and the order is not: it goes out again at the next open."""
+    order = one.order
+    routable = rulesets.choose(order, instruments.by_id(order.instrument_id)).instructions
+    order.carry(route_at=time_in_force.next_route_at(order, at=at) if routable else None)
+    execution.record(
+        work,
+        one,
+        "carry_over",
+        {**execution.naming(one), "route_at": order.route_at},
+        msg_type=MsgType.INTERNAL,
+        by=by,
+        at=at,
+    )
 
 
 def give_up_request(

@@ -6,14 +6,29 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders import dashboards
+from orders import dashboards, holdings_page
+from orders.review_desk import pages as review_pages
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="desk"), name="home"),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("desk/", dashboards.desk, name="desk"),
+    path("review/", review_pages.desk, name="review"),
+    path("review/overrides.csv", review_pages.report, name="review-overrides"),
+    path("review/<str:review_id>/", review_pages.one, name="review-one"),
     path("desk/find/", dashboards.find, name="desk-find"),
     path("desk/reference.json", dashboards.reference, name="desk-reference"),
+    path("holdings/", holdings_page.page, name="holdings"),
+    path(
+        "holdings/<str:account>/statement.<str:kind>",
+        holdings_page.document,
+        name="holdings-document",
+    ),
+    path(
+        "holdings/confirm/<str:movement_id>.<str:kind>",
+        holdings_page.trade_confirm,
+        name="holdings-confirm",
+    ),
     path("desk/orders/<str:order_id>/", dashboards.order, name="desk-order"),
 ]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from controls.models import Screening
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import render, terms
+from orders import render, terms, time_in_force
 from orders.clearances import Clearance
 from orders.models import ExecutionOrder, VenueOrder
 from orders.requests import Instruction
@@ -34,16 +35,22 @@ class Issue:
     rule: str = ""
     fingerprint: str = ""
     id: str = ""
+    # What the controls said of it, kept with the event of its creation.
+    evidence: tuple[Screening, ...] = ()
 
 
-def check(tree: Tree, instruction: Instruction) -> None:
+def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
     """Refuse what an execution order may never be. Raises `OmsError` with the code of the fault."""
     order = tree.order
     facts = instruments.by_id(order.instrument_id)
     if order.status not in ORDER_EXECUTABLE:
         raise OmsError("order_not_executable", f"The order is {order.status}.", status=409)
+    if order.awaits_trigger and instruction.protocol != "external":
+        raise OmsError("not_triggered", "The order waits for its stop price.", status=409)
     if order.pending:
         raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
+    if instruction.protocol != "external" and time_in_force.waits(order, at=at):
+        raise OmsError("market_closed", "The order waits for the next session.", status=409)
     faults: list[Detail] = []
     terms.check_size("amount", instruction.qty, facts, faults)
     if instruction.qty > tree.free():
@@ -67,6 +74,10 @@ def check(tree: Tree, instruction: Instruction) -> None:
         faults.append(
             Detail("all_or_none", "all_or_none_split", "The order is all or none: take all of it.")
         )
+    if order.time_in_force == time_in_force.FOK and instruction.qty != order.leaves_qty:
+        faults.append(
+            Detail("amount", "fill_or_kill_split", "The order is fill or kill: take all of it.")
+        )
     refuse(faults)
 
 
@@ -85,14 +96,14 @@ def issue(
     """
     made = []
     for one in issues:
-        check(tree, one.instruction)
+        check(tree, one.instruction, at=at)
         row = _row(tree, one, clearance, at)
         children, decision = _children(tree, row, at)
-        work.add(row, *children)
+        work.add(row, *children, *one.evidence)
         tree.execution_orders.append(row)
         tree.venue_orders[row.id].extend(children)
         tree.order.routed(execution_orders=1)
-        _record_created(work, tree, row, children, decision, by=by, at=at)
+        _record_created(work, tree, row, children, decision, one.evidence, by=by, at=at)
         for child in children:
             transmission.queue(work, child.venue_id, _new_order(tree, row, child, at), at=at)
         made.append(row)
@@ -164,6 +175,7 @@ def _record_created(
     row: ExecutionOrder,
     children: Sequence[VenueOrder],
     decision: Decision | None,
+    evidence: Sequence[Screening],
     *,
     by: Actor,
     at: datetime,
@@ -174,7 +186,8 @@ def _record_created(
         "routing": None if decision is None else decision.reason,
         "venue_orders": [{"cl_ord_id": c.id, "venue_id": c.venue_id} for c in children],
     }
-    record(work, tree, "execution_order_create", body, also=(row, *children), by=by, at=at)
+    made = (row, *children, *evidence)
+    record(work, tree, "execution_order_create", body, also=made, by=by, at=at)
     if decision is not None and not decision.slices:
         row.reject(at=at, reason=decision.reason)
         record(
@@ -200,8 +213,9 @@ def _new_order(
         order_qty=child.qty,
         price=child.limit_price,
         transact_time=at,
+        time_in_force=time_in_force.wire(tree.order),
         exec_inst="G" if row.all_or_none else "",
-        expire_time=tree.order.expires_at,
+        expire_time=time_in_force.leaves_venue_at(tree.order, at=at),
     )
 
 

@@ -8,12 +8,11 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
-from allocations import accounts, fees
 from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.numbers import round_cents, round_fraction
-from orders import execution, render
+from orders import charges, execution, render
 from orders.models import Execution, ExecutionOrder, VenueOrder
 from orders.states import ORDER_TERMINAL
 from orders.tree import Tree
@@ -40,13 +39,24 @@ def make(
     bypass_trade_booking: bool = False,
     bypass_street_side_leg: bool = False,
 ) -> Execution:
-    """The execution row with its money, in cents (FIX 381, 159, 118). `qty` is signed."""
+    """The execution row with its money, in cents (FIX 381, 159, 118). `qty` is signed.
+
+    A bust gives back exactly what its trade had cost, whatever day it comes.
+    """
     order = one.order
     facts = instruments.by_id(order.instrument_id)
     settles = settlement_date or sessions.calendar(facts.market).settlement_date(trade_date)
     principal = round_cents(facts.money(qty, price))
-    accrued = _accrued(facts, qty, settles)
-    charged = _charged(one, row, qty=qty, principal=principal)
+    was = None
+    if qty < 0:
+        was = charges.taken_back(one, source=source, exec_ref_id=exec_ref_id, qty=qty)
+    if was is None:
+        accrued = _accrued(facts, qty, settles)
+        charged = _charged(
+            one, row, qty=qty, price=price, principal=principal, settlement_date=settles
+        )
+    else:
+        settles, accrued, charged = was.settlement_date, -was.accrued_interest, -was.fees
     sign = 1 if order.side == "buy" else -1
     return Execution(
         id=ids.prefixed("ex"),
@@ -80,12 +90,23 @@ def make(
     )
 
 
-def _charged(one: Tree, row: ExecutionOrder, *, qty: Decimal, principal: Decimal) -> Decimal:
-    """Fees of one fill: the execution order's, else the order's, else its risk group's."""
-    order = one.order
-    group = accounts.find_risk_group(order.organization_id, order.risk_group_id or "")
-    given = fees.effective(row.fees or order.fees, accounts.fees_for(group))
-    whole = fees.charge(fees.parse(given), qty=abs(qty), principal=abs(principal)).total
+def _charged(
+    one: Tree,
+    row: ExecutionOrder,
+    *,
+    qty: Decimal,
+    price: Decimal,
+    principal: Decimal,
+    settlement_date: date,
+) -> Decimal:
+    whole = charges.of_fill(
+        one,
+        row,
+        qty=abs(qty),
+        price=price,
+        principal=abs(principal),
+        settlement_date=settlement_date,
+    )
     return whole if qty > 0 else -whole
 
 
@@ -116,6 +137,7 @@ def apply(
     order.execute(qty=fill.qty, gross=gross, at=fill.executed_at)
     order.average(**averages(one, settlement_date=fill.settlement_date))
     work.add(fill)
+    one.applied.append(fill)
     body = {**execution.naming(one, row), **wire(fill, order.amount_type), **(extra or {})}
     execution.record(work, one, "execution", body, also=moved, by=by, at=at)
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from allocations import accounts, engine
+from allocations.holdings import shares
 from allocations.models import AccountAllocation
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import fills, render
+from orders import charges, fills, render
 from orders.models import AllocationDue, Execution, Order
 from orders.states import ORDER_TERMINAL
 
@@ -31,27 +32,32 @@ def drain(*, limit: int = 100) -> int:
         orders = work.lock(Order, {entry.order_id for entry in due})
         known = engine.of_orders(work, orders)
         executed = fills.of_orders(orders)
+        given: list[shares.Share] = []
         for order in orders.values():
             rows = known.get(order.id) or _implicit(work, order, at)
             if rows is not None:
-                _allocate(work, order, rows, executed[order.id], at=at)
+                given += _allocate(work, order, rows, executed[order.id], at=at)
+        shares.allocate(work, given, at=at)
         AllocationDue.objects.filter(pk__in=[entry.pk for entry in due]).delete()
     return len(due)
 
 
 def _allocate(
     work: Unit, order: Order, rows: engine.Rows, executed: Sequence[Execution], *, at: datetime
-) -> None:
-    engine.calculate(
+) -> list[shares.Share]:
+    """Split all fills of one order; returns the new legs with whose they are."""
+    queued = engine.calculate(
         work,
         allocation=rows.allocation,
         accounts=rows.accounts,
         legs=rows.legs,
-        lots=[_lot(fill) for fill in executed],
+        lots=[_lot(fill) for fill in charges.standing(executed)],
         complete=order.status in ORDER_TERMINAL,
         order=render.order_json(order),
         at=at,
     )
+    owners = {account.id: account for account in rows.accounts}
+    return [(rows.allocation, owners[leg.account_allocation_id], leg) for leg in queued]
 
 
 def _implicit(work: Unit, order: Order, at: datetime) -> engine.Rows | None:

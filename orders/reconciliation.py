@@ -1,19 +1,38 @@
-"""What should not be: looked for, shown as breaks, never repaired by guessing."""
+"""What should not be: looked for, shown as breaks, never repaired by guessing.
+
+Run by beat, at the start of the day, during it and at its close. Parties are asked outside any
+transaction; one that does not answer is "not checked", never "clean".
+"""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
 
 from django.db.models import Exists, OuterRef
 
+from allocations import accounts, adapters
+from allocations.custodians.port import CustodianError
+from allocations.models import Custodian
+from oms_site.firm import generation
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 from orders import breaks
-from orders.models import Order, VenueOrder
+from orders.models import Order, Reconciliation, VenueOrder
+from orders.reconciling import custodian, internal, venue
+from orders.reconciling.differences import Comparison
 from orders.states import VENUE_TERMINAL
+from venues import drop_copy
+from venues.drop_copy import DropCopyUnsupported
+from venues.gateways.simulator import drop_copy as simulated
+from venues.models import Venue
 
 _by = actors.system("reconciliation")
 PATIENCE = timedelta(minutes=5)
+GRACE = timedelta(seconds=30)
+PHASES = ("start", "intraday", "close")
+drop_copy.PORTS.setdefault("simulator", simulated.ask)
 
 
 def watch() -> int:
@@ -40,3 +59,119 @@ def watch() -> int:
                 order_id=order_id,
             )
     return len(stuck)
+
+
+# --- comparing with others -------------------------------------------------------------------
+def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> list[Reconciliation]:
+    """Compare with every venue and custodian and with our own facts; opens breaks; the outcomes.
+
+    Raises `ValueError` for a phase that is none of `PHASES`.
+    """
+    if phase not in PHASES:
+        raise ValueError(f"{phase} is none of {', '.join(PHASES)}")
+    generation.check()
+    at = clock.now()
+    day, limit = day or at.date(), at - grace
+    made = [_one(phase, "internal", "", day, at, internal.run)]
+    for row in Venue.objects.order_by("id"):
+        made.append(_one(phase, "venue", row.id, day, at, _venue(row, limit)))
+    for house in Custodian.objects.filter(active=True).order_by("id"):
+        made.append(_one(phase, "custodian", house.id, day, at, _custodian(house.id, day, limit)))
+    return made
+
+
+def latest(organization_id: str) -> list[Reconciliation]:
+    """The newest outcome for each party; who was never compared is absent, and unknown."""
+    rows = Reconciliation.objects.filter(organization_id__in=[organization_id, breaks.HOUSE])
+    return list(rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party"))
+
+
+def _venue(row: Venue, limit: datetime) -> Callable[[], Comparison]:
+    return lambda: venue.run(row.id, drop_copy.ask(row.id, row.gateway), grace=limit)
+
+
+def _custodian(custodian_id: str, day: date, limit: datetime) -> Callable[[], Comparison]:
+    def compare() -> Comparison:
+        facts = accounts.find_custodian(custodian_id)
+        if facts is None:
+            raise OmsError("custodian_unknown", f"{custodian_id} is not known.")
+        adapter = adapters.of(facts)
+        booked = adapter.bookings(trade_date=day)
+        return custodian.run(
+            custodian_id,
+            booked=booked,
+            positions=adapter.positions(as_of=day),
+            day=day,
+            grace=limit,
+        )
+
+    return compare
+
+
+def _one(
+    phase: str,
+    kind: str,
+    party: str,
+    day: date,
+    at: datetime,
+    compare: Callable[[], Comparison],
+) -> Reconciliation:
+    """One party: asked first, then its differences become breaks, then the outcome is kept."""
+    result, outcome, note = Comparison(), Reconciliation.Outcome.NOT_CHECKED.value, ""
+    try:
+        result = compare()
+        outcome = "breaks" if result.found else "clean"
+    except DropCopyUnsupported as error:
+        outcome, note = Reconciliation.Outcome.UNSUPPORTED.value, error.message
+    except (OmsError, CustodianError) as error:
+        note = f"{error.code}: {error.message}"
+    with unit.work(by=_by, at=at) as work:
+        for one in result.found:
+            breaks.open(
+                work,
+                kind=one.kind[:32],
+                key=f"{party}/{one.key}"[:120] if party else one.key,
+                evidence={**one.evidence, "party": party, "phase": phase, "day": str(day)},
+                at=at,
+                organization_id=one.organization_id,
+                order_id=one.order_id,
+            )
+    return Reconciliation.objects.create(
+        organization_id=breaks.HOUSE,
+        phase=phase,
+        kind=kind,
+        party=party,
+        day=day,
+        began_at=at,
+        ended_at=clock.now(),
+        outcome=outcome,
+        compared=result.compared,
+        found=len(result.found),
+        note=note[:200],
+    )
+
+
+# --- holding intake --------------------------------------------------------------------------
+def hold(organization_id: str, *, day: date) -> OmsError | None:
+    """Why orders are not taken yet today; None once the start-of-day check lets them in (P05).
+
+    Only organizations whose policy says `start_of_day_check: hold` are held.
+    """
+    rows = Reconciliation.objects.filter(
+        organization_id__in=[organization_id, breaks.HOUSE], phase="start", day=day
+    )
+    newest = list(rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party"))
+    if not newest:
+        return _held("The books have not been compared with the outside yet.")
+    bad = [row for row in newest if row.outcome == Reconciliation.Outcome.NOT_CHECKED]
+    if bad:
+        return _held(f"Not checked: {', '.join(row.party or row.kind for row in bad)}.")
+    if any(row.outcome == Reconciliation.Outcome.BREAKS for row in newest):
+        opened = breaks.count_open(organization_id)
+        if opened:
+            return _held(f"{opened} breaks wait for an explanation.")
+    return None
+
+
+def _held(why: str) -> OmsError:
+    return OmsError("start_of_day_hold", why, status=503)

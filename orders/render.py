@@ -62,6 +62,8 @@ class OrderView(msgspec.Struct):
     type: str
     side: str
     limit_price: Decimal | None
+    stop_price: Decimal | None
+    triggered_at: datetime | None
     status: str
     fix_ord_status: str
     cancel_requested_at: datetime | None
@@ -94,13 +96,6 @@ def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
     if order.avg_px is not None:
         ytm = None if order.avg_ytm is None else tidy(order.avg_ytm)
         average = AveragePrice(tidy(order.avg_px), ytm)
-    rejection = None
-    if order.reject_code:
-        rejection = {
-            "by": order.rejected_by,
-            "code": order.reject_code,
-            "reason": order.reject_reason,
-        }
     return OrderView(
         order.id,
         order.client_order_id,
@@ -122,6 +117,8 @@ def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
         order.ord_type,
         order.side,
         None if order.limit_price is None else tidy(order.limit_price),
+        None if order.stop_price is None else tidy(order.stop_price),
+        order.triggered_at,
         str(order.status),
         fix_ord_status(order.status, order.pending),
         order.cancel_requested_at,
@@ -143,8 +140,14 @@ def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
         order.trade_date,
         order.eligible_at,
         order.expires_at,
-        rejection,
+        _rejection(order),
     )
+
+
+def _rejection(order: Order) -> dict[str, str] | None:
+    if not order.reject_code:
+        return None
+    return {"by": order.rejected_by, "code": order.reject_code, "reason": order.reject_reason}
 
 
 def _instruction(stored: dict[str, Any]) -> dict[str, Any]:

@@ -32,6 +32,24 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     annotation: str = ""
 
 
+class QuoteHit(Instruction, frozen=True, kw_only=True):
+    """An execution order that hits one dealer's quote."""
+
+    quote_id: str
+
+
+class AutoEx(Instruction, frozen=True, kw_only=True):
+    """An execution order that asks dealers and hits the quote that fits its criteria.
+
+    `criteria` are the fields of `orders.rfq.criteria.Criteria`.
+    """
+
+    dealers: tuple[str, ...] = ()
+    bidding: str = "asap"
+    due_time: datetime | None = None
+    criteria: dict[str, Any] = {}
+
+
 class AccountAsk(msgspec.Struct, frozen=True, kw_only=True):
     """One account's part of a block."""
 
@@ -57,12 +75,14 @@ class OrderAsk(msgspec.Struct, frozen=True, kw_only=True):
     amount_type: str
     qty: Decimal
     limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
     client_order_id: str | None = None
     account_id: str | None = None
     ib_id: str | None = None
     risk_group_id: str | None = None
     custodian_id: str | None = None
     time_in_force: str = "day"
+    expire_time: datetime | None = None
     extended_hours: bool = False
     all_or_none: bool = False
     explicit_cancelation_required: bool = False

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+import msgspec
+
+from controls.models import Screening
 from oms_site.firm import generation
 from oms_site.firm.database import of_content
 from oms_site.journal import actors, unit
@@ -13,10 +16,13 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import clearances, execution, rulesets, tree
+from orders import clearances, closing, execution, rescreen, rulesets, time_in_force, tree
 from orders.clearances import Clearance
 from orders.execution import Issue
 from orders.models import ExecutionOrder, Order
+from orders.requests import Instruction
+from orders.rescreen import Looked, Part
+from orders.rfq import instructing
 from orders.tree import Tree
 from venues import instruments
 
@@ -62,8 +68,9 @@ def _drain(*, limit: int, only: str = "") -> int:
         trees = tree.below(work, orders)
         cleared = clearances.of(orders.values())
         used = _used_ids(orders.values())
+        looked = _look(orders.values(), cleared, at=at)
         for order_id, one in trees.items():
-            _route(work, one, cleared.get(order_id), used, at=at)
+            _route(work, one, cleared.get(order_id), used, looked, at=at)
     return len(orders)
 
 
@@ -99,6 +106,7 @@ def _route(
     one: Tree,
     clearance: Clearance | None,
     used: set[tuple[str, str]],
+    looked: Mapping[str, Looked],
     *,
     at: datetime,
 ) -> None:
@@ -107,21 +115,64 @@ def _route(
     if clearance is None or not choice.instructions or at >= order.expires_at:
         _stage(work, one, "its session is over" if clearance else "it has no clearance", at=at)
         return
-    for instruction in choice.instructions:
+    if time_in_force.waits(order, at=at):
+        # We were not there while its session was open.
+        closing.carry_over(work, one, by=_by, at=at)
+        return
+    for n, instruction in _what_is_left(choice, one):
         client_id = instruction.client_execution_order_id
+        look = looked.get(f"{order.id}/{n}")
+        kept = rescreen.evidence(look)
         try:
+            if look is not None and look.refused:
+                raise look.error()
             if client_id:
                 _take_id(used, (order.organization_id, client_id))
-            execution.issue(
+            plan = instructing.prepare(work, one, instruction, at=at)
+            (row,) = execution.issue(
                 work,
                 one,
-                [Issue(instruction, choice.origin, choice.rule)],
+                [Issue(instruction, choice.origin, choice.rule, evidence=kept)],
                 clearance=clearance,
                 by=_by,
                 at=at,
             )
+            instructing.carry_out(work, one, row, plan, by=_by, at=at)
         except OmsError as refusal:
-            _refuse(work, one, client_id, refusal, at=at)
+            _refuse(work, one, client_id, refusal, kept, at=at)
+
+
+def _look(
+    orders: Iterable[Order], cleared: Mapping[str, Clearance], *, at: datetime
+) -> Mapping[str, Looked]:
+    """Once more through the gate, all instructions of the batch together."""
+    parts = [
+        Part(f"{order.id}/{n}", order, instruction)
+        for order in orders
+        if order.id in cleared and at < order.expires_at
+        for n, instruction in enumerate(
+            rulesets.choose(order, instruments.by_id(order.instrument_id)).instructions
+        )
+    ]
+    return rescreen.at_execution(parts, at=at)
+
+
+def _what_is_left(choice: rulesets.Choice, one: Tree) -> Iterator[tuple[int, Instruction]]:
+    """The instructions of a choice; an order that came back at a close takes up what is open.
+
+    Each is made before the next is asked for, so that together they never exceed what is free.
+    Ids of the client named the first day's execution orders.
+    """
+    if not one.execution_orders:
+        yield from enumerate(choice.instructions)
+        return
+    for n, instruction in enumerate(choice.instructions):
+        qty = min(instruction.qty, one.free())
+        if qty > 0:
+            yield (
+                n,
+                msgspec.structs.replace(instruction, qty=qty, client_execution_order_id=None),
+            )
 
 
 def _take_id(used: set[tuple[str, str]], key: tuple[str, str]) -> None:
@@ -142,9 +193,16 @@ def _stage(work: Unit, one: Tree, why: str, *, at: datetime) -> None:
 
 
 def _refuse(
-    work: Unit, one: Tree, client_id: str | None, refusal: OmsError, *, at: datetime
+    work: Unit,
+    one: Tree,
+    client_id: str | None,
+    refusal: OmsError,
+    evidence: Sequence[Screening],
+    *,
+    at: datetime,
 ) -> None:
     one.order.routed(execution_orders=0)
+    work.add(*evidence)
     execution.record(
         work,
         one,
@@ -156,6 +214,7 @@ def _refuse(
             "reason": refusal.message,
         },
         msg_type=MsgType.SYSTEM_UPDATE,
+        also=evidence,
         by=_by,
         at=at,
     )

@@ -72,6 +72,8 @@ def choose(order: Order, facts: InstrumentFacts) -> Choice:
 
 def due_at(order: Order, facts: InstrumentFacts) -> datetime | None:
     """When the order must be routed; None stages it."""
+    if order.awaits_trigger:
+        return None
     return order.eligible_at if choose(order, facts).instructions else None
 
 

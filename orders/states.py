@@ -78,6 +78,66 @@ VENUE_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "reject": (_LIVE, (V.REJECTED,)),
     "expire": (_LIVE, (V.EXPIRED,)),
 }
+
+
+class RfqStatus(StrEnum):
+    """An inquiry's status: `executing` is a hit that waits for its dealer's execution report."""
+
+    SENT = "sent"
+    QUOTING = "quoting"
+    EXECUTING = "executing"
+    EXECUTED = "executed"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    REJECTED = "rejected"
+    NO_QUOTES = "no_quotes"
+
+
+class QuoteState(StrEnum):
+    """A quote's status; the last three say how a losing one compared with the winner."""
+
+    ACTIVE = "active"
+    HIT = "hit"
+    DONE = "done"
+    REJECTED = "rejected"
+    PASSED = "passed"
+    COUNTERED = "countered"
+    REPLACED = "replaced"
+    WITHDRAWN = "withdrawn"
+    EXPIRED = "expired"
+    CANCELED = "canceled"
+    COVER = "cover"
+    TIED = "tied"
+    DONE_AWAY = "done_away"
+
+
+R, Q = RfqStatus, QuoteState
+RFQ_OPEN = frozenset({R.SENT, R.QUOTING, R.EXECUTING})
+_ASKING = frozenset({R.SENT, R.QUOTING})
+RFQ_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "rfq_open": (frozenset({R.SENT}), R.QUOTING),
+    "rfq_hit": (frozenset({R.QUOTING}), R.EXECUTING),
+    "rfq_resume": (frozenset({R.EXECUTING}), R.QUOTING),
+    "rfq_fill": (frozenset({R.EXECUTING}), R.EXECUTED),
+    "rfq_expire": (_ASKING, R.EXPIRED),
+    "rfq_cancel": (_ASKING, R.CANCELED),
+    "rfq_reject": (_ASKING, R.REJECTED),
+    "rfq_dry": (_ASKING, R.NO_QUOTES),
+}
+QUOTE_OPEN = frozenset({Q.ACTIVE, Q.COUNTERED})
+QUOTE_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "quote_hit": (frozenset({Q.ACTIVE}), Q.HIT),
+    "quote_fill": (frozenset({Q.HIT}), Q.DONE),
+    "quote_refuse": (frozenset({Q.HIT}), Q.REJECTED),
+    "quote_counter": (frozenset({Q.ACTIVE}), Q.COUNTERED),
+    "quote_replace": (QUOTE_OPEN, Q.REPLACED),
+    "quote_withdraw": (QUOTE_OPEN, Q.WITHDRAWN),
+    "quote_expire": (QUOTE_OPEN, Q.EXPIRED),
+    "quote_cancel": (QUOTE_OPEN, Q.CANCELED),
+    "quote_cover": (QUOTE_OPEN, Q.COVER),
+    "quote_tie": (QUOTE_OPEN, Q.TIED),
+    "quote_lose": (QUOTE_OPEN, Q.DONE_AWAY),
+}
 # OrdStatus(39) of an order, by FIX's precedence: a pending cancel outranks everything.
 FIX_ORD_STATUS: dict[str, str] = {
     O.PENDING_APPROVAL: "A",

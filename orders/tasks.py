@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from celery import shared_task
 
-from orders import expiry, lots, reconciliation, routing
+from orders import expiry, lots, reconciliation, routing, triggers
+from orders.rfq import sweeping
 
 _MOST_ROUNDS = 50
 
@@ -28,6 +29,12 @@ def route() -> int:
     return _empty(routing.drain)
 
 
+@shared_task(name="orders.tasks.trigger")
+def trigger() -> int:
+    """Release orders whose stop price the market has reached."""
+    return _empty(triggers.drain)
+
+
 @shared_task(name="orders.tasks.expire")
 def expire() -> int:
     """Expire orders whose session is over."""
@@ -38,6 +45,12 @@ def expire() -> int:
 def allocate() -> int:
     """Split new fills over their accounts."""
     return _empty(lots.drain)
+
+
+@shared_task(name="orders.tasks.quote")
+def quote() -> int:
+    """Expire quotes and inquiries, and hit what meets its criteria."""
+    return _empty(sweeping.sweep)
 
 
 @shared_task(name="orders.tasks.reconcile")

@@ -15,9 +15,9 @@ from allocations.accounts import AccountFacts
 from oms_site.firm import policies
 from oms_site.firm.policies import PolicyFacts
 from oms_site.kit.errors import Detail, refuse
+from orders import time_in_force
 from orders.requests import OrderAsk, SubmitRequest
-from venues import instruments, sessions
-from venues.calendar import Session, new_york_date
+from venues import instruments
 from venues.instruments import InstrumentFacts
 
 
@@ -66,7 +66,7 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
             engine.check_request(ask.allocation, order_qty=ask.qty, policy=policy, accounts=found)
         )
     refuse(faults)
-    phase, trade_date, eligible_at, expires_at = session_of(instrument, ask.extended_hours, at)
+    life = time_in_force.life_of(ask, instrument, policy, at=at)
     return Terms(
         ask=ask,
         instrument=instrument,
@@ -74,29 +74,12 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
         accounts=found,
         account_id=None if ask.allocation else (found[0].id if found else None),
         fees=ask.fees,
-        phase=phase,
-        trade_date=trade_date,
-        eligible_at=eligible_at,
-        expires_at=expires_at,
+        phase=life.phase,
+        trade_date=life.trade_date,
+        eligible_at=life.eligible_at,
+        expires_at=life.expires_at,
         **parties,
     )
-
-
-def session_of(
-    instrument: InstrumentFacts, extended: bool, at: datetime
-) -> tuple[str, date, datetime, datetime]:
-    """The market's phase at a moment, the trade date, when an order may be routed, its end.
-
-    Before the open an order waits for it; after the close the gate refuses it (guide, "Orders
-    Submitted Outside of Eligible Trading Hours").
-    """
-    book = sessions.calendar(instrument.market)
-    phase = book.phase(at, extended)
-    day = new_york_date(at)
-    if phase == Session.NO_SESSION:
-        return phase.value, day, at, at
-    opens, closes = book.open_for(day, extended), book.close_for(day, extended)
-    return phase.value, day, max(opens, at), closes
 
 
 def _check_amount(ask: OrderAsk, instrument: InstrumentFacts, faults: list[Detail]) -> None:
@@ -135,10 +118,20 @@ def check_size(field: str, qty: Decimal, instrument: InstrumentFacts, faults: li
 
 def _check_policy(ask: OrderAsk, policy: PolicyFacts, faults: list[Detail]) -> None:
     if ask.ord_type not in policy["allowed_ord_types"]:
-        faults.append(Detail("type", "ord_type_not_allowed", "Your policy does not allow this."))
+        faults.append(
+            Detail(
+                "type",
+                "ord_type_not_allowed",
+                f"Your policy allows {', '.join(policy['allowed_ord_types'])}.",
+            )
+        )
     if ask.time_in_force not in policy["allowed_tif"]:
         faults.append(
-            Detail("time_in_force", "tif_not_allowed", "Your policy allows day orders only.")
+            Detail(
+                "time_in_force",
+                "tif_not_allowed",
+                f"Your policy allows {', '.join(policy['allowed_tif'])}.",
+            )
         )
 
 
@@ -160,6 +153,14 @@ def _check_instructions(ask: OrderAsk, faults: list[Detail]) -> None:
                     f"{where}.limit_price",
                     "limit_worse_than_order",
                     "An execution order's limit may not be worse than the order's.",
+                )
+            )
+        if ask.time_in_force == time_in_force.FOK and instruction.qty != ask.qty:
+            faults.append(
+                Detail(
+                    where,
+                    "fill_or_kill_split",
+                    "A fill-or-kill order takes one instruction for all of it.",
                 )
             )
         if ask.all_or_none and not (instruction.all_or_none and instruction.qty == ask.qty):

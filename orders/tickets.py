@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from allocations.accounts import AccountFacts as Account
-from controls import library
+from controls import library, lists
 from controls.ticket import AccountFacts, Reference, Ticket
 from oms_site.firm.principals import Principal
+from orders import order_types
 from orders.terms import Terms
 from venues import market_data
 from venues.instruments import InstrumentFacts
@@ -42,9 +45,12 @@ def economics(
 def of_terms(
     terms: Terms, *, order_id: str, principal: Principal, alike: int, economics: int, at: datetime
 ) -> Ticket:
-    """The ticket of an order that is being submitted."""
+    """The ticket of an order that is being submitted, without the figures that orders share."""
     ask = terms.ask
     return ticket(
+        parts=[one.qty for one in ask.allocation.accounts] if ask.allocation else (),
+        ib_id=terms.ib_id or "",
+        tags=tags_of(ask.trader_profile),
         instrument=terms.instrument,
         accounts=terms.accounts,
         order_id=order_id,
@@ -78,9 +84,16 @@ def ticket(
     economics: int,
     alike: int,
     at: datetime,
+    stage: str = "order",
+    parts: Sequence[Decimal] = (),
+    ib_id: str = "",
+    protocol: str = "",
+    tags: Mapping[str, str] | None = None,
+    pmp_suppressed_by: str = "",
 ) -> Ticket:
     """All that a control may know, gathered from memory: no query is asked here."""
     price = market_data.reference(instrument.id)
+    known = lists.of(principal.organization_id)
     return Ticket(
         order_id=order_id,
         organization_id=principal.organization_id,
@@ -88,14 +101,25 @@ def ticket(
         username=principal.username,
         entitlements=principal.entitlements,
         accounts=tuple(
-            AccountFacts(a.id, a.code, a.status, principal.organization_id) for a in accounts
+            [
+                AccountFacts(
+                    a.id,
+                    a.code,
+                    a.status,
+                    principal.organization_id,
+                    a.risk_group_id,
+                    a.currency,
+                    parts[n] if parts else None,
+                )
+                for n, a in enumerate(accounts)
+            ]
         ),
         instrument_id=instrument.id,
         cusip=instrument.cusip,
         asset_class=instrument.asset_class,
         instrument_status=instrument.status,
         side=side,
-        ord_type=ord_type,
+        ord_type=order_types.released_as(ord_type),
         order_qty=qty,
         limit_price=limit_price,
         extended_hours=extended_hours,
@@ -108,4 +132,28 @@ def ticket(
         recent_alike=alike,
         restricted_on=library.restricted_on(principal.organization_id, instrument.cusip),
         at=at,
+        stage=stage,
+        issuer=instrument.issuer,
+        sector=instrument.sector,
+        country=instrument.country,
+        rating=instrument.rating,
+        currency=instrument.currency,
+        maturity_date=instrument.bond.maturity_date if instrument.bond else None,
+        min_denomination=instrument.min_denomination,
+        min_increment=instrument.min_increment,
+        protocol=protocol,
+        ib_id=ib_id,
+        listed=known.hits(
+            cusip=instrument.cusip, issuer=instrument.issuer, accounts=[a.id for a in accounts]
+        ),
+        list_versions=known.versions,
+        mandates=tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
+        tags=tags or {},
+        pmp_suppressed_by=pmp_suppressed_by,
     )
+
+
+def tags_of(profile: Mapping[str, Any] | None) -> dict[str, str]:
+    """The order's tags, from its trader profile: every plain value, as text."""
+    plain = (str, int, bool, Decimal)
+    return {k: str(v) for k, v in (profile or {}).items() if isinstance(v, plain)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from oms_site.journal.unit import Unit
-from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
 
 
@@ -19,6 +19,9 @@ class Tree:
     order: Order
     execution_orders: list[ExecutionOrder] = field(default_factory=list)
     venue_orders: dict[str, list[VenueOrder]] = field(default_factory=lambda: defaultdict(list))
+    # Executions that this unit adds, and those that were there before it, once asked for.
+    applied: list[Execution] = field(default_factory=list)
+    stored: list[Execution] | None = None
 
     def live(self) -> list[ExecutionOrder]:
         """Execution orders that are not over."""

@@ -22,7 +22,7 @@ from oms_site.kit import clock
 from venues import inbox, market_data, messages, transmission
 from venues.gateways.port import Frame, Gateway, GatewayError
 from venues.inbox import Raw
-from venues.messages import CancelReject, ExecutionReport, Quote, StatusRequest
+from venues.messages import Quote, StatusRequest
 from venues.models import Inbound, Outbound, Venue
 
 log = logging.getLogger(__name__)
@@ -33,12 +33,20 @@ GAP_PATIENCE_SECONDS = 2.0
 BATCH = 500
 
 
+def _send_all(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
+    return list(rows)
+
+
 @dataclass(frozen=True, slots=True)
 class Handlers:
-    """What the story does with what a venue says: handed down at the process entrance."""
+    """What the story does with what a venue says: handed down at the process entrance.
+
+    `before_wire` has the last word on what is about to be sent.
+    """
 
     apply: Callable[[str, Sequence[Inbound]], None]
     unreadable: Callable[[str, str, str], None]
+    before_wire: Callable[[str, Sequence[Outbound]], list[Outbound]] = _send_all
 
 
 class Connection:
@@ -93,9 +101,7 @@ class Connection:
     def _take(self, frames: Sequence[Frame]) -> None:
         at = clock.now()
         raws = [
-            Raw(f.message.seq, f.text)
-            for f in frames
-            if isinstance(f.message, ExecutionReport | CancelReject)
+            Raw(f.message.seq, f.text) for f in frames if isinstance(f.message, messages.Report)
         ]
         inbox.store(self.venue_id, raws, at=at)
         for frame in frames:
@@ -125,7 +131,8 @@ class Connection:
     async def _keep_sending(self, gateway: Gateway) -> None:
         while True:
             while due := await self._db(transmission.take_due, self.venue_id, limit=BATCH):
-                await gateway.send([messages.decode_outgoing(row.body) for row in due])
+                if rows := await self._db(self._handlers.before_wire, self.venue_id, due):
+                    await gateway.send([messages.decode_outgoing(row.body) for row in rows])
             try:
                 async with asyncio.timeout(0.25):
                     await self.bell.wait()
@@ -158,7 +165,7 @@ def _clean(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 def _question(row: Outbound) -> messages.WireOut:
     message = messages.decode_outgoing(row.body)
-    if isinstance(message, messages.NewOrder):
+    if isinstance(message, messages.NewOrder | messages.QuoteResponse):
         return StatusRequest(
             cl_ord_id=message.cl_ord_id, security_id=message.security_id, side=message.side
         )

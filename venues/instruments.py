@@ -26,6 +26,10 @@ class InstrumentFacts:
     min_denomination: Decimal
     min_increment: Decimal
     bond: Bond | None
+    issuer: str = ""
+    sector: str = ""
+    country: str = ""
+    rating: str = ""
 
     @property
     def amount_type(self) -> str:
@@ -60,6 +64,10 @@ def _facts(row: Instrument) -> InstrumentFacts:
         min_denomination=row.min_denomination,
         min_increment=row.min_increment,
         bond=bond,
+        issuer=row.issuer,
+        sector=row.sector,
+        country=row.country,
+        rating=row.rating,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Literal
 
 import msgspec
@@ -171,15 +171,134 @@ class Quote(_Message, frozen=True, tag="W"):
     ask_size: Decimal | None = None
 
 
+class QuoteRespType(IntEnum):
+    """QuoteRespType(694): what we answer a dealer."""
+
+    HIT = 1
+    COUNTER = 2
+    COVER = 4
+    DONE_AWAY = 5
+    PASS = 6
+    TIED = 9
+
+
+class QuoteStatus(IntEnum):
+    """QuoteStatus(297), the values in use here."""
+
+    ACCEPTED = 0
+    PASS = 11
+
+
+class QuoteRequest(_Message, frozen=True, tag="R"):
+    """QuoteRequest(R): one inquiry to several dealers; the limit is not shown to them.
+
+    `bin` answers all at `due_time`; `asap` answers as they come.
+    """
+
+    quote_req_id: str
+    security_id: str
+    side: Side
+    order_qty: Decimal
+    dealers: tuple[str, ...]
+    transact_time: datetime
+    expire_time: datetime
+    bidding: Literal["asap", "bin"] = "asap"
+    due_time: datetime | None = None
+
+    @property
+    def cl_ord_id(self) -> str:
+        """The id that an answer names."""
+        return self.quote_req_id
+
+
+class QuoteResponse(_Message, frozen=True, tag="AJ"):
+    """QuoteResponse(AJ). A hit carries the ClOrdID(11) that execution reports will name."""
+
+    cl_ord_id: str
+    quote_req_id: str
+    resp_type: QuoteRespType
+    security_id: str
+    side: Side
+    transact_time: datetime
+    quote_id: str = ""
+    order_qty: Decimal | None = None
+    price: Decimal | None = None
+
+
+class DealerQuote(_Message, frozen=True, tag="S"):
+    """Quote(S): a dealer's firm price until ValidUntilTime(62); `replaces` names the one it moves.
+
+    `round` counts the prices of one dealer in one inquiry.
+    """
+
+    seq: int
+    quote_req_id: str
+    quote_id: str
+    dealer: str
+    security_id: str
+    side: Side
+    px: Decimal
+    size: Decimal
+    valid_until_time: datetime
+    transact_time: datetime
+    round: int = 1
+    replaces: str = ""
+
+
+class QuoteStatusReport(_Message, frozen=True, tag="AI"):
+    """QuoteStatusReport(AI): the inquiry was taken (0), or one dealer passes (11)."""
+
+    seq: int
+    quote_req_id: str
+    quote_status: QuoteStatus
+    transact_time: datetime
+    dealer: str = ""
+    quote_id: str = ""
+    text: str = ""
+
+
+class QuoteRequestReject(_Message, frozen=True, tag="AG"):
+    """QuoteRequestReject(AG). `reason` is QuoteRequestRejectReason(658)."""
+
+    seq: int
+    quote_req_id: str
+    reason: int
+    transact_time: datetime
+    text: str = ""
+
+
+class QuoteCancel(_Message, frozen=True, tag="Z"):
+    """QuoteCancel(Z): a dealer withdraws a quote."""
+
+    seq: int
+    quote_req_id: str
+    quote_id: str
+    dealer: str
+    transact_time: datetime
+    text: str = ""
+
+
 class LogonAck(_Message, frozen=True, tag="logon_ack"):
     """The venue's answer: the number of the last report it has ever sent on this session."""
 
     last_seq: int
 
 
-WireOut = Logon | Heartbeat | NewOrder | CancelRequest | ReplaceRequest | StatusRequest
-Report = ExecutionReport | CancelReject
-WireIn = LogonAck | Heartbeat | ExecutionReport | CancelReject | Quote
+WireOut = (
+    Logon
+    | Heartbeat
+    | NewOrder
+    | CancelRequest
+    | ReplaceRequest
+    | StatusRequest
+    | QuoteRequest
+    | QuoteResponse
+)
+# What moves orders, and what moves inquiries: both are numbered, stored and applied in one order.
+OrderReport = ExecutionReport | CancelReject
+QuoteReport = DealerQuote | QuoteStatusReport | QuoteRequestReject | QuoteCancel
+Report = OrderReport | QuoteReport
+WireIn = LogonAck | Heartbeat | Report | Quote
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _outgoing: msgspec.json.Decoder[WireOut] = msgspec.json.Decoder(WireOut)

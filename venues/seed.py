@@ -7,8 +7,16 @@ from datetime import datetime
 from venues import calendar_source, catalog
 from venues.calendar import Market
 from venues.catalog import Listing, SecurityType
-from venues.models import Instrument, ReferencePrice, TradingDayRow, Venue
+from venues.models import Dealer, Instrument, ReferencePrice, TradingDayRow, Venue
 
+_DEALERS = (
+    ("DLR-SWIFT", "Swift Capital"),
+    ("DLR-BROAD", "Broad Street Bank"),
+    ("DLR-LOOK", "Lookout Securities"),
+    ("DLR-FICKLE", "Fickle Partners"),
+    ("DLR-SHY", "Shy Brothers"),
+    ("DLR-MUTE", "Mute Markets"),
+)
 MARKETS: tuple[Market, ...] = ("SIFMA", "NYSE")
 _ASSET_CLASS = {
     SecurityType.NOTE: Instrument.AssetClass.TREASURY,
@@ -32,6 +40,17 @@ def seed(*, at: datetime, years: tuple[int, int]) -> None:
         Venue.objects.get_or_create(
             id=venue_id, defaults={"name": name, "mpid": venue_id, "preference": preference}
         )
+    _dealers()
+
+
+def _dealers() -> None:
+    """The quote venue takes inquiries only, and so no order is ever routed there by price."""
+    Venue.objects.get_or_create(
+        id="SIMQ",
+        defaults={"name": "Simulated dealers", "mpid": "SIMQ", "ord_types": ["rfq"]},
+    )
+    for dealer_id, name in _DEALERS:
+        Dealer.objects.get_or_create(id=dealer_id, defaults={"name": name, "venue_id": "SIMQ"})
 
 
 def _instruments() -> None:

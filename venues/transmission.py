@@ -19,25 +19,37 @@ from venues.models import Outbound
 
 CHANNEL = "oms_outbound"
 Outgoing = (
-    messages.NewOrder | messages.CancelRequest | messages.ReplaceRequest | messages.StatusRequest
+    messages.NewOrder
+    | messages.CancelRequest
+    | messages.ReplaceRequest
+    | messages.StatusRequest
+    | messages.QuoteRequest
+    | messages.QuoteResponse
 )
+HIT = f"AJ{int(messages.QuoteRespType.HIT)}"
+# What a venue has to answer, by our word for it; the other quote responses are only told.
+_ANSWERED = ("D", "F", "R", HIT)
 _KINDS: dict[type, str] = {
     messages.NewOrder: "D",
     messages.CancelRequest: "F",
     messages.ReplaceRequest: "G",
     messages.StatusRequest: "H",
+    messages.QuoteRequest: "R",
 }
 
 
 def queue(work: Unit, venue_id: str, message: Outgoing, *, at: datetime) -> None:
     """Have the message sent to the venue once the unit has committed."""
+    response = message.resp_type if isinstance(message, messages.QuoteResponse) else None
+    kind = _KINDS[type(message)] if response is None else f"AJ{int(response)}"
     work.add(
         Outbound(
             venue_id=venue_id,
             cl_ord_id=message.cl_ord_id,
-            kind=_KINDS[type(message)],
+            kind=kind,
             body=messages.encode(message).decode(),
             created_at=at,
+            answered_at=at if response is not None and kind != HIT else None,
         )
     )
 
@@ -61,7 +73,7 @@ def take_doubtful(venue_id: str, *, older_than: timedelta, limit: int = 200) -> 
     with transaction.atomic():
         rows = list(
             Outbound.objects.select_for_update(skip_locked=True)
-            .filter(venue_id=venue_id, answered_at=None, sent_at__lt=before, kind__in=["D", "F"])
+            .filter(venue_id=venue_id, answered_at=None, sent_at__lt=before, kind__in=_ANSWERED)
             .order_by("id")[:limit]
         )
         if rows:
@@ -84,5 +96,7 @@ def answer(cl_ord_ids: Iterable[str], *, at: datetime) -> None:
 
 
 def requeue(cl_ord_id: str) -> None:
-    """Send the NewOrder of this ClOrdID again, as it was."""
-    Outbound.objects.filter(cl_ord_id=cl_ord_id, kind="D").update(sent_at=None, answered_at=None)
+    """Send the NewOrder, or the hit, of this ClOrdID again, as it was."""
+    Outbound.objects.filter(cl_ord_id=cl_ord_id, kind__in=("D", HIT)).update(
+        sent_at=None, answered_at=None
+    )

@@ -7,7 +7,7 @@ call safe: an answer that got lost is asked for again with the same key, never w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -81,6 +81,20 @@ class CustodianPosition:
     settled_qty: Decimal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustodianBooking:
+    """One booking as the custodian has it, under our key."""
+
+    key: str
+    booking_ref: str
+    account: str
+    cusip: str
+    side: str
+    qty: Decimal
+    net_money: Decimal
+    booked_at: datetime | None = None
+
+
 class Custodian(Protocol):
     """One custodian, whatever its wire."""
 
@@ -94,4 +108,8 @@ class Custodian(Protocol):
 
     def positions(self, *, as_of: date) -> list[CustodianPosition]:
         """Positions at the end of a day, for reconciliation. Raises `CustodianError`."""
+        ...
+
+    def bookings(self, *, trade_date: date) -> list[CustodianBooking]:
+        """What it booked of trades of one day, for reconciliation. Raises `CustodianError`."""
         ...

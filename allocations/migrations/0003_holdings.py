@@ -1,9 +1,514 @@
-"""Positions, tax lots and cash."""
+"""The ledger of movements; positions, tax lots and cash as its fold; transactions by people."""
 
-from django.db import migrations
+import django.db.models.deletion
+from django.db import migrations, models
+
+from oms_site.journal import laws
+
+TERMS = {
+    "allocations_position": ["id", "organization_id", "account_id", "instrument_id"],
+    "allocations_cashbalance": ["id", "organization_id", "account_id", "currency"],
+    "allocations_taxlot": [
+        "id",
+        "organization_id",
+        "position_id",
+        "movement_id",
+        "acquired",
+        "opened",
+        "price",
+    ],
+    "allocations_transaction": [
+        "id",
+        "organization_id",
+        "client_transaction_id",
+        "fingerprint",
+        "kind",
+        "account_id",
+        "to_account_id",
+        "instrument_id",
+        "currency",
+        "qty",
+        "amount",
+        "cost",
+        "settlement_date",
+        "reason",
+        "maker_id",
+        "created_at",
+    ],
+}
+FACTS = ("allocations_movement", "allocations_lotchoice")
 
 
 class Migration(migrations.Migration):
-    dependencies = [("allocations", "0002_laws")]
+    dependencies = [
+        ("allocations", "0002_laws"),
+        ("firm", "0001_initial"),
+        ("journal", "0002_laws"),
+        ("venues", "0001_initial"),
+    ]
 
-    operations: list[migrations.operations.base.Operation] = []
+    operations = [
+        migrations.AddField(
+            model_name="account",
+            name="lot_relief",
+            field=models.CharField(
+                choices=[
+                    ("fifo", "first in, first out"),
+                    ("lifo", "last in, first out"),
+                    ("hifo", "highest cost first"),
+                    ("average", "average cost: all shares are one lot"),
+                    ("specific", "the lots that are named, else the first in"),
+                ],
+                default="fifo",
+                max_length=8,
+            ),
+        ),
+        migrations.CreateModel(
+            name="Movement",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("currency", models.CharField(max_length=3)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("trade", "Trade"),
+                            ("bust", "Bust"),
+                            ("correction", "Correction"),
+                            ("allocation", "Allocation"),
+                            ("reversal", "Reversal"),
+                            ("transfer", "Transfer"),
+                            ("deposit", "Deposit"),
+                            ("withdrawal", "Withdrawal"),
+                            ("adjustment", "Adjustment"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("source_id", models.CharField(max_length=40)),
+                ("reverses", models.CharField(blank=True, max_length=40)),
+                ("order_id", models.CharField(blank=True, max_length=40)),
+                ("update_id", models.CharField(max_length=40)),
+                ("qty", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                (
+                    "price",
+                    models.DecimalField(blank=True, decimal_places=10, max_digits=24, null=True),
+                ),
+                ("principal", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                (
+                    "accrued_interest",
+                    models.DecimalField(decimal_places=2, default=0, max_digits=20),
+                ),
+                ("fees", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("consideration", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("cash", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("trade_date", models.DateField()),
+                ("settlement_date", models.DateField()),
+                ("relief", models.CharField(blank=True, max_length=8)),
+                ("at", models.DateTimeField()),
+                ("sequence", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "qty_after",
+                    models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True),
+                ),
+                (
+                    "cost_after",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=20, null=True),
+                ),
+                (
+                    "realized_after",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=20, null=True),
+                ),
+                ("cash_sequence", models.PositiveBigIntegerField(blank=True, null=True)),
+                (
+                    "cash_after",
+                    models.DecimalField(blank=True, decimal_places=2, max_digits=20, null=True),
+                ),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="allocations.account",
+                    ),
+                ),
+                (
+                    "instrument",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="venues.instrument",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="LotChoice",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("lots", models.JSONField()),
+                ("at", models.DateTimeField()),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+                (
+                    "movement",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="choices",
+                        to="allocations.movement",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+            },
+        ),
+        migrations.CreateModel(
+            name="Position",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("qty", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ("cost", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("realized", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                (
+                    "accrued_interest",
+                    models.DecimalField(decimal_places=2, default=0, max_digits=20),
+                ),
+                ("fees", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("sequence", models.PositiveBigIntegerField(default=0)),
+                ("moved_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="allocations.account",
+                    ),
+                ),
+                (
+                    "instrument",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="venues.instrument",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="TaxLot",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("movement_id", models.CharField(max_length=40)),
+                ("acquired", models.DateField()),
+                ("opened", models.PositiveBigIntegerField()),
+                (
+                    "price",
+                    models.DecimalField(blank=True, decimal_places=10, max_digits=24, null=True),
+                ),
+                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("cost", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("open_qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("open_cost", models.DecimalField(decimal_places=2, max_digits=20)),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+                (
+                    "position",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="lots",
+                        to="allocations.position",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Transaction",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("client_transaction_id", models.CharField(blank=True, max_length=80, null=True)),
+                ("fingerprint", models.CharField(max_length=64)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("deposit", "Deposit"),
+                            ("withdrawal", "Withdrawal"),
+                            ("transfer", "Transfer"),
+                            ("correction", "Correction"),
+                        ],
+                        max_length=12,
+                    ),
+                ),
+                ("currency", models.CharField(max_length=3)),
+                ("qty", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ("amount", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("cost", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("settlement_date", models.DateField()),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("maker_id", models.BigIntegerField()),
+                ("created_at", models.DateTimeField()),
+                ("decision", models.CharField(blank=True, default="", max_length=8)),
+                ("decided_at", models.DateTimeField(blank=True, null=True)),
+                ("checker_id", models.BigIntegerField(blank=True, null=True)),
+                ("annotation", models.CharField(blank=True, max_length=300)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="allocations.account",
+                    ),
+                ),
+                (
+                    "instrument",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="venues.instrument",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+                (
+                    "to_account",
+                    models.ForeignKey(
+                        blank=True,
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="allocations.account",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="CashBalance",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("currency", models.CharField(max_length=3)),
+                ("amount", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("sequence", models.PositiveBigIntegerField(default=0)),
+                ("moved_at", models.DateTimeField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="allocations.account",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "currency"), name="one_cash_balance_per_currency"
+                    )
+                ],
+            },
+        ),
+        migrations.AddIndex(
+            model_name="movement",
+            index=models.Index(
+                condition=models.Q(("instrument", None), _negated=True),
+                fields=["account", "instrument", "at", "sequence"],
+                name="movement_of_position",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="movement",
+            index=models.Index(
+                fields=["account", "currency", "at", "cash_sequence"], name="movement_of_cash"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="movement",
+            index=models.Index(fields=["account", "settlement_date"], name="movement_unsettled"),
+        ),
+        migrations.AddConstraint(
+            model_name="movement",
+            constraint=models.UniqueConstraint(
+                fields=("source_id", "account", "kind"), name="movement_once_per_source"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="movement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("source_id", ""), _negated=True), name="movement_has_a_source"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="movement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("qty", 0), _negated=True),
+                    models.Q(("cash", 0), _negated=True),
+                    models.Q(("consideration", 0), _negated=True),
+                    _connector="OR",
+                ),
+                name="movement_moves",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="movement",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("instrument", None), ("qty", 0), ("sequence", None)),
+                    models.Q(
+                        models.Q(("instrument", None), _negated=True),
+                        models.Q(("sequence", None), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="movement_of_a_position",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="position",
+            index=models.Index(
+                fields=["organization", "account", "instrument"], name="position_list"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="position",
+            constraint=models.UniqueConstraint(
+                fields=("account", "instrument"), name="one_position_per_account"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="taxlot",
+            index=models.Index(
+                condition=models.Q(("open_qty", 0), _negated=True),
+                fields=["position", "opened"],
+                name="open_lots",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="transaction",
+            index=models.Index(
+                fields=["organization", "created_at", "id"], name="transaction_list"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transaction",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("client_transaction_id", None), _negated=True),
+                fields=("organization", "client_transaction_id"),
+                name="client_transaction_id_for_ever",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("decision__in", ["", "applied", "rejected"])),
+                name="transaction_decision_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("checker_id", None),
+                    models.Q(("checker_id", models.F("maker_id")), _negated=True),
+                    _connector="OR",
+                ),
+                name="transaction_maker_is_not_checker",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="transaction",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("decision", "applied"), ("kind", "correction"), _negated=True),
+                    models.Q(("checker_id", None), _negated=True),
+                    _connector="OR",
+                ),
+                name="correction_has_a_checker",
+            ),
+        ),
+        migrations.RunSQL(
+            [
+                *[sql for table in FACTS for sql in laws.append_only(table)],
+                *[sql for table, terms in TERMS.items() for sql in laws.living(table, terms)],
+                laws.DROP_PATTERN_INDEXES,
+            ],
+            migrations.RunSQL.noop,
+        ),
+    ]

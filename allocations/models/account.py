@@ -50,6 +50,15 @@ class Account(models.Model):
         SUSPENDED = "suspended"
         CLOSED = "closed"
 
+    class Relief(models.TextChoices):
+        """Which lots a sale is taken from."""
+
+        FIFO = "fifo", "first in, first out"
+        LIFO = "lifo", "last in, first out"
+        HIFO = "hifo", "highest cost first"
+        AVERAGE = "average", "average cost: all shares are one lot"
+        SPECIFIC = "specific", "the lots that are named, else the first in"
+
     id = models.CharField(primary_key=True, max_length=40)
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="accounts"
@@ -60,6 +69,7 @@ class Account(models.Model):
     risk_group = models.ForeignKey(RiskGroup, on_delete=models.PROTECT, related_name="accounts")
     currency = models.CharField(max_length=3, default="USD")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
+    lot_relief = models.CharField(max_length=8, choices=Relief.choices, default=Relief.FIFO)
 
     class Meta:
         constraints = [

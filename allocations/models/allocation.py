@@ -15,6 +15,9 @@ from oms_site.journal.rows import LedgerRow
 from venues.models import Instrument
 
 
+_UNSENT = "not_sent_yet"  # woken, and still never sent
+
+
 def _allocation(step: str) -> dict[str, Any]:
     sources, target = ALLOCATION_STEPS[step]
     return {"source": list(sources), "target": target}
@@ -51,8 +54,16 @@ class Allocation(LedgerRow):
     complete = models.BooleanField(default=False)
     code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=200, blank=True)
+    revision = models.PositiveSmallIntegerField(default=0)
 
-    MUTABLE: ClassVar[tuple[str, ...]] = ("status", "actual_qty", "complete", "code", "reason")
+    MUTABLE: ClassVar[tuple[str, ...]] = (
+        "status",
+        "actual_qty",
+        "complete",
+        "code",
+        "reason",
+        "revision",
+    )
 
     class Meta:
         constraints = [
@@ -99,6 +110,12 @@ class Allocation(LedgerRow):
     def cancel(self) -> None:
         """Withdrawn before anything was sent to a custodian."""
 
+    @transition(field=status, **_allocation("allocation_reverse"))
+    def reverse(self) -> None:
+        """Fills that had been split were taken back: the next version begins."""
+        self.revision += 1
+        self.code = self.reason = ""
+
 
 class AccountAllocation(LedgerRow):
     """One account's part of an allocation: what was asked for and what it got."""
@@ -131,7 +148,9 @@ class BookingLeg(LedgerRow):
     """One booking at one custodian: an account's share of the fills at one price.
 
     Its id is the custodian's idempotency key, so a leg can be sent again and is booked once.
-    `due_at` makes the table the queue.
+    `due_at` makes the table the queue; a queued leg without it waits for a reversal to be booked.
+    A leg that names another in `reverses` takes that one back: same terms, the other side.
+    `booked_account` is set where a repair has it booked to another account than its client's.
     """
 
     account_allocation = models.ForeignKey(
@@ -152,6 +171,13 @@ class BookingLeg(LedgerRow):
     trade_date = models.DateField()
     settlement_date = models.DateField()
     created_at = models.DateTimeField()
+    reverses = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    revision = models.PositiveSmallIntegerField(default=0)
+    booked_account = models.ForeignKey(
+        Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
 
     status = FSMField(default=LegStatus.QUEUED.value, protected=True, max_length=10)
     due_at = models.DateTimeField(null=True, blank=True)
@@ -178,6 +204,9 @@ class BookingLeg(LedgerRow):
                 condition=Q(status__in=[s.value for s in LegStatus]), name="leg_status_known"
             ),
             models.CheckConstraint(condition=Q(qty__gt=0), name="leg_qty_positive"),
+            models.UniqueConstraint(
+                fields=["reverses"], name="leg_reversed_once", condition=~Q(reverses=None)
+            ),
         ]
         indexes = [
             models.Index(fields=["due_at"], name="leg_due", condition=~Q(due_at=None)),
@@ -185,6 +214,17 @@ class BookingLeg(LedgerRow):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def was_sent(self) -> bool:
+        """Whether any custodian may have heard of it: a leg's first version is only queued."""
+        return self.version > 1 and not (
+            self.status == LegStatus.QUEUED and self.attempts == 0 and self.code == _UNSENT
+        )
+
+    def wake(self, *, due_at: datetime) -> None:
+        """What it waited for is booked: it may be sent now."""
+        self.due_at, self.code = due_at, _UNSENT
 
     @transition(field=status, **_leg("leg_send"))
     def send(self, *, retry_at: datetime) -> None:
@@ -212,3 +252,8 @@ class BookingLeg(LedgerRow):
     def requeue(self, *, due_at: datetime) -> None:
         """A person asked for another try; the idempotency key stays the same."""
         self.due_at, self.attempts = due_at, 0
+
+    @transition(field=status, **_leg("leg_cancel"))
+    def cancel(self, *, reason: str) -> None:
+        """Not wanted any more, and no custodian has it."""
+        self.due_at, self.reason = None, reason[:200]

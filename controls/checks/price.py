@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from controls import wording
-from controls.findings import Answer, Finding, Missing, Passed
+from controls.findings import Answer, Finding, Missing, Passed, Suppressed
 from controls.parameters import Params
 from controls.ticket import EXACT, Ticket
 
@@ -39,6 +39,40 @@ def collar(ticket: Ticket, params: CollarParams) -> Answer:
     return Finding(
         f"Limit {wording.price(limit)} is {wording.percent(actual, over=params.max_percent)} from "
         f"the reference {wording.price(reference)} (limit {wording.percent(params.max_percent)}).",
+        params.max_percent,
+        actual,
+    )
+
+
+class MarketParams(Params, frozen=True):
+    """How far through the prevailing market a price may be, and how old the quote."""
+
+    max_percent: Decimal
+    max_age_s: int
+
+
+def prevailing(ticket: Ticket, params: MarketParams) -> Answer:
+    """A buy is not far above the offer, a sell not far below the bid (FINRA Rule 2121).
+
+    Without a quote of that side the reference price stands for it. One who may has it left out.
+    """
+    if ticket.pmp_suppressed_by:
+        return Suppressed(ticket.pmp_suppressed_by)
+    reference = ticket.fresh_reference(params.max_age_s)
+    limit = ticket.limit_price
+    if limit is None:
+        return Passed(params.max_percent, "market")
+    quote = reference.ask if ticket.signed > 0 else reference.bid
+    market = quote or reference.price
+    worse = EXACT.multiply(EXACT.subtract(limit, market) * ticket.signed, HUNDRED)
+    actual = EXACT.divide(worse, market).quantize(EIGHT_PLACES, context=EXACT)
+    if worse <= EXACT.multiply(params.max_percent, market):
+        return Passed(params.max_percent, actual)
+    age = (ticket.at - reference.at).total_seconds()
+    return Finding(
+        f"Limit {wording.price(limit)} is {wording.percent(actual, over=params.max_percent)} "
+        f"through the market at {wording.price(market)}, {age:.0f} s old "
+        f"(limit {wording.percent(params.max_percent)}).",
         params.max_percent,
         actual,
     )

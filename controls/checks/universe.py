@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from controls.findings import PASSED, Answer, Finding
+from controls.findings import PASSED, Answer, Finding, Missing, Passed
 from controls.parameters import Params
 from controls.ticket import Ticket
 
@@ -13,13 +13,77 @@ class RestrictedParams(Params, frozen=True):
     lists: tuple[str, ...] = ()
 
 
+class EligibleParams(Params, frozen=True):
+    """The list of what may be traded, and the risk groups it is for; all when none is named."""
+
+    universe: str
+    risk_groups: tuple[str, ...] = ()
+
+
+class InstrumentParams(Params, frozen=True):
+    """The entitlement that trading this takes: at or below a rating, or in these asset classes."""
+
+    entitlement: str
+    asset_classes: tuple[str, ...] = ()
+    group: str = ""
+
+
+# Lists of these kinds forbid; the other kinds name what is allowed, or what belongs together.
+FORBIDDING = frozenset({"restricted", "watch", "do_not_trade"})
+
+
 def restricted(ticket: Ticket, params: RestrictedParams) -> Answer:
-    """The security must be on none of the lists."""
-    if not ticket.restricted_on:
-        return PASSED
-    hits = [name for name in ticket.restricted_on if not params.lists or name in params.lists]
+    """Neither the security, nor its issuer, nor an account of the order is on a list."""
+    unknown = [
+        name
+        for name in params.lists
+        if name not in ticket.list_versions and name not in ticket.restricted_on
+    ]
+    hits = [(name, "") for name in ticket.restricted_on]
+    hits += [
+        (one.name, f" version {one.version}") for one in ticket.listed if one.kind in FORBIDDING
+    ]
+    about = {one.name: one.hit for one in ticket.listed}
+    hits = [hit for hit in hits if not params.lists or hit[0] in params.lists]
     if not hits:
-        return PASSED
-    names = ", ".join(hits)
+        looked = [f"{n} version {v}" for n, v in ticket.list_versions.items() if n not in unknown]
+        return Passed(None, ", ".join(looked)) if looked else PASSED
+    names = ", ".join(name + version for name, version in hits)
     noun = "list" if len(hits) == 1 else "lists"
-    return Finding(f"{ticket.cusip} is on the {noun} {names}.", None, names)
+    who = sorted({about.get(name, ticket.cusip) for name, _ in hits})
+    verb = "is" if len(who) == 1 else "are"
+    return Finding(f"{', '.join(who)} {verb} on the {noun} {names}.", None, names)
+
+
+def eligible(ticket: Ticket, params: EligibleParams) -> Answer:
+    """The security is in the universe that the risk group of the accounts may trade."""
+    concerned = not params.risk_groups or any(
+        account.risk_group_id in params.risk_groups for account in ticket.accounts
+    )
+    version = ticket.list_versions.get(params.universe)
+    if version is None:
+        raise Missing(f"there is no universe {params.universe}")
+    limit = f"{params.universe} version {version}"
+    if not concerned or any(one.name == params.universe for one in ticket.listed):
+        return Passed(limit, "in" if concerned else "not concerned")
+    return Finding(f"{ticket.cusip} is not in the universe {limit}.", limit, ticket.cusip)
+
+
+def entitled(ticket: Ticket, params: InstrumentParams) -> Answer:
+    """The trader holds the entitlement that securities of this kind take."""
+    if params.asset_classes and ticket.asset_class not in params.asset_classes:
+        return Passed(params.entitlement, "not needed")
+    if params.group:
+        version = ticket.list_versions.get(params.group)
+        if version is None:
+            raise Missing(f"there is no group {params.group}")
+        if not any(one.name == params.group for one in ticket.listed):
+            return Passed(params.entitlement, f"not in {params.group} version {version}")
+    if params.entitlement in ticket.entitlements:
+        return Passed(params.entitlement, "held")
+    return Finding(
+        f"{ticket.username} is not entitled to trade {ticket.cusip}: it takes "
+        f"{params.entitlement}.",
+        params.entitlement,
+        "not held",
+    )

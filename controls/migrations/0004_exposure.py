@@ -1,9 +1,104 @@
-"""What exposure limits need: locks, lists and groups."""
+"""Lists and mandates by version: rows are added and never edited."""
 
-from django.db import migrations
+import django.contrib.postgres.fields
+import django.db.models.deletion
+from django.conf import settings
+from django.db import migrations, models
+
+from oms_site.journal import laws
+
+KINDS = ["restricted", "watch", "do_not_trade", "universe", "group"]
+LABELS = ["Restricted", "Watch", "Do Not Trade", "Universe", "Group"]
+TABLES = ("controls_controllist", "controls_mandate")
+
+
+def _belongs(to, **given):
+    return models.ForeignKey(
+        db_index=False,
+        on_delete=django.db.models.deletion.PROTECT,
+        related_name="+",
+        to=to,
+        **given,
+    )
+
+
+def _number():
+    return models.BigAutoField(
+        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+    )
+
+
+def _names(length):
+    return django.contrib.postgres.fields.ArrayField(
+        base_field=models.CharField(max_length=length), blank=True, default=list, size=None
+    )
 
 
 class Migration(migrations.Migration):
-    dependencies = [("controls", "0003_governance")]
+    dependencies = [
+        ("controls", "0003_governance"),
+        ("allocations", "0002_laws"),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
 
-    operations: list[migrations.operations.base.Operation] = []
+    operations = [
+        migrations.CreateModel(
+            name="ControlList",
+            fields=[
+                ("id", _number()),
+                ("name", models.CharField(max_length=40)),
+                ("version", models.PositiveIntegerField()),
+                (
+                    "kind",
+                    models.CharField(choices=list(zip(KINDS, LABELS, strict=True)), max_length=12),
+                ),
+                ("cusips", _names(9)),
+                ("issuers", _names(120)),
+                ("accounts", _names(40)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("created_by", _belongs(settings.AUTH_USER_MODEL, null=True, blank=True)),
+                ("organization", _belongs("firm.organization")),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "name", "version"), name="list_version_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("kind__in", KINDS)), name="list_kind_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="list_version_counts"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Mandate",
+            fields=[
+                ("id", _number()),
+                ("version", models.PositiveIntegerField()),
+                ("rules", models.JSONField(blank=True, default=dict)),
+                ("reason", models.CharField(blank=True, max_length=200)),
+                ("created_at", models.DateTimeField()),
+                ("account", _belongs("allocations.account")),
+                ("created_by", _belongs(settings.AUTH_USER_MODEL, null=True, blank=True)),
+                ("organization", _belongs("firm.organization")),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "version"), name="mandate_version_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("version__gte", 1)), name="mandate_version_counts"
+                    ),
+                ],
+            },
+        ),
+        migrations.RunSQL(
+            [sql for table in TABLES for sql in laws.append_only(table)], migrations.RunSQL.noop
+        ),
+        migrations.RunSQL([laws.reference(table) for table in TABLES], migrations.RunSQL.noop),
+    ]

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django_fsm import FSMField, transition
 
-from controls.states import CONTROL_STEPS, ControlStatus, Remediation
-from oms_site.firm.models import Organization
+from controls.states import CONTROL_STEPS, ControlStatus, Pending, Remediation
+from oms_site.firm.models import Organization, User
+
+SYSTEM = "system"
 
 
 def _step(name: str) -> dict[str, Any]:
@@ -18,14 +20,41 @@ def _step(name: str) -> dict[str, Any]:
     return {"source": list(sources), "target": target}
 
 
+def _person() -> models.ForeignKey[Any, Any]:
+    return models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+
 class Control(models.Model):
-    """One version of one control, named for ever by `code` and `version`; edits make versions."""
+    """One version of one control, named for ever by `code` and `version`; edits make versions.
+
+    The database keeps the laws whoever writes: content never changes, every step has its two
+    people, what is regulatory rejects, and each change of status is noted in `ControlChange`.
+    """
 
     class Type(models.TextChoices):
         UNIVERSE = "universe"
         EXPOSURE = "exposure"
         ORDER = "order"
         ATTESTATION = "attestation"
+
+    # What a version states; the database refuses to change any of it.
+    CONTENT: ClassVar[tuple[str, ...]] = (
+        "name",
+        "type",
+        "rule_class",
+        "params",
+        "remediation",
+        "regulatory",
+        "asset_classes",
+        "slice",
+        "assigned_to",
+        "effective_from",
+        "effective_until",
+        "citation",
+        "message",
+    )
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="controls"
@@ -39,8 +68,30 @@ class Control(models.Model):
     remediation = models.CharField(max_length=8, choices=[(r.value, r.value) for r in Remediation])
     regulatory = models.BooleanField(default=False)
     asset_classes = ArrayField(models.CharField(max_length=12), default=list, blank=True)
-    status = FSMField(default=ControlStatus.DRAFT.value, protected=True, max_length=12)
+    slice = models.JSONField(default=dict, blank=True)
+    assigned_to = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    effective_from = models.DateTimeField(null=True, blank=True)
+    effective_until = models.DateTimeField(null=True, blank=True)
+    citation = models.CharField(max_length=200, blank=True)
+    message = models.CharField(max_length=300, blank=True)
+
+    status = FSMField(default=ControlStatus.DRAFT.value, protected=True, max_length=16)
+    pending = models.CharField(max_length=10, blank=True, default="")
+    origin = models.CharField(max_length=60, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
+    created_by = _person()
+    approved_at = models.DateTimeField(null=True, blank=True)
+    approved_by = _person()
+    requested_by = _person()
+    decided_by = _person()
+    changed_at = models.DateTimeField(null=True, blank=True)
+    change_reason = models.CharField(max_length=500, blank=True)
+    # A version that was replaced holds until its successor takes over.
+    superseded_by = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    ends_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -57,21 +108,69 @@ class Control(models.Model):
                 name="regulatory_always_rejects",
             ),
             models.CheckConstraint(
+                condition=Q(regulatory=False) | ~Q(status=ControlStatus.SUSPENDED.value),
+                name="regulatory_is_never_suspended",
+            ),
+            models.CheckConstraint(
+                condition=Q(remediation__in=[r.value for r in Remediation]),
+                name="remediation_known",
+            ),
+            models.CheckConstraint(
                 condition=Q(status__in=[s.value for s in ControlStatus]),
                 name="control_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=ControlStatus.PENDING_APPROVAL.value, pending="activate")
+                | (
+                    ~Q(status=ControlStatus.PENDING_APPROVAL.value)
+                    & Q(pending__in=[p.value for p in Pending if p != Pending.ACTIVATE])
+                ),
+                name="control_pending_fits",
+            ),
+            models.CheckConstraint(
+                condition=Q(approved_by=None) | ~Q(approved_by=F("created_by")),
+                name="author_is_not_approver",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("requested_by")),
+                name="control_maker_is_not_checker",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status__in=["active", "suspended"])
+                | Q(origin=SYSTEM)
+                | (Q(approved_by__isnull=False) & Q(approved_at__isnull=False)),
+                name="in_force_has_an_approver",
+            ),
+            models.CheckConstraint(
+                condition=Q(effective_from=None)
+                | Q(effective_until=None)
+                | Q(effective_until__gt=F("effective_from")),
+                name="effective_from_before_until",
             ),
         ]
 
     def __str__(self) -> str:
         return f"{self.code} v{self.version}"
 
-    @transition(field=status, **_step("control_activate"))
-    def activate(self) -> None:
-        """In force for the next order."""
+    @transition(field=status, **_step("control_submit"))
+    def submit(self) -> None:
+        """Waits for a second person."""
+
+    @transition(field=status, **_step("control_reject"))
+    def reject(self) -> None:
+        """The second person refused it: a draft again."""
+
+    @transition(field=status, **_step("control_approve"))
+    def approve(self) -> None:
+        """In force for the next order, released by a second person."""
 
     @transition(field=status, **_step("control_suspend"))
     def suspend(self) -> None:
         """Out of force, may return."""
+
+    @transition(field=status, **_step("control_resume"))
+    def resume(self) -> None:
+        """In force again."""
 
     @transition(field=status, **_step("control_retire"))
     def retire(self) -> None:

@@ -31,6 +31,7 @@ class Review(LedgerRow):
     maker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
     opened_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
+    approvals_required = models.PositiveSmallIntegerField(default=1)
 
     status = FSMField(default=ReviewStatus.OPEN.value, protected=True, max_length=10)
     decided_by = models.ForeignKey(
@@ -40,6 +41,12 @@ class Review(LedgerRow):
     decision_id = models.CharField(max_length=40, blank=True)
     client_decision_id = models.CharField(max_length=80, blank=True)
     annotation = models.TextField(blank=True)
+    # Facets: how many have approved, and who says that they are looking into it until when.
+    approvals = models.PositiveSmallIntegerField(default=0)
+    claimed_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    claimed_until = models.DateTimeField(null=True, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
         "status",
@@ -48,6 +55,9 @@ class Review(LedgerRow):
         "decision_id",
         "client_decision_id",
         "annotation",
+        "approvals",
+        "claimed_by_id",
+        "claimed_until",
     )
 
     class Meta:
@@ -70,6 +80,10 @@ class Review(LedgerRow):
                 fields=["id", "screening", "subject", "subject_version", "status"],
                 name="review_identity",
             ),
+            # The target of the votes' composite foreign key.
+            models.UniqueConstraint(
+                fields=["id", "maker", "subject_version"], name="review_of_maker_and_version"
+            ),
         ]
         indexes = [
             models.Index(
@@ -82,6 +96,24 @@ class Review(LedgerRow):
 
     def __str__(self) -> str:
         return f"review of {self.subject}"
+
+    def claimant_at(self, at: datetime) -> int | None:
+        """Who holds it at a moment; a claim that has run out is nobody's."""
+        if self.claimed_until is None or self.claimed_until <= at:
+            return None
+        return self.claimed_by_id
+
+    def claim(self, *, by_id: int, until: datetime) -> None:
+        """Somebody says that they are looking into it."""
+        self.claimed_by_id, self.claimed_until = by_id, until
+
+    def unclaim(self) -> None:
+        """Nobody looks into it any more."""
+        self.claimed_by_id = self.claimed_until = None
+
+    def count_approval(self) -> None:
+        """One more person has approved."""
+        self.approvals += 1
 
     def _decide(
         self, *, by_id: int, at: datetime, decision_id: str, client_id: str, annotation: str

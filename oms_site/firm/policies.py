@@ -19,9 +19,27 @@ GUIDE: dict[str, Any] = {
     "allowed_allocation_strategies": ["fifo_without_averaging", "pro_rata_with_averaging"],
     "late_fill": "quarantine",
     "approvals_required": 1,
+    "gtc_max_days": 90,
     "events_window_hours": 48,
     "settlement_days": 1,
     "expiry_event": "expire",
+}
+
+
+# Everything else that an organization may open; its row may still narrow it.
+PRESETS: dict[str, dict[str, Any]] = {
+    "guide": {},
+    "full": {
+        "allowed_ord_types": [
+            "market",
+            "limit",
+            "stop",
+            "stop_limit",
+            "market_if_touched",
+            "limit_if_touched",
+        ],
+        "allowed_tif": ["day", "ioc", "fok", "gtc", "gtd"],
+    },
 }
 
 
@@ -43,7 +61,13 @@ def _load() -> dict[str, list[PolicyFacts]]:
     found: dict[str, list[PolicyFacts]] = {}
     for row in Policy.objects.order_by("organization_id", "-version"):
         found.setdefault(row.organization_id, []).append(
-            PolicyFacts(row.pk, row.version, row.preset, row.effective_at, {**GUIDE, **row.rules})
+            PolicyFacts(
+                row.pk,
+                row.version,
+                row.preset,
+                row.effective_at,
+                {**GUIDE, **PRESETS.get(row.preset, {}), **row.rules},
+            )
         )
     return found
 

@@ -34,6 +34,7 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "order.release",
             "order.cancel",
             "control.manage",
+            "transaction.check",
             "events.view",
             "events.history",
             "audit.view",
@@ -44,12 +45,29 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "order.view",
             "allocation.cancel",
             "booking.repair",
+            "repair.approve",
+            "break.resolve",
+            "ops.view",
+            "transaction.submit",
+            "transaction.check",
             "events.view",
             "events.history",
         }
     ),
-    Role.AUDITOR: frozenset({"order.view", "events.view", "events.history", "audit.view"}),
-    Role.ADMIN: frozenset({"order.view", "order.release", "events.view", "config.manage"}),
+    Role.AUDITOR: frozenset(
+        {"order.view", "ops.view", "events.view", "events.history", "audit.view"}
+    ),
+    Role.ADMIN: frozenset(
+        {
+            "order.view",
+            "order.release",
+            "ops.view",
+            "break.resolve",
+            "repair.approve",
+            "events.view",
+            "config.manage",
+        }
+    ),
 }
 
 

@@ -75,11 +75,18 @@ def append_only(table: str) -> list[str]:
     ]
 
 
-def living(table: str, terms: Sequence[str]) -> list[str]:
+def terms(table: str, names: Sequence[str]) -> str:
+    """Rows of this table never change these columns."""
+    columns = ", ".join(f'"{name}"' for name in names)
+    return _trigger(
+        f"{table}_terms", f"BEFORE UPDATE OF {columns}", table, "its terms never change"
+    )
+
+
+def living(table: str, names: Sequence[str]) -> list[str]:
     """Rows of this table keep their terms, gain a version with every change, and stay."""
-    columns = ", ".join(f'"{name}"' for name in terms)
     return [
-        _trigger(f"{table}_terms", f"BEFORE UPDATE OF {columns}", table, "its terms never change"),
+        terms(table, names),
         f"CREATE TRIGGER {table}_version BEFORE UPDATE ON {table} FOR EACH ROW "
         "WHEN (NEW.version <= OLD.version) "
         "EXECUTE FUNCTION oms_refuse('a change needs a new version');",

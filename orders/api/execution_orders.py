@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -10,6 +12,7 @@ from oms_site.kit.errors import OmsError
 from orders import desk, fills, finding, render
 from orders.api import answers, intake, schema
 from orders.api.base import Endpoint
+from orders.requests import Instruction
 
 
 class ExecutionOrderCreate(Endpoint):
@@ -18,6 +21,10 @@ class ExecutionOrderCreate(Endpoint):
     protocol = ""
     strategy = ""
 
+    def read(self, data: Any) -> tuple[str, Instruction]:
+        """The amount's type and the instruction that a body asks for."""
+        return intake.instruction(data, protocol=self.protocol, strategy=self.strategy)
+
     @extend_schema(
         summary="Create an execution order",
         description="The outcome comes as `execution_order_create` or `execution_order_reject`.",
@@ -25,9 +32,7 @@ class ExecutionOrderCreate(Endpoint):
         responses={202: schema.ExecutionOrder, **schema.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
-        kind, instruction = intake.instruction(
-            request.data, protocol=self.protocol, strategy=self.strategy
-        )
+        kind, instruction = self.read(request.data)
         order = finding.find(order_id, by=self.principal)
         if kind != order.amount_type:
             raise OmsError(

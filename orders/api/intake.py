@@ -9,6 +9,7 @@ from typing import Any
 from allocations import fees
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
+from orders import order_types, time_in_force
 from orders.desk.external import TradeReport
 from orders.render import FEE_NUMBERS, tidy
 from orders.requests import AccountAsk, AllocationAsk, Instruction, OrderAsk
@@ -31,9 +32,11 @@ ORDER_FIELDS = frozenset(
         "ib_id",
         "instrument_id",
         "limit_price",
+        "stop_price",
         "risk_group_id",
         "side",
         "time_in_force",
+        "expire_time",
         "trader_profile",
         "type",
     ]
@@ -79,12 +82,8 @@ def order(value: Any) -> OrderAsk:
     body = Reader(value)
     body.refuse_unknown(ORDER_FIELDS)
     kind, qty = amount(body, "amount")
-    ord_type = body.choice("type", ("market", "limit"))
-    limit_price = body.decimal("limit_price")
-    if ord_type == "limit" and limit_price is None and not _faulty(body, "limit_price"):
-        body.fault("limit_price", "limit_price_required", "A limit order needs a limit price.")
-    if ord_type == "market" and limit_price is not None:
-        body.fault("limit_price", "limit_price_forbidden", "A market order has no limit price.")
+    ord_type = body.choice("type", order_types.KNOWN)
+    limit_price, stop_price = _prices(body, ord_type)
     ask = OrderAsk(
         instrument_id=body.text("instrument_id", required=True, longest=20) or "",
         side=body.choice("side", ("buy", "sell")),
@@ -92,12 +91,14 @@ def order(value: Any) -> OrderAsk:
         amount_type=kind,
         qty=qty,
         limit_price=None if limit_price is None else tidy(limit_price),
+        stop_price=None if stop_price is None else tidy(stop_price),
         client_order_id=body.text("client_order_id"),
         account_id=body.text("account_id"),
         ib_id=body.text("ib_id"),
         risk_group_id=body.text("risk_group_id"),
         custodian_id=body.text("custodian_id"),
-        time_in_force=body.choice("time_in_force", ("day", "ioc", "fok", "gtc"), default="day"),
+        time_in_force=body.choice("time_in_force", time_in_force.KNOWN, default="day"),
+        expire_time=moment(body, "expire_time"),
         extended_hours=body.flag("extended_hours"),
         all_or_none=body.flag("all_or_none"),
         explicit_cancelation_required=body.flag("explicit_cancelation_required"),
@@ -106,12 +107,27 @@ def order(value: Any) -> OrderAsk:
             _instruction(one, kind) for one in body.objects("execution_instructions", most=20)
         ),
         allocation=_allocation(body, kind),
-        fees=_fees(body),
+        fees=fees_of(body),
         trader_profile=_profile(body),
         annotation=body.text("annotation", longest=2000) or "",
     )
     body.finish()
     return ask
+
+
+def _prices(body: Reader, ord_type: str) -> tuple[Decimal | None, Decimal | None]:
+    """The limit and the trigger, each exactly where its type of order has one."""
+    limit_price, stop_price = body.decimal("limit_price"), body.decimal("stop_price")
+    limited, triggered = ord_type in order_types.WITH_LIMIT, ord_type in order_types.WITH_TRIGGER
+    if limited and limit_price is None and not _faulty(body, "limit_price"):
+        body.fault("limit_price", "limit_price_required", "A limit order needs a limit price.")
+    if not limited and limit_price is not None:
+        body.fault("limit_price", "limit_price_forbidden", "A market order has no limit price.")
+    if triggered and stop_price is None and not _faulty(body, "stop_price"):
+        body.fault("stop_price", "stop_price_required", "This type of order needs a stop price.")
+    if not triggered and stop_price is not None:
+        body.fault("stop_price", "stop_price_forbidden", "This type of order has no stop price.")
+    return limit_price, stop_price
 
 
 def idempotency_key(given: str) -> str:
@@ -184,7 +200,7 @@ def _of(part: Reader, protocol: str, strategy: str, qty: Decimal) -> Instruction
         all_or_none=part.flag("all_or_none"),
         suppress_pmp_check=part.flag("suppress_pmp_check"),
         client_execution_order_id=part.text("client_execution_order_id"),
-        fees=_fees(part),
+        fees=fees_of(part),
         annotation=part.text("annotation", longest=2000) or "",
     )
 
@@ -214,7 +230,7 @@ def _allocation(body: Reader, kind: str) -> AllocationAsk | None:
     )
 
 
-def _fees(body: Reader) -> tuple[dict[str, Any], ...]:
+def fees_of(body: Reader) -> tuple[dict[str, Any], ...]:
     """CustomFee objects, checked by the fee rules, with their numbers kept as text."""
     given = [one.value for one in body.objects("fees", most=20)]
     try:
@@ -246,7 +262,7 @@ def trade_report(value: Any) -> tuple[str, TradeReport]:
         price=price or Decimal(1),
         trade_date=_date(body, "trade_date"),
         settlement_date=_date(body, "settlement_date"),
-        executed_at=_moment(body, "executed_at"),
+        executed_at=moment(body, "executed_at"),
         execution_id=body.text("execution_id"),
         client_id=body.text("client_external_trade_report_id"),
         counterparty=body.text("counterparty_id", longest=40) or "",
@@ -277,18 +293,19 @@ def _date(body: Reader, name: str) -> date | None:
         return None
 
 
-def _moment(body: Reader, name: str) -> datetime | None:
+def moment(body: Reader, name: str) -> datetime | None:
+    """A moment, given with its zone; absent is None."""
     text = body.text(name, longest=40)
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        given = datetime.fromisoformat(text)
     except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+        given = None
+    if given is None or given.tzinfo is None:
         body.fault(name, "invalid_time", "Give a time with its zone: 2026-11-23T15:04:05Z.")
         return None
-    return moment
+    return given
 
 
 def _faulty(body: Reader, name: str) -> bool:

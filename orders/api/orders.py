@@ -12,7 +12,7 @@ from oms_site.api import strict_json
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
 from orders import desk, finding, render
-from orders.api import answers, intake, schema
+from orders.api import answers, intake, reviews, schema
 from orders.api.base import Endpoint
 from orders.desk import Result
 from orders.models import ExecutionOrder
@@ -157,9 +157,15 @@ class OrderDecision(Endpoint):
     def post(self, request: Request, order_id: str) -> Response:
         word = "approve" if self.approve else "reject"
         body = Reader(request.data)
-        body.refuse_unknown({"annotation", f"client_manual_{word}_id"})
+        body.refuse_unknown(
+            {
+                *("annotation", "reason_code", "reasons", "subject_version"),
+                f"client_manual_{word}_id",
+            }
+        )
         annotation = body.text("annotation", longest=2000) or ""
         client_id = body.text(f"client_manual_{word}_id") or ""
+        version, reasons = reviews.version_of(body), reviews.reasons_of(body)
         body.finish()
         decision = desk.decide(
             order_id,
@@ -169,6 +175,8 @@ class OrderDecision(Endpoint):
             by=self.principal,
             at=self.at,
             correlation_id=self.correlation_id,
+            subject_version=version,
+            reasons=reasons,
         )
         if decision.error is not None:
             raise decision.error
@@ -177,6 +185,8 @@ class OrderDecision(Endpoint):
                 "order_id": order_id,
                 f"manual_{word}_id": decision.decision_id,
                 f"client_manual_{word}_id": client_id or None,
+                "approvals": decision.approvals,
+                "approvals_required": decision.approvals_required,
             }
         )
         return Response(head[:-1] + b',"order":' + decision.body + b"}", status=202)

@@ -10,7 +10,6 @@ from rest_framework.response import Response
 
 from allocations import accounts, wire
 from allocations.models import Allocation
-from controls import reviews
 from oms_site.firm import policies
 from oms_site.journal import events
 from oms_site.kit.errors import NotFound, OmsError
@@ -119,34 +118,6 @@ class EventList(Endpoint):
         more = "true" if len(frames) == limit else "false"
         return Response(
             f'{{"events":[{body}],"last_msg_number":{last},"has_more":{more}}}'.encode()
-        )
-
-
-class ReviewList(Endpoint):
-    """Flagged orders that wait for a decision."""
-
-    @extend_schema(
-        operation_id="review_list",
-        summary="List open reviews",
-        responses={200: schema.ReviewPage, **schema.errors(401, 403)},
-    )
-    def get(self, request: Request) -> Response:
-        self.principal.require("order.view")
-        rows = reviews.open_reviews(self.principal.organization_id)[:500]
-        return Response(
-            {
-                "reviews": [
-                    {
-                        "review_id": row.id,
-                        "order_id": row.subject,
-                        "opened_at": row.opened_at,
-                        "deadline_at": row.deadline_at,
-                        "submitted_by": row.maker.username,
-                        "failed_controls": row.failed_controls,
-                    }
-                    for row in rows
-                ]
-            }
         )
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as s
 
+from orders import order_types, time_in_force
+
 CREATE_TEXT = (
     "The same `client_order_id` with the same content answers the order it made before (200 and "
     "`Idempotent-Replayed: true`); with other content it is refused (409). A control that fails is "
@@ -77,7 +79,8 @@ _terms = {
     "account_id": _text(),
     "instrument_id": s.CharField(help_text="CUSIP, ISIN or symbol"),
     "amount": Amount(),
-    "type": s.ChoiceField(["market", "limit"]),
+    "type": s.ChoiceField(order_types.KNOWN),
+    "stop_price": _decimal(required=False, allow_null=True, help_text="of types with a trigger"),
     "side": s.ChoiceField(["buy", "sell"]),
     "limit_price": _decimal(required=False, allow_null=True, help_text="clean, percent of par"),
     "extended_hours": s.BooleanField(default=False),
@@ -89,7 +92,8 @@ _terms = {
     "explicit_cancelation_required": s.BooleanField(default=False),
     "bypass_auto_execution": s.BooleanField(default=False),
     "annotation": _text(max_length=2000),
-    "time_in_force": s.ChoiceField(["day"], default="day"),
+    "time_in_force": s.ChoiceField(time_in_force.KNOWN, default=time_in_force.DAY),
+    "expire_time": s.DateTimeField(required=False, help_text="of a gtd order"),
 }
 _profile = _shape("TraderProfile", user_id=_text(), bloomberg_id=_text())
 OrderRequest = _shape(
@@ -176,12 +180,17 @@ DecisionRequest = _shape(
     annotation=s.CharField(),
     client_manual_approve_id=_text(max_length=80),
     client_manual_reject_id=_text(max_length=80),
+    subject_version=s.IntegerField(required=False),
+    reason_code=_text(),
+    reasons=s.ListField(child=s.DictField(), required=False),
 )
 DecisionAnswer = _shape(
     "DecisionAnswer",
     order_id=s.CharField(),
     manual_approve_id=_text(),
     manual_reject_id=_text(),
+    approvals=s.IntegerField(),
+    approvals_required=s.IntegerField(),
     order=Order(),
 )
 ExecutionRequest = _shape(
@@ -279,6 +288,34 @@ EventPage = _shape(
     events=s.ListField(child=s.DictField()),
     last_msg_number=_text(),
     has_more=s.BooleanField(),
+)
+ClaimRequest = _shape("ClaimRequest", take_over=s.BooleanField(required=False))
+ClaimAnswer = _shape(
+    "ClaimAnswer", review_id=s.CharField(), claimed_by=_text(), claimed_until=_moment()
+)
+BulkDecisionRequest = _shape(
+    "BulkDecisionRequest",
+    decision=s.ChoiceField(["approve", "reject"]),
+    annotation=s.CharField(),
+    reason_code=_text(),
+    client_decision_id=_text(max_length=39),
+    orders=s.ListField(child=s.DictField()),
+)
+BulkDecisionAnswer = _shape("BulkDecisionAnswer", results=s.ListField(child=s.DictField()))
+ReviewView = _shape(
+    "Review",
+    review_id=s.CharField(),
+    order_id=s.CharField(),
+    subject_version=s.IntegerField(),
+    status=s.CharField(),
+    approvals=s.IntegerField(),
+    approvals_required=s.IntegerField(),
+    deadline_at=_moment(),
+    failed_controls=s.ListField(child=s.DictField()),
+    history=s.DictField(),
+    reference=s.DictField(allow_null=True),
+    position=s.DictField(allow_null=True),
+    votes=s.ListField(child=s.DictField()),
 )
 ReviewPage = _shape("ReviewPage", reviews=s.ListField(child=s.DictField()))
 StatusPage = _shape("StatusPage", statuses=s.ListField(child=s.DictField()))

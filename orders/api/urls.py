@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from orders.api import execution_orders as eo
-from orders.api import orders, records
+from orders.api import holdings, orders, records, reviews, rfqs
 
 _order = "trading/order/<str:order_id>/"
 _below = f"{_order}execution-order/"
@@ -25,6 +25,8 @@ urlpatterns = [
     path(f"{_order}execution/", eo.ExecutionList.as_view(), name="execution-list"),
     _create("lob/sor", "limit_order_book", "smart_order_routing"),
     _create("lob/manual", "limit_order_book", "manual"),
+    path(f"{_below}rfq/manual/", rfqs.RfqManualCreate.as_view(), name="execution-order-rfq-manual"),
+    path(f"{_below}rfq/autoex/", rfqs.RfqAutoExCreate.as_view(), name="execution-order-rfq-autoex"),
     _create("external", "external", "external"),
     path(
         f"{_below}<str:execution_order_id>/",
@@ -41,8 +43,46 @@ urlpatterns = [
         records.AllocationDetail.as_view(),
         name="allocation-detail",
     ),
+    path("trading/rfq/", rfqs.RfqList.as_view(), name="rfq-list"),
+    path("trading/rfq/<str:rfq_id>/", rfqs.RfqDetail.as_view(), name="rfq-detail"),
+    path("trading/rfq/<str:rfq_id>/event/", rfqs.RfqEvents.as_view(), name="rfq-events"),
+    path(
+        "trading/rfq/<str:rfq_id>/quote/<str:quote_id>/counter/",
+        rfqs.QuoteCounter.as_view(),
+        name="quote-counter",
+    ),
+    path("trading/quote/<str:quote_id>/", rfqs.QuoteDetail.as_view(), name="quote-detail"),
+    path("trading/list-rfq/", rfqs.ListRfq.as_view(), name="list-rfq"),
+    path("trading/list-rfq/batch/", rfqs.ListRfqBatch.as_view(), name="list-rfq-batch"),
+    path("trading/dealer/", rfqs.DealerList.as_view(), name="dealer-list"),
     path("trading/event/", records.EventList.as_view(), name="event-list"),
-    path("trading/review/", records.ReviewList.as_view(), name="review-list"),
+    path("trading/review/", reviews.ReviewList.as_view(), name="review-list"),
+    path("trading/review/decide/", reviews.ReviewBulk.as_view(), name="review-bulk"),
+    path("trading/review/<str:review_id>/", reviews.ReviewDetail.as_view(), name="review-detail"),
+    path(
+        "trading/review/<str:review_id>/claim/",
+        reviews.ReviewClaim.as_view(),
+        name="review-claim",
+    ),
+    path(
+        "trading/review/<str:review_id>/release/",
+        reviews.ReviewClaim.as_view(give_back=True),
+        name="review-release",
+    ),
+    path("position/", holdings.PositionList.as_view(), name="position-list"),
+    path("balance/", holdings.BalanceList.as_view(), name="balance-list"),
+    path("tax-lot/", holdings.TaxLotList.as_view(), name="tax-lot-list"),
+    path("transaction/", holdings.TransactionList.as_view(), name="transaction-list"),
+    path(
+        "transaction/<str:transaction_id>/approve/",
+        holdings.TransactionDecision.as_view(approve=True),
+        name="transaction-approve",
+    ),
+    path(
+        "transaction/<str:transaction_id>/reject/",
+        holdings.TransactionDecision.as_view(approve=False),
+        name="transaction-reject",
+    ),
     path("account/", records.AccountList.as_view(), name="account-list"),
     path("metadata/request-status/", records.RequestStatus.as_view(), name="request-status"),
 ]

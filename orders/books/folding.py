@@ -27,6 +27,10 @@ _ORDER_OF = {
     "orders_venueorder": "t.order_id",
     "orders_execution": "t.order_id",
     "orders_break": "t.order_id",
+    "orders_rfq": "t.order_id",
+    "orders_quote": "(SELECT r.order_id FROM orders_rfq r WHERE r.id = t.rfq_id)",
+    "orders_adjustment": "(SELECT b.order_id FROM orders_break b WHERE b.id = t.explained_id)",
+    "allocations_repair": _OF_ALLOCATION,
     "allocations_allocation": "t.order_id",
     "allocations_accountallocation": _OF_ALLOCATION,
     "allocations_bookingleg": _OF_ALLOCATION,
@@ -36,6 +40,9 @@ _ORDER_OF = {
 _THROUGH_ALLOCATION = (
     "t.allocation_id IN (SELECT a.id FROM allocations_allocation a WHERE a.order_id = ANY(%(ids)s))"
 )
+_THROUGH = {
+    "orders_quote": "t.rfq_id IN (SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))"
+}
 _EVENTS_OF_ORDERS = """
 SELECT e.event_id, e.subject, e.seq, e.changes FROM journal_event e WHERE e.subject = ANY(%(ids)s)
 UNION ALL
@@ -137,7 +144,9 @@ def _statement(events: str, where: dict[str, str]) -> str:
 @cache
 def _of_orders() -> str:
     where = {
-        table: _THROUGH_ALLOCATION if way == _OF_ALLOCATION else f"{way} = ANY(%(ids)s)"
+        table: _THROUGH.get(table, f"{way} = ANY(%(ids)s)")
+        if way != _OF_ALLOCATION
+        else _THROUGH_ALLOCATION
         for table, way in _ORDER_OF.items()
     }
     return _statement(_EVENTS_OF_ORDERS, where)

@@ -54,9 +54,10 @@ WITH done AS (
         coalesce(sum(fees) FILTER (WHERE NOT bypass_trade_booking), 0) fees
     FROM orders_execution GROUP BY order_id
 ), legs AS (
-    SELECT allocation_id, sum(qty) qty, sum(principal) principal, sum(accrued_interest) accrued,
-        sum(fees) fees
-    FROM allocations_bookingleg WHERE status <> 'canceled' GROUP BY allocation_id
+    SELECT allocation_id, sum(sign * qty) qty, sum(sign * principal) principal,
+        sum(sign * accrued_interest) accrued, sum(sign * fees) fees
+    FROM (SELECT *, CASE WHEN reverses_id IS NULL THEN 1 ELSE -1 END AS sign
+        FROM allocations_bookingleg WHERE status <> 'canceled') l GROUP BY allocation_id
 ), parts AS (
     SELECT allocation_id, sum(requested_qty) requested, sum(actual_qty) actual
     FROM allocations_accountallocation GROUP BY allocation_id
@@ -97,7 +98,8 @@ _ACCOUNT_PARTS = """
 SELECT p.id, format('actual_qty %%s; its legs book %%s', p.actual_qty, coalesce(l.qty, 0))
 FROM allocations_accountallocation p
 JOIN allocations_allocation a ON a.id = p.allocation_id JOIN orders_order o ON o.id = a.order_id
-LEFT JOIN (SELECT account_allocation_id, sum(qty) qty FROM allocations_bookingleg
+LEFT JOIN (SELECT account_allocation_id,
+        sum(CASE WHEN reverses_id IS NULL THEN qty ELSE -qty END) qty FROM allocations_bookingleg
     WHERE status <> 'canceled' GROUP BY account_allocation_id) l ON l.account_allocation_id = p.id
 WHERE {scope} AND a.complete AND p.actual_qty <> coalesce(l.qty, 0)
     AND NOT EXISTS (SELECT 1 FROM orders_allocationdue w WHERE w.order_id = o.id)

@@ -21,6 +21,7 @@ _BY_NAME = (
 # Two ways from a row to its parent that must end at the same row.
 _TWO_WAYS = (
     ("orders_venueorder", "execution_order_id", "orders_executionorder", "order_id", "order_id"),
+    ("orders_rfq", "execution_order_id", "orders_executionorder", "order_id", "order_id"),
     ("orders_execution", "execution_order_id", "orders_executionorder", "order_id", "order_id"),
     (
         "orders_execution",

@@ -16,7 +16,14 @@ import msgspec
 from orders.books.statements import rows, stream
 from orders.books.verdicts import GRACE, Check, NotChecked, Run, Tally
 from venues import messages
-from venues.messages import CancelReject, ExecType, ExecutionReport, NewOrder, Report
+from venues.messages import (
+    ExecType,
+    ExecutionReport,
+    NewOrder,
+    QuoteResponse,
+    QuoteRespType,
+    Report,
+)
 from venues.simulator import journal
 
 _SIDES = {"buy": "1", "sell": "2"}
@@ -39,7 +46,7 @@ class Account:
 
     def take(self, report: Report) -> None:
         """Fold one report. FIX 4.4: a bust or correction names an ExecID in ExecRefID(19)."""
-        if isinstance(report, CancelReject) or report.order_id == _UNKNOWN:
+        if not isinstance(report, ExecutionReport) or report.order_id == _UNKNOWN:
             return
         cl_ord_id = report.orig_cl_ord_id or report.cl_ord_id
         self.last[cl_ord_id] = report
@@ -189,7 +196,7 @@ _SENT = """
 SELECT t.id, i.cusip, o.side, t.qty, t.limit_price, m.answered_at IS NOT NULL
 FROM orders_venueorder t JOIN orders_order o ON o.id = t.order_id
 JOIN venues_instrument i ON i.id = o.instrument_id
-LEFT JOIN venues_outbound m ON m.cl_ord_id = t.id AND m.kind = 'D'
+LEFT JOIN venues_outbound m ON m.cl_ord_id = t.id AND m.kind IN ('D', 'AJ1')
 WHERE {scope} AND t.venue_id = %(venue)s
 """
 
@@ -197,7 +204,7 @@ WHERE {scope} AND t.venue_id = %(venue)s
 def _orders(run: Run) -> Tally:
     tally = Tally()
     for account in _accounts(run):
-        came: dict[str, NewOrder] = {}
+        came: dict[str, NewOrder | QuoteResponse] = {}
         times: Counter[str] = Counter()
         for order in _new_orders(run, account.venue_id):
             came[order.cl_ord_id] = order
@@ -221,17 +228,19 @@ def _orders(run: Run) -> Tally:
     return tally
 
 
-def _new_orders(run: Run, venue_id: str) -> Iterator[NewOrder]:
-    """Every NewOrder that reached the venue, repeated ones too: its register knows each id once."""
+def _new_orders(run: Run, venue_id: str) -> Iterator[NewOrder | QuoteResponse]:
+    """Every order and hit that reached the venue, repeated ones too: its register has each once."""
     path = journal.path_of(run.journals(), venue_id)
     if not path.exists():
         return
     with path.open("rb") as file:
         for line in file:
-            if line.startswith(b'{"msg":"D"') and line.endswith(b"\n"):
+            if line.startswith((b'{"msg":"D"', b'{"msg":"AJ"')) and line.endswith(b"\n"):
                 order = messages.decode_outgoing(line)
-                assert isinstance(order, NewOrder)
-                yield order
+                if isinstance(order, NewOrder) or (
+                    isinstance(order, QuoteResponse) and order.resp_type == QuoteRespType.HIT
+                ):
+                    yield order
 
 
 CHECKS = (

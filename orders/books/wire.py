@@ -37,14 +37,15 @@ WHERE {_OUT} AND m.sent_at IS NULL AND m.created_at < %(old)s AND NOT coalesce({
 GROUP BY v.id ORDER BY v.id
 """
 _ONE_EACH = f"""
-SELECT v.id, format('%%s NewOrder messages, to %%s', count(m.id), string_agg(m.venue_id, ' '))
+SELECT v.id, format('%%s NewOrder or hit messages, to %%s', count(m.id),
+    string_agg(m.venue_id, ' '))
 FROM orders_venueorder v JOIN orders_order o ON o.id = v.order_id
-LEFT JOIN venues_outbound m ON m.cl_ord_id = v.id AND m.kind = 'D'
+LEFT JOIN venues_outbound m ON m.cl_ord_id = v.id AND m.kind IN ('D', 'AJ1')
 WHERE {{scope}} GROUP BY v.id, v.venue_id
 HAVING count(m.id) <> 1 OR min(m.venue_id) <> v.venue_id
 UNION ALL
-SELECT m.cl_ord_id, 'a NewOrder for no venue order' FROM venues_outbound m
-WHERE {_OUT} AND m.kind = 'D'
+SELECT m.cl_ord_id, 'a NewOrder or hit for no venue order' FROM venues_outbound m
+WHERE {_OUT} AND m.kind IN ('D', 'AJ1')
     AND NOT EXISTS (SELECT 1 FROM orders_venueorder v WHERE v.id = m.cl_ord_id)
 """
 
@@ -72,7 +73,7 @@ CHECKS = (
     Check(
         "every_message_was_sent_once",
         "Every message older than a minute for a connected venue was sent, and every venue order"
-        " has exactly one NewOrder.",
+        " has exactly one NewOrder or hit.",
         _outbound,
     ),
 )

@@ -5,21 +5,27 @@ release(...) / refuse(...)    -> decisions on flagged orders
 cancel(...)                   -> cancel requests
 execute(...)                  -> execution orders on staged orders
 report_trade(...)             -> trades made elsewhere
+ask(...), counter(...), cancel_rfq(...) -> requests for quotes
 """
 
 from orders.desk.allocating import cancel_allocation
 from orders.desk.canceling import cancel, cancel_execution
 from orders.desk.executing import execute
 from orders.desk.external import report_trade
-from orders.desk.reviewing import decide
+from orders.desk.inquiring import ask, cancel_rfq, counter
+from orders.desk.reviewing import claim, decide
 from orders.desk.submitting import preview, submit
 from orders.requests import Result
 
 __all__ = [
     "Result",
+    "ask",
     "cancel",
     "cancel_allocation",
     "cancel_execution",
+    "claim",
+    "cancel_rfq",
+    "counter",
     "decide",
     "execute",
     "preview",

@@ -11,7 +11,7 @@ from controls import screening
 from controls.ticket import Ticket
 from oms_site.journal import statements
 from oms_site.kit import clock, ids
-from orders import rulesets, terms, tickets
+from orders import exposure, rulesets, terms, tickets
 from orders.models import Order
 from orders.requests import SubmitRequest, fingerprint
 
@@ -33,13 +33,15 @@ def make(request: SubmitRequest) -> Draft:
     at = request.received_at
     resolved = terms.resolve(request, at=at)
     ask = request.ask
+    if any(one.suppress_pmp_check for one in ask.instructions):
+        request.principal.require("pmp.suppress")
     number = tickets.economics(
         organization_id=request.principal.organization_id,
         accounts=tuple(a.id for a in resolved.accounts),
         cusip=resolved.instrument.cusip,
         side=ask.side,
         qty=ask.qty,
-        limit_price=ask.limit_price,
+        limit_price=ask.stop_price if ask.limit_price is None else ask.limit_price,
     )
     order = statements.fresh(
         Order,
@@ -60,6 +62,7 @@ def make(request: SubmitRequest) -> Draft:
         side=ask.side,
         ord_type=ask.ord_type,
         limit_price=ask.limit_price,
+        stop_price=ask.stop_price,
         time_in_force=ask.time_in_force,
         extended_hours=ask.extended_hours,
         all_or_none=ask.all_or_none,
@@ -80,8 +83,12 @@ def make(request: SubmitRequest) -> Draft:
     return Draft(request=request, terms=resolved, order=order, economics=number)
 
 
-def screen(drafts: Sequence[Draft]) -> None:
-    """Give every draft its ticket and its verdict: one query for look-alikes, the rest memory."""
+def screen(drafts: Sequence[Draft], *, locked: bool = True) -> None:
+    """Give every draft its ticket and its verdict: one query for look-alikes, the rest memory.
+
+    Controls that use what orders share cost one lock and one query per kind of fact, whatever the
+    number of drafts. A preview (`locked` false) looks without holding anybody up.
+    """
     alike = _recent_alike(drafts)
     for draft in drafts:
         draft.ticket = tickets.of_terms(
@@ -93,10 +100,10 @@ def screen(drafts: Sequence[Draft]) -> None:
             at=draft.request.received_at,
         )
         alike[draft.economics] += 1
-    at = clock.now()
     gathered = [draft.ticket for draft in drafts if draft.ticket is not None]
-    for draft, verdict in zip(drafts, screening.screen(gathered, at=at), strict=True):
-        draft.verdict = verdict
+    judged = exposure.judge(gathered, at=clock.now(), locked=locked)
+    for draft, (ticket, verdict) in zip(drafts, judged, strict=True):
+        draft.ticket, draft.verdict = ticket, verdict
 
 
 def _recent_alike(drafts: Sequence[Draft]) -> Counter[int]:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from controls.models import Screening
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import clearances, execution, tree
+from orders import clearances, execution, rescreen, tree
 from orders.execution import Issue
 from orders.models import ExecutionOrder
 from orders.requests import Instruction, fingerprint
+from orders.rfq import instructing
 
 
 @dataclass(slots=True)
@@ -59,25 +62,45 @@ def execute(
             "execution_order_id": result.execution_order_id,
             "client_execution_order_id": instruction.client_execution_order_id,
         }
+        kept: tuple[Screening, ...] = ()
         asked = {"protocol": instruction.protocol, "strategy": instruction.strategy}
         _say(work, one, "execution_order_request", {**named, **asked}, at)
         try:
-            execution.check(one, instruction)
+            plan = instructing.prepare(work, one, instruction, at=at)
+            execution.check(one, instruction, at=at)
             clearance = clearances.of([one.order]).get(order_id)
             if clearance is None:
                 raise OmsError("not_cleared", "The order has not passed its controls.", status=409)
+            part = rescreen.Part(result.execution_order_id, one.order, instruction, by)
+            looked = rescreen.at_execution([part], at=at)[part.key]
+            kept = rescreen.evidence(looked)
+            if looked.refused:
+                raise looked.error()
         except OmsError as refusal:
             result.error = refusal
             body = {**named, "code": refusal.code, "reason": refusal.message}
-            _say(work, one, "execution_order_reject", body, at)
+            work.add(*kept)
+            _say(work, one, "execution_order_reject", body, at, also=kept)
             return result
-        issue = Issue(instruction, "request", fingerprint=mark, id=result.execution_order_id)
+        issue = Issue(
+            instruction, "request", fingerprint=mark, id=result.execution_order_id, evidence=kept
+        )
         (result.row,) = execution.issue(work, one, [issue], clearance=clearance, by=actor, at=at)
+        instructing.carry_out(work, one, result.row, plan, by=actor, at=at)
     return result
 
 
-def _say(work: unit.Unit, one: tree.Tree, event: str, body: dict[str, Any], at: datetime) -> None:
-    execution.record(work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, by=work.by, at=at)
+def _say(
+    work: unit.Unit,
+    one: tree.Tree,
+    event: str,
+    body: dict[str, Any],
+    at: datetime,
+    also: Sequence[Screening] = (),
+) -> None:
+    execution.record(
+        work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, also=also, by=work.by, at=at
+    )
 
 
 def _known(organization_id: str, client_id: str | None) -> ExecutionOrder | None:

@@ -12,7 +12,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, NotFound, OmsError, refuse
-from orders import closing, execution, fills, terms, tree
+from orders import closing, execution, fills, holdings, terms, tree
 from orders.models import Execution, ExecutionOrder
 from orders.tree import Tree
 from venues import instruments
@@ -101,6 +101,7 @@ def report_trade(
             bypass_street_side_leg=report.bypass_street_side_leg,
         )
         fills.apply(work, one, row, fill, by=actor, at=at, extra=named)
+        holdings.book(work, {one.order.id: one.order}, at=at)
         closing.allocate_later(work, one, at=at)
         result.execution = fill
     return result

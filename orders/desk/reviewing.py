@@ -1,26 +1,25 @@
-"""Decisions on flagged orders: a second person releases or refuses, after a last look."""
+"""Decisions on flagged orders: other persons release or refuse, after a last look."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from allocations import accounts
-from controls import reviews, screening
+from controls import reviews
 from controls.models import Review
-from controls.states import Outcome
-from controls.ticket import Ticket
-from oms_site.firm import generation, principals
-from oms_site.firm.models import User
+from controls.states import ReviewStatus
+from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
+from oms_site.journal.rows import LedgerFact, LedgerRow
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import execution, held, render, rulesets, terms, tickets, tree
-from orders.models import Order
+from orders import execution, held, render, rescreen, rulesets, tree
+from orders.rescreen import Looked
 from orders.states import OrderStatus
 from orders.tree import Tree
 from venues import instruments
@@ -33,6 +32,20 @@ class Decision:
     decision_id: str
     body: bytes = b""
     error: OmsError | None = None
+    approvals: int = 0
+    approvals_required: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What a person says: yes or no, why, and which version of the order they looked at."""
+
+    approve: bool
+    annotation: str
+    client_decision_id: str = ""
+    subject_version: int | None = None
+    # (reason code, annotation) by control id; "" is for every other control.
+    reasons: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 def decide(
@@ -44,62 +57,83 @@ def decide(
     by: Principal,
     at: datetime,
     correlation_id: str = "",
+    subject_version: int | None = None,
+    reasons: Mapping[str, tuple[str, str]] | None = None,
 ) -> Decision:
     """Approve or reject a flagged order. Raises `NotFound` when the caller cannot see it.
 
-    Emits `manual_approve_request` (or `_reject_`), then `approve`, `reject` or `manual_…_fail`
-    with its reason. The same client id decides once and answers the same again.
+    Emits `manual_approve_request` (or `_reject_`), then `approve`, `reject`, `review_approval`
+    while more persons are needed, or `manual_…_fail` with its reason. The same client id decides
+    once and answers the same again.
     """
-    word = "approve" if approve else "reject"
-    actor = actors.person(by, correlation_id)
-    with unit.work(by=actor, at=at) as work:
+    ruling = Ruling(approve, annotation, client_decision_id, subject_version, reasons or {})
+    with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         generation.check()
         one = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)
         if one is None:
             raise NotFound("order")
         review = held.review_of(work, order_id)
-        if review is not None and _same(review, client_decision_id, approve):
-            return Decision(review.decision_id, bytes(render.order_json(one.order)))
-        decision = Decision(ids.prefixed("ma" if approve else "mr"))
-        named = {
-            "order_id": order_id,
-            "client_order_id": one.order.client_order_id,
-            f"manual_{word}_id": decision.decision_id,
-            f"client_manual_{word}_id": client_decision_id or None,
-            "annotation": annotation,
-        }
-        _say(work, one, f"manual_{word}_request", named, at)
-        try:
-            if review is None:
-                raise OmsError(
-                    "order_not_pending_approval", "The order is not held for review.", status=409
-                )
-            _check_order(one, approve=approve, at=at)
-            reviews.decide(
-                review,
-                approve=approve,
-                by=by,
-                decision_id=decision.decision_id,
-                client_decision_id=client_decision_id,
-                annotation=annotation,
-                at=at,
+        if review is not None:
+            before = reviews.same_decision(review, client_decision_id, approve=approve)
+            if before is not None:
+                return _answer(before.id, one, review)
+        return _decided(work, one, review, ruling, by=by, at=at)
+
+
+def _decided(
+    work: Unit, one: Tree, review: Review | None, ruling: Ruling, *, by: Principal, at: datetime
+) -> Decision:
+    word = "approve" if ruling.approve else "reject"
+    decision_id = ids.prefixed("ma" if ruling.approve else "mr")
+    named = {
+        "order_id": one.order.id,
+        "client_order_id": one.order.client_order_id,
+        f"manual_{word}_id": decision_id,
+        f"client_manual_{word}_id": ruling.client_decision_id or None,
+        "annotation": ruling.annotation,
+    }
+    _say(work, one, f"manual_{word}_request", named, at)
+    failing: list[dict[str, Any]] = []
+    try:
+        if review is None:
+            raise OmsError(
+                "order_not_pending_approval", "The order is not held for review.", status=409
             )
-        except OmsError as refusal:
-            decision.error = refusal
-            body = {**named, "reason": refusal.code, "message": refusal.message}
-            _say(work, one, f"manual_{word}_fail", body, at)
-            return decision
-        _settle(work, one, review, approve=approve, by=actor, named=named, at=at)
-        decision.body = bytes(render.order_json(one.order))
-    return decision
+        looked = _look(one, approve=ruling.approve, at=at)
+        failing = looked.verdict.failed_controls() if looked and looked.refused else []
+        if failing:
+            assert looked is not None
+            raise OmsError("recheck_failed", looked.verdict.reject_reason, status=409)
+        facts = reviews.decide(
+            review,
+            approve=ruling.approve,
+            by=by,
+            decision_id=decision_id,
+            client_decision_id=ruling.client_decision_id,
+            annotation=ruling.annotation,
+            subject_version=ruling.subject_version,
+            reasons=ruling.reasons,
+            at=at,
+        )
+    except OmsError as refusal:
+        body: dict[str, Any] = {**named, "reason": refusal.code, "message": refusal.message}
+        if failing:
+            body["failed_controls"] = failing
+        _say(work, one, f"manual_{word}_fail", body, at)
+        return Decision(decision_id, error=refusal)
+    evidence = rescreen.evidence(looked) if review.status == ReviewStatus.APPROVED else ()
+    rows = (review, *facts, *evidence)
+    work.add(*facts, *evidence)
+    _settle(work, one, review, rows, approve=ruling.approve, named=named, at=at)
+    return _answer(decision_id, one, review)
 
 
-def _same(review: Review, client_decision_id: str, approve: bool) -> bool:
-    decided_so = review.status == ("approved" if approve else "rejected")
-    return (
-        bool(client_decision_id)
-        and decided_so
-        and (review.client_decision_id == client_decision_id)
+def _answer(decision_id: str, one: Tree, review: Review) -> Decision:
+    return Decision(
+        decision_id,
+        bytes(render.order_json(one.order)),
+        approvals=review.approvals,
+        approvals_required=review.approvals_required,
     )
 
 
@@ -107,65 +141,45 @@ def _say(work: Unit, one: Tree, event: str, body: dict[str, Any], at: datetime) 
     execution.record(work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, by=work.by, at=at)
 
 
-def _check_order(one: Tree, *, approve: bool, at: datetime) -> None:
+def _look(one: Tree, *, approve: bool, at: datetime) -> Looked | None:
     """The order must still be waiting; a release looks once more at every control that rejects."""
     order = one.order
     if order.status != OrderStatus.PENDING_APPROVAL:
         raise OmsError("order_not_pending_approval", f"The order is {order.status}.", status=409)
     if not approve:
-        return
+        return None
     if at >= order.expires_at:
         raise OmsError("market_closed", "The order's session is over.", status=409)
-    (verdict,) = screening.screen([_ticket(order, at)], at=at)
-    if verdict.outcome == Outcome.REJECTED:
-        raise OmsError("recheck_failed", verdict.reject_reason, status=409)
-
-
-def _ticket(order: Order, at: datetime) -> Ticket:
-    facts = instruments.by_id(order.instrument_id)
-    names = (
-        [order.account_id]
-        if order.account_id
-        else [a.account_id for a in order.allocation.accounts.all()]
-        if order.allocation is not None
-        else []
-    )
-    found = [accounts.find_account(order.organization_id, name) for name in names]
-    maker = User.objects.get(pk=order.submitted_by_id)
-    phase, *_ = terms.session_of(facts, order.extended_hours, at)
-    return tickets.ticket(
-        instrument=facts,
-        accounts=tuple(account for account in found if account is not None),
-        order_id=order.id,
-        principal=principals.of_user(maker, via="recheck"),
-        side=order.side,
-        ord_type=order.ord_type,
-        qty=order.order_qty,
-        limit_price=order.limit_price,
-        extended_hours=order.extended_hours,
-        phase=phase,
-        session_close=order.expires_at,
-        economics=order.economics,
-        alike=0,
-        at=at,
-    )
+    (looked,) = rescreen.at_release([order], at=at)
+    return looked
 
 
 def _settle(
     work: Unit,
     one: Tree,
     review: Review,
+    rows: tuple[LedgerRow | LedgerFact, ...],
     *,
     approve: bool,
-    by: actors.Actor,
     named: dict[str, Any],
     at: datetime,
 ) -> None:
-    order = one.order
+    order, by = one.order, work.by
+    if review.status == ReviewStatus.OPEN:
+        body = {
+            **named,
+            "review_id": review.id,
+            "approvals": review.approvals,
+            "approvals_required": review.approvals_required,
+        }
+        execution.record(
+            work, one, "review_approval", body, msg_type=MsgType.INTERNAL, also=rows, by=by, at=at
+        )
+        return
     if approve:
         route_at = rulesets.due_at(order, instruments.by_id(order.instrument_id))
         order.approve(at=at, route_at=route_at)
-        execution.record(work, one, "approve", named, also=(review,), by=by, at=at)
+        execution.record(work, one, "approve", named, also=rows, by=by, at=at)
         if route_at is not None and route_at <= at:
             work.ring("orders.tasks.route")
         return
@@ -178,4 +192,27 @@ def _settle(
         "rejected_by": "reviewer",
         "failed_controls": review.failed_controls,
     }
-    execution.record(work, one, "reject", body, also=(review,), by=by, at=at)
+    execution.record(work, one, "reject", body, also=rows, by=by, at=at)
+
+
+def claim(
+    review_id: str, *, by: Principal, at: datetime, take_over: bool = False, give_back: bool = False
+) -> Review:
+    """Claim a review for five minutes, or give it back. Raises as `controls.reviews.claim`."""
+    with unit.work(by=actors.person(by), at=at) as work:
+        review = work.lock(Review, [review_id]).get(review_id)
+        if review is None:
+            raise NotFound("review")
+        if give_back:
+            reviews.release(review, by=by, at=at)
+        else:
+            reviews.claim(review, by=by, at=at, take_over=take_over)
+        event = "review_unclaim" if give_back else "review_claim"
+        body = {
+            "order_id": review.subject,
+            "review_id": review.id,
+            "claimed_by": None if give_back else by.username,
+            "claimed_until": review.claimed_until,
+        }
+        work.record(review, event, body=body, order_id=review.subject)
+    return review

@@ -47,7 +47,7 @@ def preview(request: SubmitRequest) -> dict[str, object]:
     """What would become of the request; nothing is created. Raises `OmsError` as submit refuses."""
     generation.check()
     draft = drafts.make(request)
-    drafts.screen([draft])
+    drafts.screen([draft], locked=False)
     assert draft.verdict is not None
     assert draft.ticket is not None
     return {

@@ -1,9 +1,20 @@
-"""What exposure limits ask of orders."""
+"""What exposure limits ask of orders: the open ones of an account, found by index."""
 
-from django.db import migrations
+from django.db import migrations, models
+
+OPEN = ["partially_filled", "pending_approval", "pending_execution"]
 
 
 class Migration(migrations.Migration):
     dependencies = [("orders", "0002_laws")]
 
-    operations: list[migrations.operations.base.Operation] = []
+    operations = [
+        migrations.AddIndex(
+            model_name="order",
+            index=models.Index(
+                condition=models.Q(("status__in", OPEN)),
+                fields=["organization", "account"],
+                name="order_open",
+            ),
+        ),
+    ]

@@ -1,9 +1,291 @@
-"""Requests for quotes."""
+"""Requests for quotes: inquiries and quotes whose terms never change, and one winner each."""
 
-from django.db import migrations
+import django.contrib.postgres.fields
+import django.db.models.deletion
+import django_fsm
+from django.db import migrations, models
+
+from oms_site.journal import laws
+
+TERMS = {
+    "orders_rfq": [
+        "id",
+        "organization_id",
+        "order_id",
+        "execution_order_id",
+        "venue_id",
+        "client_rfq_id",
+        "fingerprint",
+        "list_id",
+        "qty",
+        "dealers",
+        "bidding",
+        "due_at",
+        "expires_at",
+        "criteria",
+        "created_at",
+    ],
+    "orders_quote": [
+        "id",
+        "organization_id",
+        "rfq_id",
+        "dealer_id",
+        "quote_ref",
+        "round",
+        "price",
+        "qty",
+        "valid_until",
+        "quoted_at",
+        "received_at",
+    ],
+}
 
 
 class Migration(migrations.Migration):
-    dependencies = [("orders", "0004_halts")]
-
-    operations: list[migrations.operations.base.Operation] = []
+    dependencies = [
+        ("orders", "0004_halts"),
+        ("venues", "0003_rfq"),
+        ("firm", "0001_initial"),
+    ]
+    operations = [
+        migrations.CreateModel(
+            name="Rfq",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("client_rfq_id", models.CharField(blank=True, max_length=80, null=True)),
+                ("fingerprint", models.CharField(blank=True, max_length=64)),
+                ("list_id", models.CharField(blank=True, max_length=40)),
+                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                (
+                    "dealers",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=20), size=None
+                    ),
+                ),
+                ("bidding", models.CharField(max_length=4)),
+                ("due_at", models.DateTimeField()),
+                ("expires_at", models.DateTimeField()),
+                ("criteria", models.JSONField(default=dict)),
+                ("created_at", models.DateTimeField()),
+                ("status", django_fsm.FSMField(default="sent", max_length=12, protected=True)),
+                ("wake_at", models.DateTimeField(blank=True, null=True)),
+                ("hits", models.PositiveSmallIntegerField(default=0)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "execution_order",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rfq",
+                        to="orders.executionorder",
+                    ),
+                ),
+                (
+                    "order",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="rfqs",
+                        to="orders.order",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+                (
+                    "venue",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="venues.venue",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "request for quotes",
+                "verbose_name_plural": "requests for quotes",
+            },
+        ),
+        migrations.CreateModel(
+            name="Quote",
+            fields=[
+                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ("version", models.PositiveIntegerField(default=0)),
+                ("quote_ref", models.CharField(blank=True, max_length=60)),
+                ("round", models.PositiveSmallIntegerField(default=1)),
+                (
+                    "price",
+                    models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),
+                ),
+                (
+                    "qty",
+                    models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True),
+                ),
+                ("valid_until", models.DateTimeField(blank=True, null=True)),
+                ("quoted_at", models.DateTimeField()),
+                ("received_at", models.DateTimeField()),
+                ("status", django_fsm.FSMField(default="active", max_length=10, protected=True)),
+                (
+                    "counter_price",
+                    models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),
+                ),
+                ("rank", models.PositiveSmallIntegerField(blank=True, null=True)),
+                ("closed_at", models.DateTimeField(blank=True, null=True)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                (
+                    "dealer",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="venues.dealer",
+                    ),
+                ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
+                (
+                    "venue_order",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="quotes",
+                        to="orders.venueorder",
+                    ),
+                ),
+                (
+                    "rfq",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="quotes",
+                        to="orders.rfq",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="rfq",
+            index=models.Index(
+                condition=models.Q(("status__in", ["executing", "quoting", "sent"])),
+                fields=["wake_at"],
+                name="rfq_open",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="rfq",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("client_rfq_id", None), _negated=True),
+                fields=("organization", "client_rfq_id"),
+                name="client_rfq_id_for_ever",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="rfq",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "sent",
+                            "quoting",
+                            "executing",
+                            "executed",
+                            "expired",
+                            "canceled",
+                            "rejected",
+                            "no_quotes",
+                        ],
+                    )
+                ),
+                name="rfq_status_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="rfq",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("qty__gt", 0), ("expires_at__gt", models.F("created_at"))),
+                name="rfq_terms",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="quote",
+            index=models.Index(fields=["rfq", "id"], name="quotes_of_rfq"),
+        ),
+        migrations.AddConstraint(
+            model_name="quote",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["hit", "done"])),
+                fields=("rfq",),
+                name="one_winner_per_rfq",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="quote",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("quote_ref", ""), _negated=True),
+                fields=("rfq", "quote_ref"),
+                name="quote_once",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="quote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    (
+                        "status__in",
+                        [
+                            "active",
+                            "hit",
+                            "done",
+                            "rejected",
+                            "passed",
+                            "countered",
+                            "replaced",
+                            "withdrawn",
+                            "expired",
+                            "canceled",
+                            "cover",
+                            "tied",
+                            "done_away",
+                        ],
+                    )
+                ),
+                name="quote_status_known",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="quote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("status", "passed"),
+                    models.Q(("price__gt", 0), ("qty__gt", 0), ("valid_until__isnull", False)),
+                    _connector="OR",
+                ),
+                name="quote_has_a_price",
+            ),
+        ),
+        migrations.RunSQL(
+            [sql for table, terms in TERMS.items() for sql in laws.living(table, terms)],
+            migrations.RunSQL.noop,
+        ),
+        migrations.RunSQL(laws.DROP_PATTERN_INDEXES, migrations.RunSQL.noop),
+    ]

@@ -14,7 +14,8 @@ from allocations.models import Account, Allocation, Custodian, IntroducingBroker
 from controls.models import Screening
 from oms_site.firm.models import Policy, User
 from oms_site.journal.rows import LedgerRow
-from orders.states import ORDER_STEPS, ORDER_TERMINAL, OrderStatus, Pending
+from orders import order_types
+from orders.states import ORDER_OPEN, ORDER_STEPS, ORDER_TERMINAL, OrderStatus, Pending
 from venues.models import Instrument
 
 ZERO = Decimal(0)
@@ -68,8 +69,9 @@ class Order(LedgerRow):
     amount_type = models.CharField(max_length=8, default="par")
     order_qty = models.DecimalField(max_digits=20, decimal_places=6)
     side = models.CharField(max_length=4)
-    ord_type = models.CharField(max_length=8)
+    ord_type = models.CharField(max_length=20)
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    stop_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     time_in_force = models.CharField(max_length=4, default="day")
     extended_hours = models.BooleanField(default=False)
     all_or_none = models.BooleanField(default=False)
@@ -101,6 +103,7 @@ class Order(LedgerRow):
     execution_orders_made = models.PositiveSmallIntegerField(default=0)
     executions_made = models.PositiveIntegerField(default=0)
     approved_at = models.DateTimeField(null=True, blank=True)
+    triggered_at = models.DateTimeField(null=True, blank=True)
     filled_at = models.DateTimeField(null=True, blank=True)
     canceled_at = models.DateTimeField(null=True, blank=True)
     rejected_at = models.DateTimeField(null=True, blank=True)
@@ -124,6 +127,7 @@ class Order(LedgerRow):
         "execution_orders_made",
         "executions_made",
         "approved_at",
+        "triggered_at",
         "filled_at",
         "canceled_at",
         "rejected_at",
@@ -150,9 +154,17 @@ class Order(LedgerRow):
             models.CheckConstraint(condition=Q(side__in=["buy", "sell"]), name="order_side_known"),
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
             models.CheckConstraint(
-                condition=(Q(ord_type="limit") & Q(limit_price__gt=0))
-                | (Q(ord_type="market") & Q(limit_price=None)),
+                condition=(Q(ord_type__in=sorted(order_types.WITH_LIMIT)) & Q(limit_price__gt=0))
+                | (
+                    Q(ord_type__in=sorted(set(order_types.KNOWN) - order_types.WITH_LIMIT))
+                    & Q(limit_price=None)
+                ),
                 name="order_price_by_type",
+            ),
+            models.CheckConstraint(
+                condition=(Q(ord_type__in=sorted(order_types.WITH_TRIGGER)) & Q(stop_price__gt=0))
+                | (~Q(ord_type__in=sorted(order_types.WITH_TRIGGER)) & Q(stop_price=None)),
+                name="order_trigger_by_type",
             ),
             # An overfill is a fact and is kept: only what is left may not go below zero.
             models.CheckConstraint(
@@ -171,6 +183,18 @@ class Order(LedgerRow):
                 condition=~Q(status__in=sorted(ORDER_TERMINAL)),
             ),
             models.Index(fields=["economics", "created_at"], name="order_economics"),
+            models.Index(
+                fields=["organization", "account"],
+                name="order_open",
+                condition=Q(status__in=sorted(ORDER_OPEN)),
+            ),
+            models.Index(
+                fields=["instrument"],
+                name="order_waits_for_price",
+                condition=~Q(stop_price=None)
+                & Q(triggered_at=None)
+                & ~Q(status__in=sorted(ORDER_TERMINAL)),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -249,6 +273,19 @@ class Order(LedgerRow):
         """Its due instructions have become execution orders, or it was staged."""
         self.route_at = None
         self.execution_orders_made += execution_orders
+
+    @property
+    def awaits_trigger(self) -> bool:
+        """Whether the market has not yet come to its stop price."""
+        return self.stop_price is not None and self.triggered_at is None
+
+    def trigger(self, *, at: datetime, route_at: datetime | None) -> None:
+        """The market has come to its stop price: it is an ordinary order from now on."""
+        self.triggered_at, self.route_at = at, route_at
+
+    def carry(self, *, route_at: datetime | None) -> None:
+        """It lives on after a session and is routed again then; None stages it."""
+        self.route_at = route_at
 
     def average(self, *, avg_px: Decimal | None, avg_ytm: Decimal | None) -> None:
         """The average so far: price exact to 10 places, yield recomputed from that price."""

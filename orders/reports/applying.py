@@ -15,9 +15,10 @@ from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import breaks, tree
-from orders.models import VenueOrder
+from orders.models import Rfq, VenueOrder
 from orders.reports import handlers
 from orders.reports.batch import Batch
+from orders.rfq import inquiry
 from venues import inbox, messages, transmission
 from venues.models import Inbound
 
@@ -53,7 +54,7 @@ def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
         generation.check()
         reports, verdicts = _decode(work, venue_id, rows, at)
         # Before anything is handled: a message that is queued again must count as unanswered.
-        transmission.answer((r.cl_ord_id for _, r in reports), at=at)
+        transmission.answer((_named(r) for _, r in reports), at=at)
         batch = _lock(work, venue_id, [report for _, report in reports], at)
         for row, report in reports:
             verdict, note = handlers.handle(batch, report, received_at=row.received_at)
@@ -77,11 +78,24 @@ def _decode(
 
 
 def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Report], at: datetime) -> Batch:
-    named = {r.cl_ord_id for r in reports} | {r.orig_cl_ord_id for r in reports}
+    moves = [r for r in reports if isinstance(r, messages.OrderReport)]
+    named = {r.cl_ord_id for r in moves} | {r.orig_cl_ord_id for r in moves}
     owners = VenueOrder.objects.filter(id__in=named).values_list("id", "order_id")
     order_of = dict(owners)
-    trees = tree.lock(work, order_of.values())
+    asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
+    inquiries = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
+    rfqs = dict(inquiries.values_list("id", "order_id")) if asked else {}
+    trees = tree.lock(work, [*order_of.values(), *rfqs.values()])
+    if rfqs:
+        work.notes["inquiries"] = inquiry.lock(work, trees, rfqs)
     return Batch(work, venue_id, trees, order_of, reports, at)
+
+
+def _named(report: messages.Report) -> str:
+    """The id of what was sent that this report answers."""
+    if isinstance(report, messages.QuoteReport):
+        return report.quote_req_id
+    return report.cl_ord_id
 
 
 def _quarantine(venue_id: str, row: Inbound) -> None:

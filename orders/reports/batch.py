@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from oms_site.journal.unit import Unit
-from orders import closing, execution
+from orders import aftermath, closing, execution, holdings
 from orders.models import Execution, ExecutionOrder, VenueOrder
 from orders.tree import Tree
 from venues import messages
@@ -68,9 +68,16 @@ class Batch:
         )
 
     def finish(self) -> None:
-        """Queue the allocation of every order that was filled, once."""
+        """Move the holdings by all fills, and queue each filled order's allocation, once."""
+        orders = {key: one.order for key, one in self.filled.items()}
+        holdings.book(self.work, orders, at=self.at)
+        aftermath.alert(self.work, self.filled, self._fills(), at=self.at)
         for one in self.filled.values():
             closing.allocate_later(self.work, one, at=self.at)
+
+    def _fills(self) -> list[Execution]:
+        fills: list[Execution] = self.work.added(Execution)
+        return [fill for fill in fills if fill.order_id in self.filled]
 
 
 def _known(venue_id: str, reports: Sequence[messages.Report]) -> dict[tuple[date, str], Content]:

@@ -8,6 +8,7 @@ from datetime import datetime
 from orders import breaks, closing
 from orders.reports import resending, trades
 from orders.reports.batch import MOVES, Applied, Batch, Found
+from orders.rfq import answers, outcomes
 from orders.states import Pending, VenueStatus
 from venues import messages
 from venues.messages import CancelReject, ExecType, ExecutionReport, OrdStatus
@@ -18,6 +19,8 @@ Handler = Callable[[Batch, Found, ExecutionReport], Applied]
 
 def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> Applied:
     """Apply one report. Returns its verdict for the inbox."""
+    if isinstance(report, messages.QuoteReport):
+        return _answer(batch, report, received_at)
     found = batch.find(report.cl_ord_id, report.orig_cl_ord_id)
     if found is None:
         return _unknown(batch, report)
@@ -28,7 +31,26 @@ def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> A
     return _OTHERS[report.exec_type](batch, found, report)
 
 
-def _unknown(batch: Batch, report: messages.Report) -> Applied:
+def _answer(batch: Batch, report: messages.QuoteReport, received_at: datetime) -> Applied:
+    """What a dealer says to an inquiry."""
+    asked = batch.work.notes.get("inquiries", {}).get(report.quote_req_id)
+    verdict, note = "break", f"no inquiry {report.quote_req_id}"
+    if asked is not None:
+        verdict, note = answers.apply(
+            batch.work, asked, report, received_at=received_at, at=batch.at
+        )
+    if verdict == "break":
+        breaks.open(
+            batch.work,
+            kind="unknown_quote",
+            key=f"{batch.venue_id}/{report.quote_req_id}/{report.seq}",
+            evidence={"why": note, "report": messages.encode(report).decode()},
+            at=batch.at,
+        )
+    return verdict, note
+
+
+def _unknown(batch: Batch, report: messages.OrderReport) -> Applied:
     breaks.open(
         batch.work,
         kind="unknown_order",
@@ -95,7 +117,10 @@ def _ended(how: str) -> Handler:
         if child.is_terminal:
             return "duplicate", f"already {child.status}"
         getattr(child, how)(at=batch.at, text=report.text)
-        if one.working(row) or row.is_terminal:
+        goes_on = outcomes.refused(
+            batch.work, one, row, child, reason=report.text or how, at=batch.at
+        )
+        if goes_on or one.working(row) or row.is_terminal:
             batch.say(found, f"venue_{how}", report.text)
             return "applied", ""
         closing.close_execution(

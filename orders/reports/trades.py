@@ -8,10 +8,11 @@ from decimal import Decimal
 from django.db.models import Q
 
 from oms_site.journal.models import MsgType
-from orders import breaks, closing, execution, fills
+from orders import aftermath, breaks, closing, execution, fills
 from orders.models import Execution, ExecutionOrder
 from orders.reports import resending
 from orders.reports.batch import Applied, Batch, Found
+from orders.rfq import outcomes
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 from venues.messages import ExecType, ExecutionReport
@@ -35,6 +36,7 @@ def _trade(batch: Batch, found: Found, report: ExecutionReport, received_at: dat
     if duplicate is not None:
         return duplicate
     _move(batch, found, report, report.last_qty, report.last_px, received_at)
+    aftermath.compare(batch.work, found[0], found[1], report, at=batch.at)
     _compare(batch, found, report)
     return "applied", ""
 
@@ -83,6 +85,8 @@ def _move(
     child.in_doubt = False
     fills.apply(batch.work, one, row, fill, venue_order=child, by=batch.work.by, at=batch.at)
     batch.filled[one.order.id] = one
+    if qty > 0:
+        outcomes.traded(batch.work, one, row, child, at=batch.at)
     if was_canceling and one.order.status == OrderStatus.FILLED:
         _too_late(batch, one, "cancel_reject")
     if row.status == OrderStatus.FILLED:

@@ -16,13 +16,15 @@ from oms_site.journal.rows import LedgerRow
 from orders.events import KINDS
 from orders.reference import FOLDER
 from orders.reference.states import machines
-from orders.states import EXECUTION_STEPS, ORDER_STEPS, VENUE_STEPS
+from orders.states import EXECUTION_STEPS, ORDER_STEPS, QUOTE_STEPS, RFQ_STEPS, VENUE_STEPS
 
 # A table names a step as the method is called, or with a prefix where one table serves two models.
 TABLES: dict[str, tuple[Mapping[str, tuple[Any, Any]], str]] = {
     "Order": (ORDER_STEPS, ""),
     "ExecutionOrder": (EXECUTION_STEPS, ""),
     "VenueOrder": (VENUE_STEPS, ""),
+    "Rfq": (RFQ_STEPS, "rfq_"),
+    "Quote": (QUOTE_STEPS, "quote_"),
     "Allocation": (ALLOCATION_STEPS, "allocation_"),
     "BookingLeg": (LEG_STEPS, "leg_"),
     "Review": (REVIEW_STEPS, "review_"),

@@ -27,6 +27,13 @@ CUM, CHILDREN = "cum_qty_is_its_executions", "cum_qty_is_its_children"
 LEAVES, TWICE = "leaves_follow_the_rule", "nothing_is_worked_twice"
 AVERAGE, CENTS, SPLIT = "avg_px_is_exact", "money_is_to_the_cent", "allocations_lose_nothing"
 VENUES, CUSTODIANS = "venues_agree_on_executions", "custodians_agree_on_bookings"
+MOVED, POSITION, LOTS, FOLDED, MONEY_HELD = (
+    "movements_are_what_happened",
+    "positions_are_their_movements",
+    "lots_are_their_position",
+    "lots_are_their_fold",
+    "cash_is_its_movements",
+)
 CHAIN, NUMBERED, GAPS = "chain_links_hold", "every_event_is_numbered", "feed_has_no_gaps"
 VERSIONS, TENANT, TREE = (
     "versions_have_no_gaps",
@@ -53,7 +60,7 @@ PLANTED = (
     corrupt(
         "execution deleted",
         "DELETE FROM orders_execution WHERE id = %(execution)s",
-        *(ROWS, CUM, SPLIT, VENUES),
+        *(ROWS, CUM, SPLIT, VENUES, MOVED),
     ),
     corrupt(
         "execution price changed",
@@ -63,7 +70,43 @@ PLANTED = (
     corrupt(
         "execution principal off by a cent",
         "UPDATE orders_execution SET principal = principal + 0.01 WHERE id = %(execution)s",
-        *(ROWS, CENTS, SPLIT),
+        *(ROWS, CENTS, SPLIT, MOVED),
+    ),
+    corrupt(
+        "position moved",
+        "UPDATE allocations_position SET qty = qty + 1000"
+        " WHERE id = (SELECT min(id) FROM allocations_position WHERE account_id LIKE 'alpha%%')",
+        *(ROWS, POSITION, LOTS, FOLDED),
+    ),
+    corrupt(
+        "profit invented",
+        "UPDATE allocations_position SET realized = realized + 0.01"
+        " WHERE id = (SELECT min(id) FROM allocations_position WHERE account_id LIKE 'alpha%%')",
+        *(ROWS, FOLDED),
+    ),
+    corrupt(
+        "lot's cost off by a cent",
+        "UPDATE allocations_taxlot SET open_cost = open_cost + 0.01"
+        " WHERE id = (SELECT min(id) FROM allocations_taxlot WHERE open_qty <> 0)",
+        *(ROWS, LOTS, FOLDED),
+    ),
+    corrupt(
+        "cash balance off by a cent",
+        "UPDATE allocations_cashbalance SET amount = amount + 0.01"
+        " WHERE id = (SELECT min(id) FROM allocations_cashbalance)",
+        *(ROWS, MONEY_HELD),
+    ),
+    corrupt(
+        "running balance of a movement changed",
+        "UPDATE allocations_movement SET qty_after = qty_after + 1"
+        " WHERE id = (SELECT min(id) FROM allocations_movement)",
+        *(ROWS, POSITION),
+    ),
+    corrupt(
+        "fill given to another account",
+        "UPDATE allocations_movement SET source_id = 'ex_forged'"
+        " WHERE id = (SELECT min(id) FROM allocations_movement WHERE kind = 'trade')",
+        *(ROWS, MOVED),
     ),
     corrupt(
         "status flipped",
@@ -149,7 +192,7 @@ PLANTED = (
         "booking leg off by a cent",
         "UPDATE allocations_bookingleg SET principal = principal + 0.01,"
         " net_money = net_money + 0.01 WHERE id = %(block_leg)s",
-        *(ROWS, SPLIT, CUSTODIANS),
+        *(ROWS, SPLIT, CUSTODIANS, MOVED),
     ),
     corrupt(
         "net money that adds up to something else",

@@ -18,7 +18,7 @@ class Outbound(QueueRow):
 
     venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+")
     cl_ord_id = models.CharField(max_length=40)
-    kind = models.CharField(max_length=1)
+    kind = models.CharField(max_length=3)
     body = models.TextField()
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True, blank=True)

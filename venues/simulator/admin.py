@@ -70,8 +70,16 @@ class Disconnect(_Command, tag="disconnect"):
     """Cut the line."""
 
 
-Command = Fault | Bust | Correct | LateFill | Move | Silence | Disconnect
+class DropCopy(_Command, tag="drop_copy"):
+    """Tell the orders and standing trades, `most` of each from number `after` on."""
+
+    after: int = 0
+    most: int = 500
+
+
+Command = Fault | Bust | Correct | LateFill | Move | Silence | Disconnect | DropCopy
 _decoder = msgspec.json.Decoder(Command)
+_encoder = msgspec.json.Encoder(decimal_format="string")
 
 
 async def listen(venue: Venue, sock: socket.socket) -> asyncio.Server:
@@ -94,10 +102,49 @@ def answer(venue: Venue, line: bytes) -> bytes:
     """Carry out one line."""
     try:
         command = _decoder.decode(line)
+        if isinstance(command, DropCopy):
+            return _encoder.encode(told(venue.session(command.session), command))
         obey(venue.session(command.session), command)
     except (msgspec.MsgspecError, KeyError, ValueError) as error:
         return msgspec.json.encode({"ok": False, "error": str(error)})
     return msgspec.json.encode({"ok": True})
+
+
+def told(session: Session, command: DropCopy) -> dict[str, object]:
+    """One page of what the venue knows, from its own memory, which is its journal folded."""
+    register, upto = session.exchange.register, command.after + command.most
+    by_first = {
+        key: trade
+        for key, trade in register.trades.items()
+        if key == trade.exec_id and not trade.busted
+    }
+    orders = list(register.orders.items())[command.after : upto]
+    trades = list(by_first.items())[command.after : upto]
+    more = max(len(register.orders), len(by_first)) > upto
+    return {
+        "ok": True,
+        "orders": [
+            {
+                "cl_ord_id": key,
+                "cum_qty": order.cum_qty,
+                "is_open": order.leaves_qty > 0,
+                "at": order.begun_at or order.received_at,
+            }
+            for key, order in orders
+        ],
+        "trades": [
+            {
+                "exec_id": key,
+                "cl_ord_id": trade.order.cl_ord_id,
+                "qty": trade.qty,
+                "price": trade.px,
+                "trade_date": trade.order.received_at.date(),
+                "at": trade.order.begun_at or trade.order.received_at,
+            }
+            for key, trade in trades
+        ],
+        "next": upto if more else None,
+    }
 
 
 def obey(session: Session, command: Command) -> None:

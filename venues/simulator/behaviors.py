@@ -23,6 +23,7 @@ class Act(Enum):
     FILL_HALF = "fill half of the order"
     FILL_REST = "fill what is left"
     CANCEL = "cancel without being asked"
+    REFUSE = "refuse it after a last look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ class Script:
     `hangs`: answers nothing but cancels and status requests. `quoted`: fills from the fixed book,
     so an order off the quote or over its size is canceled. `reject`: refused with this text.
     `late_ack`: acknowledged after `ACK_DELAY`. `fills_on_cancel`: a cancel request comes too late.
-    `twice`: every report goes out twice.
+    `twice`: every report goes out twice. `binding`: a cancel is refused, the dealer is deciding.
     """
 
     steps: tuple[Step, ...] = ()
@@ -50,6 +51,7 @@ class Script:
     late_ack: bool = False
     fills_on_cancel: bool = False
     twice: bool = False
+    binding: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,16 @@ from venues.messages import (
     CancelRequest,
     ExecType,
     NewOrder,
+    QuoteRequest,
+    QuoteResponse,
+    QuoteRespType,
     ReplaceRequest,
     Report,
     StatusRequest,
 )
-from venues.simulator import behaviors, matching
+from venues.simulator import behaviors, dealers, matching
 from venues.simulator.behaviors import Act, Script, Step
+from venues.simulator.inquiries import Inquiries
 from venues.simulator.market import Market
 from venues.simulator.register import DUPLICATE, Inbound, Order, Register
 from venues.simulator.reports import Reporter
@@ -38,6 +42,7 @@ class Exchange:
         self.market = market
         self._say = Reporter(register)
         self._timers: Timers[Order] = Timers()
+        self._inquiries = Inquiries(register, market, self._say)
         for order in register.open_orders():
             order.script = self._script(order, order.price)
             self._schedule(order)
@@ -57,11 +62,18 @@ class Exchange:
                 self._change(message, at)
             case StatusRequest():
                 self._status(message, at)
+            case QuoteRequest():
+                self._inquiries.ask(message, at)
+            case QuoteResponse(resp_type=QuoteRespType.HIT):
+                self._hit(message, at)
+            case QuoteResponse():
+                self._inquiries.respond(message, at)
 
     def tick(self, at: datetime) -> None:
         """Do what has become due."""
         for order in self._timers.pop_due(at):
             self._advance(order, at)
+        self._inquiries.tick(at)
 
     def quotes_moved(self, at: datetime) -> None:
         """Match what rests against books that may have moved."""
@@ -100,6 +112,20 @@ class Exchange:
         else:
             self._acknowledge(order, at)
 
+    def _hit(self, message: QuoteResponse, at: datetime) -> None:
+        known = self.register.orders.get(message.cl_ord_id)
+        if known is not None:
+            self._say.report(known, ExecType.ORDER_STATUS, at, cl_ord_id=message.cl_ord_id)
+            return
+        order = self.register.receive(message, at)
+        assert order is not None
+        refusal = self._inquiries.why_not(message, at)
+        if refusal:
+            self._say.report(order, ExecType.REJECTED, at, ord_rej_reason=OTHER, text=refusal)
+            return
+        order.script = self._script(order, order.price)
+        self._acknowledge(order, at)
+
     def _refusal(self, order: Order) -> tuple[int | None, str]:
         if not self.market.knows(order.security_id):
             return _UNKNOWN_SYMBOL, "unknown security"
@@ -112,6 +138,8 @@ class Exchange:
         return None, ""
 
     def _script(self, order: Order, price: Decimal | None) -> Script | None:
+        if order.dealer:
+            return dealers.script(order.dealer, order.security_id, order.order_qty)
         fixed = behaviors.SECURITIES.get(order.security_id)
         if fixed is not None:
             return fixed.script
@@ -179,6 +207,9 @@ class Exchange:
         if act is Act.CANCEL:
             self._say.report(order, ExecType.CANCELED, at, text="canceled by the venue")
             return
+        if act is Act.REFUSE:
+            self._say.report(order, ExecType.REJECTED, at, text="the dealer refused (last look)")
+            return
         qty = order.leaves_qty
         if act is Act.FILL_HALF:
             increment = self.market.increment(order.security_id)
@@ -186,7 +217,9 @@ class Exchange:
         self._trade(order, at, qty=qty, px=self._fair_px(order))
 
     def _fair_px(self, order: Order) -> Decimal:
-        """The limit, or the quote where that is better."""
+        """The limit, or the quote where that is better; a dealer's price is what was quoted."""
+        if order.dealer and order.price is not None:
+            return order.price
         levels = self.market.levels(order.security_id, order.side)
         if levels and matching.reaches(order.side, order.price, levels[0].px):
             return levels[0].px
@@ -258,6 +291,8 @@ class Exchange:
         elif isinstance(message, ReplaceRequest):
             if not script.hangs:
                 self._replace(order, message, at)
+        elif script.binding:
+            self._say.refuse(message, order, TOO_LATE, at, text="the dealer is deciding")
         elif script.fills_on_cancel:
             self._trade(order, at, qty=order.leaves_qty, px=self._fair_px(order))
             self._say.refuse(message, order, TOO_LATE, at)

@@ -18,14 +18,21 @@ import msgspec
 from venues.messages import (
     CancelReject,
     CancelRequest,
+    DealerQuote,
     ExecutionReport,
     NewOrder,
+    QuoteCancel,
+    QuoteRequest,
+    QuoteRequestReject,
+    QuoteResponse,
+    QuoteStatusReport,
     ReplaceRequest,
+    Report,
     StatusRequest,
 )
 from venues.simulator.register import Order, Register
 
-_REPORTS = (b'{"msg":"8"', b'{"msg":"9"')
+_REPORTS = tuple(f'{{"msg":"{tag}"'.encode() for tag in ("8", "9", "S", "AI", "AG", "Z"))
 _END = b'{"msg":"batch"'
 
 
@@ -40,8 +47,14 @@ _Line = (
     | CancelRequest
     | ReplaceRequest
     | StatusRequest
+    | QuoteRequest
+    | QuoteResponse
     | ExecutionReport
     | CancelReject
+    | DealerQuote
+    | QuoteStatusReport
+    | QuoteRequestReject
+    | QuoteCancel
     | Batch
 )
 _decoder: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
@@ -133,12 +146,12 @@ def orders(directory: Path, session: str) -> dict[str, Order]:
     return _read(directory, session).orders
 
 
-def reports(directory: Path, session: str) -> list[ExecutionReport | CancelReject]:
+def reports(directory: Path, session: str) -> list[Report]:
     """Every report ever made, in order."""
-    found: list[ExecutionReport | CancelReject] = []
+    found: list[Report] = []
 
     def keep(line: _Line) -> None:
-        if isinstance(line, ExecutionReport | CancelReject):
+        if isinstance(line, Report):
             found.append(line)
 
     _read(directory, session, keep)
@@ -178,7 +191,7 @@ def _fold(
 ) -> None:
     for text in lines:
         line = _decoder.decode(text)
-        if isinstance(line, ExecutionReport | CancelReject):
+        if isinstance(line, Report):
             register.fold(line)
         elif not isinstance(line, Batch):
             register.receive(line, at)

@@ -15,10 +15,19 @@ from oms_site.kit import numbers
 from venues.messages import (
     CancelReject,
     CancelRequest,
+    DealerQuote,
     ExecType,
+    ExecutionReport,
     NewOrder,
     OrdStatus,
     OrdType,
+    QuoteCancel,
+    QuoteReport,
+    QuoteRequest,
+    QuoteRequestReject,
+    QuoteResponse,
+    QuoteRespType,
+    QuoteStatus,
     ReplaceRequest,
     Report,
     Side,
@@ -26,7 +35,7 @@ from venues.messages import (
 )
 from venues.simulator.behaviors import Script
 
-Inbound = NewOrder | CancelRequest | ReplaceRequest | StatusRequest
+Inbound = NewOrder | CancelRequest | ReplaceRequest | StatusRequest | QuoteRequest | QuoteResponse
 ZERO = Decimal(0)
 DUPLICATE = 6  # CxlRejReason(102): the id has been used before, by a request that may be open
 _CLOSING = {
@@ -62,6 +71,7 @@ class Order:
     steps: int = 0
     pending: CancelRequest | ReplaceRequest | None = None
     script: Script | None = None
+    dealer: str = ""  # whose quote it hits
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -105,6 +115,25 @@ class Trade:
     busted: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class Inquiry:
+    """One request for quotes and all that was answered. `gone` are quotes moved or withdrawn."""
+
+    request: QuoteRequest
+    received_at: datetime
+    refused: bool = False
+    over: bool = False
+    quotes: dict[str, DealerQuote] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
+    countered: dict[str, QuoteResponse] = field(default_factory=dict)
+
+    def latest(self, dealer: str) -> DealerQuote | None:
+        """A dealer's last price, taken back or not."""
+        mine = [quote for quote in self.quotes.values() if quote.dealer == dealer]
+        return mine[-1] if mine else None
+
+
 @dataclass(slots=True)
 class Register:
     """Orders, requests and trades of one session."""
@@ -115,6 +144,7 @@ class Register:
     requests: dict[str, CancelRequest | ReplaceRequest] = field(default_factory=dict)
     trades: dict[str, Trade] = field(default_factory=dict)  # by every ExecID it has carried
     live: dict[str, dict[str, Order]] = field(default_factory=dict)  # by security and order
+    inquiries: dict[str, Inquiry] = field(default_factory=dict)  # by QuoteReqID
     _made: int = field(default=0, init=False)
 
     def receive(self, message: Inbound, at: datetime) -> Order | None:
@@ -124,6 +154,11 @@ class Register:
             return order or self._open(message, at)
         if isinstance(message, StatusRequest):
             return self.orders.get(message.cl_ord_id)
+        if isinstance(message, QuoteRequest):
+            self.inquiries.setdefault(message.quote_req_id, Inquiry(message, at))
+            return None
+        if isinstance(message, QuoteResponse):
+            return self._respond(message, at)
         order = self.orders.get(message.orig_cl_ord_id)
         if self.knows(message.cl_ord_id):
             return order
@@ -172,6 +207,9 @@ class Register:
     def fold(self, report: Report) -> None:
         """Read back one report of the journal."""
         self.last_seq = report.seq
+        if not isinstance(report, ExecutionReport | CancelReject):
+            self._answered(report)
+            return
         order = self.orders.get(report.orig_cl_ord_id or report.cl_ord_id)
         if order is None:
             return
@@ -213,6 +251,53 @@ class Register:
         )
         self.orders[order.cl_ord_id] = order
         return order
+
+    def _respond(self, message: QuoteResponse, at: datetime) -> Order | None:
+        inquiry = self.inquiries.get(message.quote_req_id)
+        if message.resp_type == QuoteRespType.HIT:
+            return self.orders.get(message.cl_ord_id) or self._open_hit(message, inquiry, at)
+        if inquiry is not None and message.resp_type == QuoteRespType.PASS:
+            inquiry.over = True
+        elif inquiry is not None and message.resp_type == QuoteRespType.COUNTER:
+            inquiry.countered[message.quote_id] = message
+        return None
+
+    def _open_hit(self, message: QuoteResponse, inquiry: Inquiry | None, at: datetime) -> Order:
+        self._made += 1
+        quote = inquiry.quotes.get(message.quote_id) if inquiry is not None else None
+        order = Order(
+            order_id=f"{self.session}-O{self._made}",
+            cl_ord_id=message.cl_ord_id,
+            security_id=message.security_id,
+            side=message.side,
+            ord_type="2",
+            order_qty=message.order_qty or ZERO,
+            price=message.price,
+            time_in_force="4",
+            exec_inst="",
+            expire_time=None,
+            received_at=at,
+            dealer=quote.dealer if quote is not None else "",
+        )
+        self.orders[order.cl_ord_id] = order
+        return order
+
+    def _answered(self, report: QuoteReport) -> None:
+        inquiry = self.inquiries.get(report.quote_req_id)
+        if inquiry is None:
+            return
+        match report:
+            case DealerQuote():
+                inquiry.quotes[report.quote_id] = report
+                inquiry.gone.add(report.replaces)
+                inquiry.countered.pop(report.replaces, None)
+            case QuoteCancel():
+                inquiry.gone.add(report.quote_id)
+                inquiry.countered.pop(report.quote_id, None)
+            case QuoteRequestReject():
+                inquiry.refused = True
+            case _ if report.quote_status == QuoteStatus.PASS:
+                inquiry.passed.add(report.dealer)
 
     def _replace(self, order: Order, at: datetime, *, cl_ord_id: str, order_qty: Decimal) -> None:
         request = self.requests[cl_ord_id]

@@ -6,6 +6,7 @@ what is remembered are the same thing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from venues.messages import (
     ExecType,
     ExecutionReport,
     OrdStatus,
+    QuoteReport,
     ReplaceRequest,
     Report,
     StatusRequest,
@@ -97,6 +99,12 @@ class Reporter:
         )
         twice = order.script is not None and order.script.twice
         self._out.append((report, 2 if twice else 1))
+
+    def answer(self, make: Callable[[int, str], QuoteReport]) -> None:
+        """Say something about an inquiry; `make` gets the report's number and an id to use."""
+        report = make(*self._next())
+        self._register.fold(report)
+        self._out.append((report, 1))
 
     def unknown(self, message: StatusRequest, at: datetime) -> None:
         """Answer a status request about an order the venue never had."""

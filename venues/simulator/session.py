@@ -16,6 +16,7 @@ import msgspec
 
 from venues import messages
 from venues.messages import Heartbeat, Logon, LogonAck
+from venues.simulator import dealers
 from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
 from venues.simulator.exchange import Exchange
 from venues.simulator.journal import Journal
@@ -119,7 +120,7 @@ class Session:
 
     def send_quotes(self) -> None:
         """Tell the peer the top of every book."""
-        if self._line is not None and self._reads.is_set():
+        if self.name != dealers.PLATFORM and self._line is not None and self._reads.is_set():
             at = self.clock.now()
             quotes = (self.market.quote(cusip, at) for cusip in self.market.securities())
             self._put([messages.encode(quote) for quote in quotes])

@@ -6,7 +6,7 @@ Called by the booking room, outside any transaction. It never repeats a call by 
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -17,6 +17,7 @@ import msgspec
 from allocations.custodians.port import (
     Booked,
     BookingInstruction,
+    CustodianBooking,
     CustodianError,
     CustodianPosition,
     Refused,
@@ -84,6 +85,25 @@ class SimulatedCustodian:
                 settled_qty=Decimal(row["settled_qty"]),
             )
             for row in _fields(response)["positions"]
+        ]
+
+    def bookings(self, *, trade_date: date) -> list[CustodianBooking]:
+        """What it booked of trades of one day. Raises `CustodianError`."""
+        response = self._ask("GET", "bookings", params={"date": trade_date.isoformat()})
+        if response.status_code != 200:
+            raise _failure(response, asking=True)
+        return [
+            CustodianBooking(
+                key=row["key"],
+                booking_ref=row["booking_ref"],
+                account=row["account"],
+                cusip=row["cusip"],
+                side=row["side"],
+                qty=Decimal(row["qty"]),
+                net_money=Decimal(row["net_money"]),
+                booked_at=datetime.fromisoformat(row["booked_at"]),
+            )
+            for row in _fields(response)["bookings"]
         ]
 
     def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:

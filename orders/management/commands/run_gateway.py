@@ -14,7 +14,7 @@ from django.core.management.base import BaseCommand
 from oms_site.firm import sandbox_clock
 from oms_site.firm.database import conninfo
 from oms_site.journal.unit import CHANNEL
-from orders import reports
+from orders import last_look, reports
 from venues.connection import Connection, Handlers
 from venues.gateways.port import Gateway, GatewayError
 from venues.gateways.simulator.gateway import SimulatorGateway
@@ -40,7 +40,11 @@ async def _run(venues: dict[str, str]) -> None:
     assert main is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, main.cancel)
-    handlers = Handlers(apply=reports.apply, unreadable=reports.unreadable)
+    handlers = Handlers(
+        apply=reports.apply,
+        unreadable=reports.unreadable,
+        before_wire=last_look.before_wire,
+    )
     try:
         async with await psycopg.AsyncConnection.connect(**conninfo(), autocommit=True) as bell:
             await bell.execute("SELECT pg_advisory_lock(%s)", [LOCK])

@@ -28,6 +28,7 @@ def test_no_number_of_any_screening_is_a_float() -> None:
 
 def test_a_form_shows_and_keeps_every_digit() -> None:
     field = ExactJSONField().formfield()
+    assert field is not None
     shown = field.prepare_value({"limit": Decimal("0.10000000000000000001")})
     assert field.to_python(shown) == {"limit": Decimal("0.10000000000000000001")}
 

@@ -44,7 +44,7 @@ def review(maker: User) -> Review:
     return rows.review(rows.screening(rows.order(maker), "flagged"), maker)
 
 
-def decide(review: Review, by: Principal, **changes: Any) -> None:
+def decide(review: Review, by: Principal, **changes: Any) -> list[Any]:
     values: dict[str, Any] = {
         "approve": True,
         "decision_id": "ma_1",
@@ -53,10 +53,10 @@ def decide(review: Review, by: Principal, **changes: Any) -> None:
         "at": AT,
         **changes,
     }
-    reviews.decide(review, by=by, **values)
+    return list(reviews.decide(review, by=by, **values))
 
 
-def refusal(call: Callable[[], None], review: Review) -> tuple[str, int]:
+def refusal(call: Callable[[], object], review: Review) -> tuple[str, int]:
     before = review.state()
     with pytest.raises(OmsError) as caught:
         call()
@@ -86,8 +86,9 @@ def test_a_review_is_opened_and_decided_through_the_journal(
     assert not reviews.open_reviews("beta")
     with unit.work(by=actors.person(checker), at=AT) as work:
         locked = work.lock(Review, [opened.id])[opened.id]
-        decide(locked, checker)
-        work.record(locked, "manual_approve_request", body={"annotation": WHY})
+        facts = decide(locked, checker)
+        work.add(*facts)
+        work.record(locked, "manual_approve_request", body={"annotation": WHY}, also=facts)
     stored = Review.objects.get(id=opened.id)
     assert (stored.status, stored.version, stored.failed_controls) == ("approved", 2, failed)
     assert (stored.decided_by_id, stored.decided_at) == (checker.user_id, AT)
@@ -162,14 +163,15 @@ def test_at_the_deadline_it_is_too_late_and_just_before_it_is_not(
 
 @pytest.mark.parametrize("first", ["approved", "rejected", "expired", "withdrawn"])
 def test_nothing_moves_a_closed_review(review: Review, checker: Principal, first: str) -> None:
-    {
+    first_moves: dict[str, Callable[[], object]] = {
         "approved": lambda: decide(review, checker),
         "rejected": lambda: decide(review, checker, approve=False),
         "expired": lambda: reviews.expire(review, at=AT),
         "withdrawn": lambda: reviews.withdraw(review, at=AT),
-    }[first]()
+    }
+    first_moves[first]()
     assert review.status == first
-    moves: list[Callable[[], None]] = [
+    moves: list[Callable[[], object]] = [
         lambda: decide(review, checker),
         lambda: decide(review, checker, approve=False),
         lambda: reviews.expire(review, at=AT),

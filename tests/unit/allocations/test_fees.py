@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from allocations import fees
 from oms_site.kit.errors import OmsError
+from venues.analytics import Bond
 
 D = Decimal
 
@@ -64,7 +66,6 @@ def test_fees_of_an_order_replace_those_of_the_risk_group() -> None:
 @pytest.mark.parametrize(
     ("field", "value", "code"),
     [
-        ("fee_amount_type", "yield_bps", "fee_amount_type_unsupported"),
         ("fee_amount_type", "percent", "not_a_choice"),
         ("fee_type", None, "not_a_choice"),
         ("fee_amount", "-1", "not_an_amount"),
@@ -82,3 +83,36 @@ def test_a_fee_that_cannot_be_charged_is_refused_by_field(
     with pytest.raises(OmsError) as refused:
         fees.parse([fee(), fee(**{field: value})])
     assert [(d.field, d.code) for d in refused.value.details] == [(f"fees[1].{field}", code)]
+
+
+BOND = Bond(
+    issue_date=date(2020, 3, 1),
+    maturity_date=date(2030, 3, 1),
+    coupon_percent=D(5),
+    frequency=2,
+    day_count="30/360",
+)
+
+
+def in_yield(bps: str, *, side: str = "buy", bond: Bond | None = BOND) -> Decimal:
+    traded = fees.Traded(bond=bond, price=D(100), settlement_date=date(2026, 3, 2), side=side)
+    one = fee(fee_amount_type="yield_bps", fee_amount=bps, fee_type="markup")
+    return fees.charge(
+        fees.parse([one]), qty=D(1_000_000), principal=D(1_000_000), traded=traded
+    ).markup
+
+
+def test_a_fee_in_yield_is_the_price_of_so_many_basis_points() -> None:
+    # Four years at 5 %: a basis point is worth about 0.0358 points of price.
+    assert D(3560) < in_yield("10") < D(3600)
+    assert in_yield("0") == D("0.00")
+
+
+def test_a_buyer_s_yield_falls_and_a_seller_s_rises() -> None:
+    assert in_yield("10") > in_yield("10", side="sell") > D(3560)
+
+
+def test_what_has_no_yield_cannot_be_charged_in_yield() -> None:
+    with pytest.raises(OmsError, match="yield") as refusal:
+        in_yield("10", bond=None)
+    assert refusal.value.code == "fee_needs_yield"

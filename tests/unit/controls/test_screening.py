@@ -16,6 +16,7 @@ from controls.findings import PASSED, Finding, Missing
 from controls.library import ActiveControl
 from controls.screening import Verdict
 from controls.ticket import Ticket
+from controls.ticket import Listed, Mandate
 from tests.unit.controls.tickets import AT, account, reference, ticket
 
 D = Decimal
@@ -60,7 +61,7 @@ def answering(check: Callable[[Ticket], Any], *, remediation: str = "flag") -> A
 def verdict(*controls: ActiveControl, **changes: Any) -> Verdict:
     subject = ticket(**changes)
     gate = library.gate(controls)
-    return screening.judge(gate.controls_for(subject.asset_class), subject, at=AT)
+    return screening.judge(gate.controls_for(subject), subject, at=AT)
 
 
 def codes(of: Verdict) -> list[tuple[str, str]]:
@@ -212,7 +213,7 @@ def test_a_control_whose_rule_or_numbers_cannot_be_read_passes_nothing(
 
 
 def test_a_remediation_nobody_knows_rejects() -> None:
-    assert verdict(collar("warn"), limit_price=D("90")).outcome == "rejected"
+    assert verdict(collar("shrug"), limit_price=D("90")).outcome == "rejected"
 
 
 def test_a_control_of_other_asset_classes_is_not_asked() -> None:
@@ -257,7 +258,17 @@ def test_the_row_keeps_inputs_and_every_result() -> None:
 
 
 def test_everything_on_a_ticket_but_its_name_is_stored_as_evidence() -> None:
-    subject = ticket(session_close=AT)
+    subject = ticket(
+        **{
+            **dict.fromkeys(("issuer", "sector", "country", "rating", "pmp_suppressed_by"), "x"),
+            **dict.fromkeys(("protocol", "ib_id", "risk_group_id"), "x"),
+            **dict.fromkeys(("min_denomination", "min_increment"), D(1)),
+            **dict.fromkeys(("list_versions", "tags", "figures"), {"x": 1}),
+            **{"session_close": AT, "maturity_date": AT.date(), "stage": "wire"},
+            "listed": (Listed("watch", "restricted", 3, "912810SX7"),),
+            "mandates": (Mandate("A1", 2, {}),),
+        }
+    )
     named_by_the_row = {"order_id", "order_version", "organization_id"}
     assert set(subject.facts()) == set(subject.__struct_fields__) - named_by_the_row
 

@@ -1,0 +1,308 @@
+"""Cash and securities moved by people: asked for under a client's id, applied at once or checked.
+
+A deposit or a withdrawal of cash is applied as it comes. A transfer out of suspense and every
+correction wait for a second person. Asking again with the same id answers what it made.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from allocations import accounts
+from allocations.holdings import ledger
+from allocations.holdings.posting import Posting
+from allocations.holdings.suspense import is_suspense, suspense
+from allocations.models import Transaction
+from oms_site.firm.principals import Principal
+from oms_site.journal import actors, unit
+from oms_site.journal.unit import Unit
+from oms_site.kit import ids
+from oms_site.kit.errors import Detail, Forbidden, NotFound, OmsError, refuse
+from venues import instruments
+from venues.calendar import new_york_date
+
+ZERO = Decimal("0.00")
+KINDS = tuple(kind.value for kind in Transaction.Kind)
+MAKE, CHECK = "transaction.submit", "transaction.check"
+_SUSPENSE = "suspense"
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What is to be moved: `amount` of cash, or `qty` of an instrument that had cost `cost`.
+
+    Deposits and withdrawals are given as positive amounts; a correction is signed. An account may
+    be named by id or code; `suspense` is the organization's suspense account.
+    """
+
+    kind: str
+    account_id: str
+    to_account_id: str | None = None
+    instrument_id: str | None = None
+    currency: str | None = None
+    amount: Decimal = ZERO
+    qty: Decimal = Decimal(0)
+    cost: Decimal = ZERO
+    settlement_date: date | None = None
+    reason: str = ""
+    client_transaction_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The transaction, and whether its client's id had made it before."""
+
+    row: Transaction
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class _Names:
+    """The ids that the texts of an ask stand for."""
+
+    account_id: str = ""
+    to_account_id: str | None = None
+    instrument_id: int | None = None
+    currency: str = "USD"
+    faults: list[Detail] = field(default_factory=list)
+
+
+def submit(ask: Ask, *, by: Principal, at: datetime, correlation_id: str = "") -> Result:
+    """Make a transaction; apply it unless a second person must see it.
+
+    Raises `OmsError`: 422 with every fault, 409 when the client's id made something else, 403.
+    """
+    by.require(MAKE)
+    names = _resolve(ask, by.organization_id)
+    _check(ask, names)
+    content = hashlib.sha256(msgspec.json.encode(ask)).hexdigest()
+    with unit.work(by=actors.person(by, correlation_id), at=at) as work:
+        known = _known(work, ask, by.organization_id)
+        if known is not None:
+            return _replay(known, content)
+        row = Transaction(
+            id=ids.prefixed("tx"),
+            organization_id=by.organization_id,
+            client_transaction_id=ask.client_transaction_id or None,
+            fingerprint=content,
+            kind=ask.kind,
+            account_id=names.account_id,
+            to_account_id=names.to_account_id,
+            instrument_id=names.instrument_id,
+            currency=names.currency,
+            qty=ask.qty,
+            amount=ask.amount,
+            cost=ask.cost,
+            settlement_date=ask.settlement_date or new_york_date(at),
+            reason=ask.reason[:300],
+            maker_id=by.user_id,
+            created_at=at,
+        )
+        work.add(row)
+        _tell(work, row, "transaction_request", at, **_terms(row))
+        if not needs_checker(row):
+            _apply(work, row, at=at)
+    return Result(row)
+
+
+def decide(
+    transaction_id: str,
+    *,
+    approve: bool,
+    annotation: str,
+    by: Principal,
+    at: datetime,
+    correlation_id: str = "",
+) -> Transaction:
+    """A second person applies or refuses a waiting transaction.
+
+    Raises `Forbidden` (`maker_is_checker`) for its maker, 409 once it is decided, 404 when unknown.
+    """
+    by.require(CHECK)
+    with unit.work(by=actors.person(by, correlation_id), at=at) as work:
+        row = work.lock(Transaction, [transaction_id]).get(transaction_id)
+        if row is None or row.organization_id != by.organization_id:
+            raise NotFound("transaction")
+        if row.decision:
+            raise OmsError("already_decided", f"It was {row.decision} already.", status=409)
+        if row.maker_id == by.user_id:
+            raise Forbidden("maker_is_checker", "Somebody else has to check it.")
+        row.checker_id, row.annotation = by.user_id, annotation[:300]
+        if approve:
+            _apply(work, row, at=at)
+        else:
+            row.decision, row.decided_at = "rejected", at
+            _tell(work, row, "transaction_reject", at, annotation=row.annotation)
+    return row
+
+
+def needs_checker(row: Transaction) -> bool:
+    """Whether a second person must look: at corrections, and at what leaves or enters suspense."""
+    return row.kind == Transaction.Kind.CORRECTION or any(
+        is_suspense(name) for name in (row.account_id, row.to_account_id or "")
+    )
+
+
+def _apply(work: Unit, row: Transaction, *, at: datetime) -> None:
+    row.decision, row.decided_at = "applied", at
+    _tell(work, row, "transaction_apply", at, annotation=row.annotation)
+    ledger.post(work, _postings(row, at), at=at)
+
+
+def _postings(row: Transaction, at: datetime) -> Iterator[Posting]:
+    named: dict[str, Any] = {
+        "organization_id": row.organization_id,
+        "currency": row.currency,
+        "source_id": row.id,
+        "trade_date": new_york_date(at),
+        "settlement_date": row.settlement_date,
+    }
+    if row.kind == Transaction.Kind.TRANSFER:
+        for account_id, sign in ((row.account_id, -1), (row.to_account_id or "", 1)):
+            yield Posting(
+                account_id=account_id,
+                instrument_id=row.instrument_id,
+                kind="transfer",
+                qty=sign * row.qty,
+                consideration=sign * row.cost,
+                cash=sign * row.amount,
+                **named,
+            )
+        return
+    sign = -1 if row.kind == Transaction.Kind.WITHDRAWAL else 1
+    kind = "adjustment" if row.kind == Transaction.Kind.CORRECTION else str(row.kind)
+    yield Posting(
+        account_id=row.account_id,
+        instrument_id=row.instrument_id,
+        kind=kind,
+        qty=sign * row.qty,
+        consideration=sign * row.cost,
+        cash=sign * row.amount,
+        **named,
+    )
+
+
+# --- reading the ask -------------------------------------------------------------------------
+def _resolve(ask: Ask, organization_id: str) -> _Names:
+    names = _Names()
+    names.account_id = _account(ask.account_id, "account_id", organization_id, names.faults)
+    if ask.to_account_id:
+        given = ask.to_account_id
+        names.to_account_id = _account(given, "to_account_id", organization_id, names.faults)
+    facts = instruments.find(ask.instrument_id) if ask.instrument_id else None
+    if ask.instrument_id and facts is None:
+        names.faults.append(Detail("instrument_id", "instrument_not_found", "No such instrument."))
+    names.instrument_id = facts.id if facts else None
+    own = accounts.find_account(organization_id, ask.account_id)
+    names.currency = ask.currency or (facts.currency if facts else own.currency if own else "USD")
+    return names
+
+
+def _account(name: str, field_name: str, organization_id: str, faults: list[Detail]) -> str:
+    if name in (_SUSPENSE, suspense(organization_id)):
+        return suspense(organization_id)
+    found = accounts.find_account(organization_id, name)
+    if found is None:
+        faults.append(Detail(field_name, "account_not_found", "No such account here."))
+        return ""
+    return found.id
+
+
+def _check(ask: Ask, names: _Names) -> None:
+    faults = names.faults
+    is_transfer = ask.kind == Transaction.Kind.TRANSFER
+    if is_transfer and not names.to_account_id:
+        faults.append(Detail("to_account_id", "required", "Say where it goes."))
+    if not is_transfer and ask.to_account_id:
+        faults.append(Detail("to_account_id", "not_expected", "Only a transfer goes somewhere."))
+    if is_transfer and names.account_id and names.account_id == names.to_account_id:
+        faults.append(Detail("to_account_id", "same_account", "Name another account."))
+    if not (ask.amount or ask.qty):
+        faults.append(Detail("amount", "required", "Give an amount of cash or a quantity."))
+    if bool(ask.qty) != bool(ask.instrument_id) and not ask.cost:
+        faults.append(
+            Detail("instrument_id", "required", "Securities need both: which and how many.")
+        )
+    if ask.cost and not ask.instrument_id:
+        faults.append(Detail("cost", "not_expected", "Only securities have a cost."))
+    if ask.kind != Transaction.Kind.CORRECTION and (ask.amount < 0 or ask.qty < 0 or ask.cost < 0):
+        faults.append(Detail("amount", "amount_not_positive", "Give more than zero."))
+    if ask.kind == Transaction.Kind.CORRECTION and not ask.reason.strip():
+        faults.append(Detail("reason", "required", "A correction says why."))
+    if ask.qty and ask.cost and (ask.qty < 0) != (ask.cost < 0):
+        faults.append(Detail("cost", "sign_differs", "Cost has the sign of its quantity."))
+    refuse(faults)
+
+
+def _known(work: Unit, ask: Ask, organization_id: str) -> Transaction | None:
+    if not ask.client_transaction_id:
+        return None
+    # Two requests at once with one id wait for each other here, and the second sees the first.
+    ledger.serialize(f"{organization_id}/{ask.client_transaction_id}")
+    return Transaction.objects.filter(
+        organization_id=organization_id, client_transaction_id=ask.client_transaction_id
+    ).first()
+
+
+def _replay(known: Transaction, content: str) -> Result:
+    if known.fingerprint != content:
+        raise OmsError(
+            "idempotency_conflict",
+            "This id has been used for another transaction.",
+            field="client_transaction_id",
+            status=409,
+        )
+    return Result(known, replayed=True)
+
+
+# --- telling ---------------------------------------------------------------------------------
+def _terms(row: Transaction) -> dict[str, Any]:
+    return {
+        "instrument_id": row.instrument_id,
+        "currency": row.currency,
+        "amount": row.amount,
+        "qty": row.qty,
+        "cost": row.cost,
+        "reason": row.reason,
+    }
+
+
+def _tell(work: Unit, row: Transaction, event_type: str, at: datetime, **more: Any) -> None:
+    body = {
+        "transaction_id": row.id,
+        "client_transaction_id": row.client_transaction_id,
+        "kind": str(row.kind),
+        "account_id": row.account_id,
+        "to_account_id": row.to_account_id,
+        **more,
+    }
+    work.record(row, event_type, body=body, at=at)
+
+
+def status(row: Transaction) -> str:
+    """`pending`, `applied` or `rejected`."""
+    return row.decision or "pending"
+
+
+def view(row: Transaction) -> dict[str, Any]:
+    """A transaction as the API tells it."""
+    return {
+        "id": row.id,
+        "transaction_id": row.id,
+        "client_transaction_id": row.client_transaction_id,
+        "kind": str(row.kind),
+        "status": status(row),
+        "account_id": row.account_id,
+        "to_account_id": row.to_account_id,
+        **_terms(row),
+        "settlement_date": row.settlement_date,
+        "created_at": row.created_at,
+        "decided_at": row.decided_at,
+        "annotation": row.annotation or None,
+    }

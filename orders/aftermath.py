@@ -1,0 +1,78 @@
+"""After a fill: did it keep to what was sent, and does every limit still hold?
+
+A fill is a fact and always moves the position. One outside its order's terms opens a break (D43);
+one that takes a limit over is told in the same transaction, with the figures (D44).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from orders import breaks, execution, rescreen
+from orders.models import Execution, ExecutionOrder
+from orders.tree import Tree
+from venues import instruments
+from venues.messages import ExecutionReport
+
+
+def compare(
+    work: Unit, one: Tree, row: ExecutionOrder, report: ExecutionReport, *, at: datetime
+) -> None:
+    """Open a break when a trade is not what was sent: other security, side, or a worse price."""
+    faults = faults_of(one, row, report)
+    if not faults:
+        return
+    breaks.open(
+        work,
+        kind="outside_terms",
+        key=f"{row.id}/{report.exec_id}",
+        evidence={"exec_id": report.exec_id, "execution_order_id": row.id, "faults": faults},
+        organization_id=one.order.organization_id,
+        order_id=one.order.id,
+        at=at,
+    )
+
+
+def faults_of(one: Tree, row: ExecutionOrder, report: ExecutionReport) -> list[str]:
+    """What a trade has that its order has not; empty when it fits."""
+    order, limit, price = one.order, row.limit_price, report.last_px
+    faults = []
+    cusip = instruments.by_id(order.instrument_id).cusip
+    if report.security_id and report.security_id != cusip:
+        faults.append(f"security {report.security_id}, ordered {cusip}")
+    if report.side and report.side != execution.SIDES[order.side]:
+        faults.append(f"side {report.side}, ordered {execution.SIDES[order.side]}")
+    if limit is not None and price is not None:
+        worse = price > limit if order.side == "buy" else price < limit
+        if worse:
+            faults.append(f"price {price:f}, limit {limit:f}")
+    return faults
+
+
+def alert(
+    work: Unit, trees: Mapping[str, Tree], fills: Iterable[Execution], *, at: datetime
+) -> None:
+    """Tell of every limit that holds no more now that these orders were filled."""
+    orders = {key: one.order for key, one in trees.items()}
+    looked = rescreen.after_fills(orders, list(fills), at=at)
+    for order_id, look in looked.items():
+        if not look.breached:
+            continue
+        evidence = look.row()
+        work.add(evidence)
+        execution.record(
+            work,
+            trees[order_id],
+            "limit_breach",
+            {
+                **execution.naming(trees[order_id]),
+                "failed_controls": look.verdict.failed_controls(),
+            },
+            msg_type=MsgType.INTERNAL,
+            also=(evidence,),
+            by=work.by,
+            at=at,
+        )

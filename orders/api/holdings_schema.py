@@ -1,0 +1,121 @@
+"""The shapes of holdings for the OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers as s
+
+
+def _shape(name: str, **fields: Any) -> Any:
+    return type(name, (s.Serializer,), fields)
+
+
+def _number(**kw: Any) -> s.Field[Any, Any, Any, Any]:
+    return s.DecimalField(max_digits=24, decimal_places=10, coerce_to_string=False, **kw)
+
+
+def _page(name: str, field: str, child: Any, *, dated: bool = True) -> Any:
+    more: dict[str, Any] = {"as_of": s.DateTimeField(allow_null=True)} if dated else {}
+    return _shape(
+        name,
+        **{field: s.ListField(child=child())},
+        **more,
+        next_cursor=s.CharField(allow_null=True),
+        has_more=s.BooleanField(),
+    )
+
+
+def _unknown() -> s.Field[Any, Any, Any, Any]:
+    return _number(allow_null=True)
+
+
+Position = _shape(
+    "Position",
+    account_id=s.CharField(),
+    account_code=s.CharField(),
+    provisional=s.BooleanField(help_text="in suspense until it is split over its accounts"),
+    cusip=s.CharField(),
+    isin=s.CharField(),
+    description=s.CharField(),
+    currency=s.CharField(),
+    amount_type=s.ChoiceField(["par", "shares"]),
+    amount=_number(help_text="signed: negative is short"),
+    reserved=_number(help_text="what open sells would still take"),
+    cost=_number(help_text="of the open lots, with fees, without accrued interest"),
+    average_price=_unknown(),
+    realized=_number(),
+    unrealized=_unknown(),
+    market_value=_unknown(),
+    accrued_interest=_unknown(),
+    price=_unknown(),
+    price_at=s.DateTimeField(allow_null=True),
+    price_source=s.CharField(allow_null=True),
+    price_age_seconds=s.IntegerField(allow_null=True),
+    price_stale=s.BooleanField(),
+    moved_at=s.DateTimeField(),
+)
+PositionPage = _page("PositionPage", "positions", Position)
+Balance = _shape(
+    "Balance",
+    account_id=s.CharField(),
+    account_code=s.CharField(),
+    currency=s.CharField(),
+    traded=_number(),
+    settled=_number(),
+    unsettled=_number(),
+    reserved=_unknown(),
+    available=_unknown(),
+)
+BalancePage = _page("BalancePage", "balances", Balance)
+TaxLot = _shape(
+    "TaxLot",
+    lot_id=s.CharField(),
+    movement_id=s.CharField(),
+    account_id=s.CharField(),
+    account_code=s.CharField(),
+    cusip=s.CharField(),
+    acquired=s.DateField(),
+    price=_unknown(),
+    amount=_number(),
+    cost=_number(),
+    open_amount=_number(),
+    open_cost=_number(),
+)
+TaxLotPage = _page("TaxLotPage", "tax_lots", TaxLot)
+LotChoiceRequest = _shape(
+    "LotChoiceRequest",
+    movement_id=s.CharField(),
+    lots=s.ListField(
+        child=_shape("LotPick", lot_id=s.CharField(), amount=_number(help_text="without sign"))()
+    ),
+)
+LotChoiceAnswer = _shape(
+    "LotChoiceAnswer", movement_id=s.CharField(), cost=_number(), realized=_number()
+)
+_terms = {
+    "kind": s.ChoiceField(["deposit", "withdrawal", "transfer", "correction"]),
+    "account_id": s.CharField(help_text="id or code; `suspense` is the suspense account"),
+    "to_account_id": s.CharField(required=False, allow_null=True),
+    "instrument_id": s.CharField(required=False, allow_null=True),
+    "currency": s.CharField(required=False, allow_null=True),
+    "amount": _number(required=False),
+    "qty": _number(required=False),
+    "cost": _number(required=False),
+    "settlement_date": s.DateField(required=False, allow_null=True),
+    "reason": s.CharField(required=False, help_text="required for a correction"),
+    "client_transaction_id": s.CharField(required=False, allow_null=True, max_length=80),
+}
+TransactionRequest = _shape("TransactionRequest", **_terms)
+Transaction = _shape(
+    "Transaction",
+    id=s.CharField(),
+    transaction_id=s.CharField(),
+    status=s.ChoiceField(["pending", "applied", "rejected"]),
+    created_at=s.DateTimeField(),
+    decided_at=s.DateTimeField(allow_null=True),
+    annotation=s.CharField(allow_null=True),
+    **_terms,
+)
+TransactionPage = _page("TransactionPage", "transactions", Transaction, dated=False)
+TransactionDecision = _shape("TransactionDecisionRequest", annotation=s.CharField())

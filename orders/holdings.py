@@ -1,0 +1,124 @@
+"""Turns fills into postings of the holdings' ledger, and open orders into what they reserve.
+
+A fill of an order for one account moves that account at once, in the fill's own transaction. A
+fill of any other order moves the organization's suspense account, and its legs move it on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import connection
+
+from allocations.holdings import Reserved, ledger, suspense
+from allocations.holdings.posting import Posting, of_trade
+from oms_site.journal.unit import Unit
+from orders.models import Execution, Order
+from orders.states import ORDER_TERMINAL
+from venues import instruments
+
+
+def book(work: Unit, orders: Mapping[str, Order], *, at: datetime) -> None:
+    """Post every execution that this unit has made; `orders` are those executed, by id."""
+    fills = [fill for fill in work.added(Execution) if fill.order_id in orders]
+    post(work, fills, orders, at=at)
+
+
+def post(
+    work: Unit, fills: Sequence[Execution], orders: Mapping[str, Order], *, at: datetime
+) -> None:
+    """Post executions, in their order; what has been posted before is left alone."""
+    originals = _originals(fills)
+    ledger.post(
+        work,
+        [_posting(fill, orders[fill.order_id], originals.get(fill.id, "")) for fill in fills],
+        at=at,
+    )
+
+
+def _posting(fill: Execution, order: Order, original: str) -> Posting:
+    return of_trade(
+        side=order.side,
+        qty=fill.qty,
+        principal=fill.principal,
+        accrued_interest=fill.accrued_interest,
+        fees=fill.fees,
+        organization_id=order.organization_id,
+        account_id=order.account_id or suspense(order.organization_id),
+        instrument_id=order.instrument_id,
+        currency=instruments.by_id(order.instrument_id).currency,
+        kind=str(fill.kind),
+        source_id=fill.id,
+        reverses=original,
+        order_id=order.id,
+        price=fill.price,
+        trade_date=fill.trade_date,
+        settlement_date=fill.settlement_date,
+    )
+
+
+def _originals(fills: Iterable[Execution]) -> dict[str, str]:
+    """The execution that each bust takes back, by the bust's id: the latest of that name."""
+    busts = [fill for fill in fills if fill.qty < 0]
+    if not busts:
+        return {}
+    order_ids = {fill.order_id for fill in busts}
+    made = [*Execution.objects.filter(order_id__in=order_ids, qty__gt=0), *fills]
+    by_name: dict[tuple[str, str | None, str, Decimal], Execution] = {}
+    for fill in sorted(made, key=lambda one: one.sequence):
+        if fill.qty > 0:
+            key = (fill.order_id, fill.venue_order_id, fill.exec_id, fill.qty)
+            by_name[key] = fill
+    found = {}
+    for bust in busts:
+        for name in (f"{bust.exec_ref_id}+", bust.exec_ref_id):
+            original = by_name.get((bust.order_id, bust.venue_order_id, name, -bust.qty))
+            if original is not None and original.sequence < bust.sequence:
+                found[bust.id] = original.id
+                break
+    return found
+
+
+# --- what open orders would still take -------------------------------------------------------
+_PRICE = "coalesce(o.limit_price, p.ask_px, p.mid_px, 100)"
+_OPEN = f"""
+WITH open AS (
+    SELECT o.id, o.account_id, o.side, o.instrument_id, i.currency, o.leaves_qty, o.order_qty,
+        o.leaves_qty * {_PRICE} * CASE i.asset_class WHEN 'equity' THEN 1 ELSE 0.01 END AS money
+    FROM orders_order o JOIN venues_instrument i ON i.id = o.instrument_id
+    LEFT JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
+    WHERE o.status NOT IN ({", ".join(f"'{s.value}'" for s in sorted(ORDER_TERMINAL))})
+        AND o.leaves_qty > 0
+), shared AS (
+    SELECT o.account_id, o.side, o.instrument_id, o.currency, o.leaves_qty AS qty, o.money
+    FROM open o WHERE o.account_id = ANY(%(accounts)s)
+    UNION ALL
+    SELECT c.account_id, o.side, o.instrument_id, o.currency,
+        o.leaves_qty * c.requested_qty / o.order_qty, o.money * c.requested_qty / o.order_qty
+    FROM open o JOIN allocations_allocation a ON a.order_id = o.id
+    JOIN allocations_accountallocation c ON c.allocation_id = a.id
+    WHERE o.account_id IS NULL AND c.account_id = ANY(%(accounts)s)
+)
+SELECT account_id, side, instrument_id, currency, round(sum(qty), 6), round(sum(money), 2)
+FROM shared GROUP BY account_id, side, instrument_id, currency
+"""
+
+
+def reservations(account_ids: Collection[str]) -> Reserved:
+    """Cash of open buys at their limit (else the ask), securities of open sells: one query.
+
+    A block order reserves for each of its accounts by its share; accrued interest is left out.
+    """
+    cash: dict[tuple[str, str], Decimal] = {}
+    securities: dict[tuple[str, int], Decimal] = {}
+    with connection.cursor() as cursor:
+        cursor.execute(_OPEN, {"accounts": sorted(set(account_ids))})
+        for account_id, side, instrument_id, currency, qty, money in cursor.fetchall():
+            if side == "buy":
+                key = (account_id, currency)
+                cash[key] = cash.get(key, Decimal("0.00")) + money
+            else:
+                securities[account_id, instrument_id] = qty
+    return Reserved(cash, securities)

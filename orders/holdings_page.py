@@ -1,0 +1,137 @@
+"""The holdings page: an account's positions, lots, cash and profit, now or at any past moment.
+
+It reads; the page asks for its body again every few seconds while it shows now.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from allocations import accounts
+from allocations.holdings import views
+from allocations.holdings.documents import confirm, statement
+from oms_site.firm import generation, principals
+from oms_site.firm.models import User
+from oms_site.firm.principals import Principal
+from oms_site.kit import clock
+from oms_site.kit.errors import NotFound
+from venues.calendar import NEW_YORK
+
+ALL = "all"
+
+
+@never_cache
+@require_safe
+@login_required
+def page(request: HttpRequest) -> HttpResponse:
+    """The whole page, or its body alone (`?part=body`)."""
+    by = _reader(request)
+    at = clock.now()
+    as_of, fault = _moment(request.GET.get("as_of", ""))
+    named = request.GET.get("account", ALL)
+    asked = views.account_ids(by.organization_id, "" if named == ALL else named)
+    shown = {
+        "accounts": accounts.accounts_of(by.organization_id),
+        "account": named,
+        "as_of": as_of,
+        "as_of_text": request.GET.get("as_of", ""),
+        "fault": fault,
+        "at": at,
+        **_content(by, asked, at=at, as_of=as_of, one=named != ALL),
+    }
+    template = "body" if request.GET.get("part") == "body" else "page"
+    return render(request, f"holdings/{template}.html", shown)
+
+
+@never_cache
+@require_safe
+@login_required
+def document(request: HttpRequest, account: str, kind: str) -> HttpResponse:
+    """An account's statement as `pdf` or `csv`."""
+    by = _reader(request)
+    asked = views.account_ids(by.organization_id, account)
+    if not asked or kind not in statement.TYPES:
+        raise Http404("There is no such statement.")
+    as_of, fault = _moment(request.GET.get("as_of", ""))
+    if fault:
+        raise Http404(fault)
+    content = statement.of_account(
+        by.organization_id, asked[0], at=as_of or clock.now(), as_of=as_of, kind=kind
+    )
+    answer = HttpResponse(content, content_type=statement.TYPES[kind])
+    answer["Content-Disposition"] = f'attachment; filename="statement-{asked[0]}.{kind}"'.replace(
+        ":", "-"
+    )
+    return answer
+
+
+@never_cache
+@require_safe
+@login_required
+def trade_confirm(request: HttpRequest, movement_id: str, kind: str) -> HttpResponse:
+    """The confirm of one trade as `pdf` or `csv`."""
+    by = _reader(request)
+    if kind not in statement.TYPES:
+        raise Http404("There is no such confirm.")
+    try:
+        content = confirm.of_movement(by.organization_id, movement_id, kind=kind)
+    except NotFound as none:
+        raise Http404(none.message) from none
+    answer = HttpResponse(content, content_type=statement.TYPES[kind])
+    answer["Content-Disposition"] = f'attachment; filename="confirm-{movement_id}.{kind}"'
+    return answer
+
+
+def _reader(request: HttpRequest) -> Principal:
+    user = request.user
+    assert isinstance(user, User)
+    principal = principals.of_user(user, via="browser")
+    if not principal.may("order.view"):
+        raise PermissionDenied("Holdings need the entitlement order.view.")
+    generation.check()
+    return principal
+
+
+def _content(
+    by: Principal, asked: list[str], *, at: datetime, as_of: datetime | None, one: bool
+) -> dict[str, Any]:
+    organization = by.organization_id
+    positions = views.positions(organization, asked, at=at, as_of=as_of)
+    for row in positions:
+        row["price_age_text"] = _age(row["price_age_seconds"])
+    return {
+        "positions": positions,
+        "totals": sorted(views.totals(positions).items()),
+        "balances": views.balances(organization, asked, as_of=as_of),
+        "lots": views.lots(organization, asked, as_of=as_of) if one else None,
+        "movements": views.movements(asked, limit=100, as_of=as_of) if one else None,
+        "stale": sum(p["price_stale"] and bool(p["amount"]) for p in positions) if not as_of else 0,
+    }
+
+
+def _age(seconds: int | None) -> str:
+    if seconds is None:
+        return ""
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _moment(text: str) -> tuple[datetime | None, str]:
+    """A moment as the picker writes it, in New York time; the fault if it cannot be read."""
+    if not text:
+        return None, ""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None, "Give a date and a time in New York."
+    return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)), ""

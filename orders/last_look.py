@@ -1,0 +1,85 @@
+"""The last look before the wire: what a control rejects by now is never sent.
+
+The gateway process asks for every batch of messages that it is about to send. It costs a few
+queries for the whole batch and no lock unless something is refused; what was refused ends as the
+venue had ended it, with the evidence, and nobody asks the venue about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from oms_site.firm import generation
+from oms_site.journal import actors, unit
+from oms_site.journal.unit import Unit
+from oms_site.kit import clock
+from orders import closing, execution, rescreen, tree
+from orders.models import VenueOrder
+from orders.rescreen import Looked
+from orders.states import VenueStatus
+from orders.tree import Tree
+from venues import transmission
+from venues.models import Outbound
+
+NEW_ORDER = "D"
+_by = actors.system("last-look")
+
+
+def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
+    """The messages of these that may be sent; orders among the others have ended here."""
+    named = [row.cl_ord_id for row in rows if row.kind == NEW_ORDER]
+    if not named:
+        return list(rows)
+    generation.check()
+    at = clock.now()
+    children = VenueOrder.objects.filter(id__in=named).select_related("order")
+    orders = {child.id: child.order for child in children}
+    looked = rescreen.at_wire({order.id: order for order in orders.values()}.values(), at=at)
+    refused = {
+        child_id: looked[order.id] for child_id, order in orders.items() if looked[order.id].refused
+    }
+    ended = _refuse(refused, orders={n: orders[n].id for n in refused}, at=at) if refused else set()
+    return [row for row in rows if row.kind != NEW_ORDER or row.cl_ord_id not in ended]
+
+
+def _refuse(refused: Mapping[str, Looked], *, orders: Mapping[str, str], at: datetime) -> set[str]:
+    ended: set[str] = set()
+    with unit.work(by=_by, at=at) as work:
+        trees = tree.lock(work, orders.values())
+        for child_id, look in refused.items():
+            one = trees[orders[child_id]]
+            if _end(work, one, child_id, look, at=at):
+                ended.add(child_id)
+        if ended:
+            transmission.answer(ended, at=at)
+    return ended
+
+
+def _end(work: Unit, one: Tree, child_id: str, look: Looked, *, at: datetime) -> bool:
+    for row in one.execution_orders:
+        for child in one.venue_orders[row.id]:
+            if child.id != child_id:
+                continue
+            if child.status != VenueStatus.PENDING_NEW:
+                # The venue has it already: only the venue moves it.
+                return False
+            reason = look.verdict.reject_reason
+            evidence = look.row()
+            work.add(evidence)
+            child.reject(at=at, text=reason)
+            if one.working(row) or row.is_terminal:
+                work.record(
+                    child,
+                    "venue_reject",
+                    body={**execution.naming(one, row), "cl_ord_id": child.id, "text": reason},
+                    order_id=one.order.id,
+                    also=(evidence,),
+                    at=at,
+                )
+            else:
+                closing.close_execution(
+                    work, one, row, "reject", by=_by, at=at, reason=reason, also=(child, evidence)
+                )
+            return True
+    return False

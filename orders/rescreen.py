@@ -1,0 +1,249 @@
+"""Looks at orders again: when a person releases them, as they go to market, before the wire.
+
+The controls are those in force now, the ticket is made of what the order is now. A control that
+rejects stops it; a flag was a person's to release and is kept as evidence only. Every look is one
+batch: the same few queries for one order and for hundreds.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from allocations import accounts
+from allocations.models import AccountAllocation
+from controls import screening
+from controls.models import Screening
+from controls.screening import Verdict
+from controls.states import Outcome
+from controls.ticket import EXACT, AccountFacts, Ticket
+from oms_site.firm import principals
+from oms_site.firm.models import User
+from oms_site.firm.principals import Principal
+from oms_site.kit.errors import OmsError
+from orders import exposure, tickets, time_in_force
+from orders.models import Execution, Order
+from orders.requests import Instruction
+from venues import instruments
+
+SUPPRESS, POST_TRADE = "pmp.suppress", "post_trade"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A second look: the ticket as it was then, and the verdict on it."""
+
+    ticket: Ticket
+    verdict: Verdict
+
+    @property
+    def refused(self) -> bool:
+        """Whether a control rejects it now."""
+        return self.verdict.outcome == Outcome.REJECTED
+
+    @property
+    def breached(self) -> bool:
+        """Whether any control failed, whatever it would do to an order."""
+        passing = {screening.PASS, screening.SUPPRESSED}
+        return any(result.effect not in passing for result in self.verdict.results)
+
+    @property
+    def noteworthy(self) -> bool:
+        """Whether any control failed or was left out: kept as evidence."""
+        return any(result.effect != screening.PASS for result in self.verdict.results)
+
+    def row(self) -> Screening:
+        """The evidence, for the caller's unit of work."""
+        return self.verdict.row(self.ticket)
+
+    def error(self) -> OmsError:
+        """What is said to whoever asked: the first rejecting control's code, all sentences."""
+        return OmsError(self.verdict.reject_code, self.verdict.reject_reason, status=409)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Part of an order that goes to market: how much, at what limit, on whose word."""
+
+    key: str
+    order: Order
+    instruction: Instruction
+    by: Principal | None = None
+
+
+def at_release(orders: Sequence[Order], *, at: datetime) -> list[Looked]:
+    """One look at each order that is about to be released; keep each `row` with the decision."""
+    made = _tickets(orders, stage="release", at=at)
+    judged = exposure.judge([made[order.id] for order in orders], at=at)
+    return [Looked(ticket, verdict) for ticket, verdict in judged]
+
+
+def at_execution(parts: Sequence[Part], *, at: datetime) -> dict[str, Looked]:
+    """One look at each part that is about to go to market, by the part's key.
+
+    The rest of an order that is open stays open beside its parts.
+    """
+    if not parts:
+        return {}
+    orders = {part.order.id: part.order for part in parts}
+    made = _tickets(orders.values(), stage="execution_order", at=at)
+    taken: dict[str, Decimal] = defaultdict(Decimal)
+    asked = []
+    for part in parts:
+        taken[part.order.id] += part.instruction.qty
+        asked.append(_of_part(made[part.order.id], part))
+    rest = {
+        key: _sized(made[key], order.leaves_qty - taken[key], order.order_qty)
+        for key, order in orders.items()
+        if order.leaves_qty > taken[key]
+    }
+    judged = exposure.judge(asked, at=at, rest=rest)
+    return {
+        part.key: Looked(ticket, verdict)
+        for part, (ticket, verdict) in zip(parts, judged, strict=True)
+    }
+
+
+def at_wire(orders: Collection[Order], *, at: datetime) -> dict[str, Looked]:
+    """The last look before the wire, from memory: instrument, accounts, lists, price, hours."""
+    made = _tickets(orders, stage="wire", at=at)
+    judged = screening.screen(made.values(), at=at)
+    return {
+        key: Looked(ticket, verdict)
+        for (key, ticket), verdict in zip(made.items(), judged, strict=True)
+    }
+
+
+def after_fills(
+    orders: Mapping[str, Order], fills: Sequence[Execution], *, at: datetime
+) -> dict[str, Looked]:
+    """One look at every order that has just been filled, as nothing more than what it left behind.
+
+    The fills are not in the tables yet, so they are added; of the orders themselves what is left
+    counts as open. Empty when no control looks after trades.
+    """
+    rows = [o for o in orders.values() if exposure.looks(o.organization_id, POST_TRADE)]
+    if not rows:
+        return {}
+    made = _tickets(rows, stage=POST_TRADE, at=at)
+    rest = {
+        order.id: _sized(made[order.id], order.leaves_qty, order.order_qty)
+        for order in rows
+        if order.leaves_qty
+    }
+    held = [
+        (made[fill.order_id].organization_id, part.entity, fill.order_id, part.qty)
+        for fill in fills
+        if fill.order_id in made
+        for part in _sized(made[fill.order_id], fill.qty, orders[fill.order_id].order_qty).parts(
+            "account"
+        )
+    ]
+    moved = [
+        (organization, account, orders[key].instrument_id, qty * made[key].signed)
+        for organization, account, key, qty in held
+    ]
+    empty = [_sized(made[order.id], Decimal(0), order.order_qty) for order in rows]
+    judged = exposure.judge(empty, at=at, rest=rest, moved=moved, locked=False)
+    return {ticket.order_id: Looked(ticket, verdict) for ticket, verdict in judged}
+
+
+def _of_part(ticket: Ticket, part: Part) -> Ticket:
+    asked, order = part.instruction, part.order
+    limit = asked.limit_price if asked.limit_price is not None else order.limit_price
+    who = part.by.username if part.by else ticket.username
+    may = part.by.may(SUPPRESS) if part.by else SUPPRESS in ticket.entitlements
+    return msgspec.structs.replace(
+        _sized(ticket, asked.qty, order.order_qty),
+        limit_price=limit,
+        ord_type="market" if limit is None else "limit",
+        protocol=asked.protocol,
+        pmp_suppressed_by=who if asked.suppress_pmp_check and may else "",
+    )
+
+
+def _sized(ticket: Ticket, qty: Decimal, of: Decimal) -> Ticket:
+    """The ticket of part of an order: every account's part of a block in proportion."""
+    parts = tuple(
+        account
+        if account.qty is None
+        else msgspec.structs.replace(account, qty=EXACT.divide(account.qty * qty, of))
+        for account in ticket.accounts
+    )
+    return msgspec.structs.replace(ticket, order_qty=qty, accounts=parts)
+
+
+def _tickets(orders: Iterable[Order], *, stage: str, at: datetime) -> dict[str, Ticket]:
+    """The tickets of orders as they are now: one query for the makers, one for blocks if any."""
+    rows = list(orders)
+    makers = User.objects.in_bulk({order.submitted_by_id for order in rows})
+    owners = {key: principals.of_user(user, via="recheck") for key, user in makers.items()}
+    blocks = _blocks(rows)
+    return {
+        order.id: _ticket(order, owners[order.submitted_by_id], blocks, stage=stage, at=at)
+        for order in rows
+    }
+
+
+def _blocks(orders: Iterable[Order]) -> Mapping[str, list[tuple[str, Decimal]]]:
+    found: dict[str, list[tuple[str, Decimal]]] = defaultdict(list)
+    wanted = {order.allocation_id for order in orders if order.account_id is None}
+    if wanted:
+        rows = AccountAllocation.objects.filter(allocation_id__in=wanted).order_by("position")
+        for key, account, qty in rows.values_list("allocation_id", "account_id", "requested_qty"):
+            found[key].append((account, qty))
+    return found
+
+
+def _ticket(
+    order: Order,
+    maker: Principal,
+    blocks: Mapping[str, list[tuple[str, Decimal]]],
+    *,
+    stage: str,
+    at: datetime,
+) -> Ticket:
+    facts = instruments.by_id(order.instrument_id)
+    named = blocks.get(order.allocation_id or "", []) if order.account_id is None else []
+    ids = [order.account_id] if order.account_id else [account for account, _ in named]
+    found = [accounts.find_account(order.organization_id, name) for name in ids]
+    made = tickets.ticket(
+        instrument=facts,
+        accounts=tuple(account for account in found if account is not None),
+        order_id=order.id,
+        principal=maker,
+        side=order.side,
+        ord_type=order.ord_type,
+        qty=order.order_qty,
+        limit_price=order.limit_price,
+        extended_hours=order.extended_hours,
+        phase=time_in_force.phase_of(order, at=at),
+        session_close=order.expires_at,
+        economics=order.economics,
+        alike=0,
+        at=at,
+        stage=stage,
+        parts=[qty for _, qty in named],
+        ib_id=order.ib_id or "",
+        tags=tickets.tags_of(order.trader_profile),
+    )
+    if len(made.accounts) == len(ids):
+        return made
+    # An account that cannot be found is no reason to look at fewer of them.
+    lost = tuple(
+        AccountFacts(name, name, "unknown", order.organization_id)
+        for name, account in zip(ids, found, strict=True)
+        if account is None
+    )
+    return msgspec.structs.replace(made, accounts=(*made.accounts, *lost))
+
+
+def evidence(looked: Looked | None) -> tuple[Any, ...]:
+    """The rows to keep of a look, if it is worth keeping."""
+    return (looked.row(),) if looked is not None and looked.noteworthy else ()

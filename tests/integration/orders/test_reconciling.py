@@ -1,0 +1,210 @@
+"""Reconciliation: every planted difference is found, nothing else is, and silence is not clean."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+
+from oms_site.journal import actors, unit
+from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
+from orders import breaks, reconciliation
+from orders.models import Adjustment, Break, Execution, VenueOrder
+from orders.reconciling import custodian, internal, venue
+from orders.reconciling.differences import Difference
+from tests import trading
+from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
+
+D = Decimal
+SOON = timedelta(hours=1)
+
+
+def _copy(changes: dict[str, Any] | None = None) -> DropCopy:
+    """What the venue would say if it agreed with us."""
+    orders = [
+        TheirOrder(cl_ord_id=row.id, cum_qty=row.cum_qty, is_open=not row.is_terminal)
+        for row in VenueOrder.objects.order_by("id")
+    ]
+    trades = [
+        TheirTrade(
+            exec_id=fill.exec_id,
+            cl_ord_id=fill.venue_order_id or "",
+            qty=fill.qty,
+            price=fill.price,
+            trade_date=fill.trade_date,
+        )
+        for fill in Execution.objects.order_by("id")
+    ]
+    return DropCopy(tuple(orders), tuple(trades))
+
+
+def _run(copy: DropCopy) -> list[Difference]:
+    return venue.run(trading.VENUE, copy, grace=clock.now() + SOON).found
+
+
+def _filled(count: int) -> list[VenueOrder]:
+    children = [trading.routed() for _ in range(count)]
+    for child in children:
+        trading.receive(trading.fill(child, 1000, cum=1000))
+    return children
+
+
+def test_a_venue_that_agrees_has_no_differences(sandbox: datetime) -> None:
+    _filled(3)
+    assert _run(_copy()) == []
+    assert internal.run().found == []
+
+
+def test_twenty_planted_differences_are_found_and_no_other(sandbox: datetime) -> None:
+    _filled(24)
+    copy = _copy()
+    orders, trades = list(copy.orders), list(copy.trades)
+    planted: set[tuple[str, str]] = set()
+    for n in range(4):  # a fill we never heard of
+        trades.append(
+            TheirTrade(
+                exec_id=f"ghost-{n}",
+                cl_ord_id=orders[n].cl_ord_id,
+                qty=D(1000),
+                price=D(99),
+                trade_date=date(2026, 11, 23),
+            )
+        )
+        planted.add(("venue_fill_not_here", f"ghost-{n}"))
+    for n in range(4, 8):  # a quantity, or a price, that is another
+        was = trades[n]
+        changed = {"qty": D(2000)} if n % 2 else {"price": D(98)}
+        terms = {name: getattr(was, name) for name in ("exec_id", "cl_ord_id", "qty", "price")}
+        trades[n] = TheirTrade(**{**terms, **changed}, trade_date=was.trade_date)
+        planted.add(("venue_fill_differs", was.exec_id))
+    for n in range(8, 12):  # our fill, unknown there
+        planted.add(("venue_fill_not_there", trades[n].exec_id))
+    trades = [t for n, t in enumerate(trades) if not 8 <= n < 12]
+    for n in range(12, 16):  # another tally, or another state
+        was_order = orders[n]
+        orders[n] = TheirOrder(
+            cl_ord_id=was_order.cl_ord_id,
+            cum_qty=D(3000) if n % 2 else was_order.cum_qty,
+            is_open=was_order.is_open if n % 2 else not was_order.is_open,
+        )
+        planted.add(("venue_order_differs", was_order.cl_ord_id))
+    for n in range(2):  # an order nobody here knows
+        orders.append(TheirOrder(cl_ord_id=f"alien-{n}", cum_qty=D(0), is_open=True))
+        planted.add(("venue_order_not_here", f"alien-{n}"))
+    for n in range(16, 18):  # our order, unknown there
+        planted.add(("venue_order_not_there", orders[n].cl_ord_id))
+    orders = [o for n, o in enumerate(orders) if not 16 <= n < 18]
+    assert len(planted) == 20
+    found = _run(DropCopy(tuple(orders), tuple(trades)))
+    assert {(one.kind, one.key) for one in found} == planted
+    assert len(found) == 20
+    assert all(one.evidence["differs"] for one in found)
+
+
+def test_what_is_in_flight_is_not_missed(sandbox: datetime) -> None:
+    _filled(1)
+    empty = DropCopy((), ())
+    assert venue.run(trading.VENUE, empty, grace=sandbox - timedelta(seconds=30)).found == []
+
+
+def test_a_party_that_does_not_answer_is_not_checked(
+    sandbox: datetime, settings: Any, tmp_path: Any
+) -> None:
+    settings.OUTSIDE_DIR = tmp_path
+    made = reconciliation.run("intraday")
+    by_kind = {row.kind: row for row in made}
+    assert by_kind["venue"].outcome == by_kind["custodian"].outcome == "not_checked"
+    assert by_kind["internal"].outcome == "clean"
+    assert by_kind["custodian"].note.startswith("custodian_unreachable")
+
+
+def test_a_custodian_s_extra_booking_is_a_break(sandbox: datetime) -> None:
+    from allocations.custodians.port import CustodianBooking, CustodianPosition
+
+    booked = CustodianBooking(
+        key="bl_alien",
+        booking_ref="X-1",
+        account="ALPHA-002",
+        cusip="037833DP2",
+        side="1",
+        qty=D(2000),
+        net_money=D(1990),
+    )
+    there = CustodianPosition(
+        account="ALPHA-002", cusip="037833DP2", qty=D(2000), settled_qty=D(0)
+    )
+    found = custodian.run(
+        "cust_lpl", booked=[booked], positions=[there], day=sandbox.date(), grace=sandbox
+    ).found
+    assert {(one.kind, one.organization_id) for one in found} == {
+        ("booking_not_here", "alpha"),
+        ("position_not_here", "alpha"),
+    }
+
+
+# --- closing them ----------------------------------------------------------------------------
+@pytest.fixture
+def opened(sandbox: datetime) -> str:
+    with unit.work(by=actors.system("test"), at=sandbox) as work:
+        breaks.open(
+            work, kind="late_fill", key="x", evidence={"a": 1}, at=sandbox, organization_id="alpha"
+        )
+    return Break.objects.get(key="x").id
+
+
+def test_a_break_is_closed_by_two_people_and_an_entry(opened: str, sandbox: datetime) -> None:
+    ops, admin = trading.person("alpha_ops"), trading.person("alpha_admin")
+    breaks.assign(opened, by=ops, at=sandbox)
+    breaks.propose(opened, reason_code="timing", text="They booked it late.", by=ops, at=sandbox)
+    with pytest.raises(OmsError) as refusal:
+        breaks.decide(opened, agree=True, by=ops, at=sandbox)
+    assert refusal.value.code == "same_person"
+    breaks.decide(opened, agree=True, by=admin, at=sandbox)
+    row, entry = Break.objects.get(id=opened), Adjustment.objects.get()
+    assert (row.closed_by_id, row.owner_id) == (admin.user_id, ops.user_id)
+    assert (entry.made_by_id, entry.approved_by_id) == (ops.user_id, admin.user_id)
+    assert entry.evidence == row.evidence == {"a": 1}
+    with pytest.raises(OmsError) as refusal:
+        breaks.propose(opened, reason_code="timing", text="Again.", by=ops, at=sandbox)
+    assert refusal.value.code == "already_closed"
+
+
+def test_the_database_refuses_the_same_person(opened: str, sandbox: datetime) -> None:
+    ops = trading.person("alpha_ops")
+    breaks.propose(opened, reason_code="timing", text="Mine.", by=ops, at=sandbox)
+    with (
+        pytest.raises(IntegrityError, match="break_maker_is_not_checker"),
+        transaction.atomic(),
+        unit.work(by=actors.person(ops), at=sandbox) as work,
+    ):
+        row = work.lock(Break, [opened])[opened]
+        row.close(user_id=ops.user_id, at=sandbox)
+        work.record(row, "break_close", body={})
+
+
+def test_an_explanation_can_be_sent_back_and_others_break_is_nobody_s(
+    opened: str, sandbox: datetime
+) -> None:
+    ops, admin = trading.person("alpha_ops"), trading.person("alpha_admin")
+    breaks.propose(opened, reason_code="accepted", text="So it is.", by=ops, at=sandbox)
+    breaks.decide(opened, agree=False, by=admin, at=sandbox)
+    assert Break.objects.get(id=opened).proposed_by_id is None
+    with pytest.raises(OmsError) as refusal:
+        breaks.assign(opened, by=trading.person("alpha_trader"), at=sandbox)
+    assert refusal.value.status == 403
+
+
+# --- the start of the day --------------------------------------------------------------------
+def test_intake_is_held_until_the_day_began_clean(
+    sandbox: datetime, settings: Any, tmp_path: Any
+) -> None:
+    settings.OUTSIDE_DIR = tmp_path
+    held = reconciliation.hold("alpha", day=sandbox.date())
+    assert held is not None and held.code == "start_of_day_hold"
+    reconciliation.run("start", day=sandbox.date())
+    held = reconciliation.hold("alpha", day=sandbox.date())
+    assert held is not None and "Not checked" in held.message
