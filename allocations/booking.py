@@ -105,12 +105,13 @@ def retry(
             leg.requeue(due_at=at)
         for allocation in allocations.values():
             mine = [leg for leg in legs.values() if leg.allocation_id == allocation.id]
-            others = _with_a_person([allocation.id]) - wanted
+            others = with_a_person([allocation.id]) - wanted
             announcements.submit(work, allocation, mine, stuck=bool(others), at=at)
     return list(legs.values())
 
 
-def _with_a_person(allocation_ids: Sequence[str]) -> set[str]:
+def with_a_person(allocation_ids: Sequence[str]) -> set[str]:
+    """The legs of these allocations that wait for somebody to decide."""
     stuck = BookingLeg.objects.filter(
         allocation_id__in=allocation_ids, status__in=[LegStatus.REJECTED, LegStatus.FAILED]
     )

@@ -71,13 +71,14 @@ def calculate(
     """Split all fills so far and queue the legs that are missing; returns those.
 
     `lots` are all fills of the order that stand, `legs` all legs there are, `complete` says that no
-    more will come. Legs of fills that stand no more are taken back first. A strategy that books per fill queues legs at once, an averaging one when complete. What
-    cannot be split fails the allocation with a code and a reason; no exception loses the fill.
+    more will come. Legs of fills that stand no more are taken back first. A strategy that books
+    per fill queues legs at once, an averaging one when complete. What cannot be split fails the
+    allocation with a code and a reason; no exception loses the fill.
     """
     if allocation.status == AllocationStatus.CANCELED:
         _fail(work, allocation, "allocation_canceled", _LATE, order, at)
         return []
-    legs = [*legs, *_take_back(work, allocation, legs, lots, at)]
+    legs = _take_back(work, allocation, legs, lots, at)
     counted = reversing.standing(legs)
     try:
         taken = bookings.taken(counted, accounts=accounts)
@@ -173,10 +174,13 @@ def _take_back(
     lots: Sequence[Lot],
     at: datetime,
 ) -> list[BookingLeg]:
-    """Reverse the legs of fills that stand no more; returns the reversal legs."""
+    """Reverse the legs of fills that stand no more; returns all legs there are then."""
     known = {lot.id for lot in lots}
     gone = [leg for leg in reversing.standing(legs) if not known.issuperset(leg.source_ids)]
-    return reversing.reverse(work, allocation, gone, legs=legs, at=at) if gone else []
+    if not gone:
+        return list(legs)
+    moved = reversing.reverse(work, allocation, gone, legs=legs, at=at)
+    return list(({leg.id: leg for leg in legs} | {leg.id: leg for leg in moved}).values())
 
 
 def _fail(

@@ -49,7 +49,9 @@ def reverse(
     reason: str = _TAKEN_BACK,
     at: datetime,
 ) -> list[BookingLeg]:
-    """Take these legs back and begin the allocation's next version; returns the reversal legs.
+    """Take these legs back and begin the allocation's next version.
+
+    Returns these legs as they are now, and after them the reversal legs.
 
     What no custodian has heard of is canceled at once. What is booked gets a mirrored leg, due
     now; what is under way gets one that waits for its answer.
@@ -81,11 +83,7 @@ def reverse(
     )
     if made:
         work.ring("allocations.tasks.book")
-    # The caller's objects go on as they are now.
-    for leg in gone:
-        if held[leg.id] is not leg:
-            leg.__dict__.update(held[leg.id].__dict__)
-    return made
+    return [*held.values(), *made]
 
 
 def waiting_accounts(legs: Iterable[BookingLeg]) -> set[str]:
@@ -97,9 +95,7 @@ def waiting_accounts(legs: Iterable[BookingLeg]) -> set[str]:
     }
 
 
-def go_on(
-    work: Unit, allocations: Mapping[str, Allocation], *, at: datetime
-) -> list[BookingLeg]:
+def go_on(work: Unit, allocations: Mapping[str, Allocation], *, at: datetime) -> list[BookingLeg]:
     """Wake what has waited for answers that are in now; returns the legs that were canceled."""
     waits = BookingLeg.objects.filter(
         allocation_id__in=list(allocations), status=LegStatus.QUEUED, due_at=None

@@ -179,9 +179,7 @@ def _approve(
 ) -> None:
     """Approve the complete allocations whose last leg has just been booked."""
     complete = [key for key, allocation in allocations.items() if allocation.complete]
-    open_legs = BookingLeg.objects.filter(allocation_id__in=complete).exclude(
-        status__in=_SETTLED
-    )
+    open_legs = BookingLeg.objects.filter(allocation_id__in=complete).exclude(status__in=_SETTLED)
     unbooked: dict[str, set[str]] = {key: set() for key in complete}
     for leg_id, allocation_id in open_legs.values_list("id", "allocation_id"):
         unbooked[allocation_id].add(leg_id)

@@ -107,8 +107,9 @@ def allot(
     """Split the lots that `taken` does not cover yet, counting what `taken` gave each account.
 
     `min_piece` is the least that an account may hold of it (the denomination), as far as whole
-    quantities allow; in order of the request (fifo) it has no part. Slices taken and new together add up to the lots exactly: quantity, principal, accrued interest
-    and fees. Raises `StrategyError`; never loses or invents a unit or a cent.
+    quantities allow; in order of the request (fifo) it has no part. Slices taken and new together
+    add up to the lots exactly: quantity, principal, accrued interest and fees. Raises
+    `StrategyError`; never loses or invents a unit or a cent.
     """
     strategy = STRATEGIES.get(name)
     if strategy is None:
@@ -199,7 +200,10 @@ def _in_pieces(rule: _Rule, qty: int, wants: Wants, min_piece: int) -> list[int]
     left = list(wants.left)
     parts = rule(qty, wants)
     while min_piece:
-        held = [r - room + part for r, room, part in zip(wants.requested, wants.left, parts, strict=True)]
+        held = [
+            r - room + part
+            for r, room, part in zip(wants.requested, wants.left, parts, strict=True)
+        ]
         short = [
             i
             for i in wants.rank

@@ -240,7 +240,7 @@ class Bench:
             recorded_at=self.at,
             actor="system:bench",
             correlation_id="",
-            body='{"n":%d}' % n,
+            body=f'{{"n":{n}}}',
             changes="[]",
         ).save(force_insert=True)
 

@@ -18,8 +18,12 @@ from tests.product import Product, running_product, until
 
 TICKS = os.sysconf("SC_CLK_TCK")
 ACTIVATE = (
-    "from controls import lifecycle; from controls.models import Control; "
-    "lifecycle.activate(Control.objects.get(organization_id='alpha', code='{code}').pk)"
+    "from controls import governance, lifecycle; from controls.states import Pending; "
+    "from oms_site.firm import principals as p; from oms_site.kit import clock; "
+    "one, two = (p.of_api_key('oems_test_alpha_' + n) for n in ('compliance', 'compliance2')); "
+    "row = governance.own('{code}', by=one); at = clock.now(); "
+    "lifecycle.request(row.pk, Pending.RESUME, reason='benchmark', by=one, at=at); "
+    "lifecycle.approve(row.pk, by=two, at=at)"
 )
 
 

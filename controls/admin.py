@@ -8,17 +8,21 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
-from django_fsm import can_proceed
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
-from controls import checks, lifecycle, parameters
+from controls import checks, content, lifecycle, simulation
+from controls.lists_admin import ControlListAdmin, MandateAdmin
 from controls.models import Control, RestrictedInstrument, Review, Screening
-from controls.states import ControlStatus, Outcome, Remediation, ReviewStatus
-from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, VersionedAdmin, commands, unfolded
+from controls.states import ControlStatus, Outcome, Pending, ReviewStatus
+from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
 from oms_site.admin.fields import choices_list
 from oms_site.admin.filters import one_of
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 from venues.models import Instrument
 
+__all__ = ["ControlListAdmin", "MandateAdmin"]
 _MANAGERS = ("config.manage", "control.manage")
 
 
@@ -28,17 +32,28 @@ class ControlForm(unfolded.RowForm):
     def clean(self) -> dict[str, Any] | None:
         """What the library would refuse at the next order is refused here."""
         given = super().clean() or {}
-        rule = checks.RULES.get(given.get("rule_class", ""))
-        if rule is not None and "params" in given:
-            try:
-                parameters.read(rule.params, given["params"] or {})
-            except (parameters.BadParams, ValueError) as error:
-                self.add_error("params", f"The rule {rule.name} says: {error}.")
-        if given.get("regulatory") and given.get("remediation") != Remediation.REJECT:
-            self.add_error("remediation", "A regulatory control always rejects.")
+        given["slice"] = given.get("slice") or {}
+        given["params"] = given.get("params") or {}
+        owner = given.get("organization")
+        if owner is not None and not self.errors:
+            self._read(given, owner.pk)
         if self.instance.pk is None and self._code_exists(given):
             self.add_error("code", "There is a control with this code: edit it instead.")
         return given
+
+    def _read(self, given: dict[str, Any], owner: str) -> None:
+        """Fault it as the API would, at the fields of this page."""
+        stated = {name: given[name] for name in content.FIELDS if name in given}
+        scope = dict(given["slice"]) if isinstance(given["slice"], dict) else given["slice"]
+        try:
+            content.read({**stated, "slice": scope}, organization_id=owner)
+        except OmsError as error:
+            for fault in error.details:
+                field = fault.field.split(".")[0]
+                self.add_error(field if field in self.fields else None, fault.message)
+        rows = Control.objects.filter(organization=owner, code=self.instance.code, regulatory=True)
+        if self.instance.pk and not given.get("regulatory") and rows.exists():
+            self.add_error("regulatory", "A regulatory control stays regulatory.")
 
     def _code_exists(self, given: dict[str, Any]) -> bool:
         owner, code = given.get("organization"), given.get("code")
@@ -47,35 +62,40 @@ class ControlForm(unfolded.RowForm):
         return Control.objects.filter(organization=owner, code=code).exists()
 
 
+_DAYS = 30
+# Which command a version offers, by its status and by what somebody has asked for.
+_OFFERS: dict[str, Callable[[Control], bool]] = {
+    "submit": lambda row: row.status == ControlStatus.DRAFT,
+    "simulate": lambda row: row.status in {ControlStatus.DRAFT, ControlStatus.PENDING_APPROVAL},
+    "approve": lambda row: bool(row.pending),
+    "refuse": lambda row: bool(row.pending),
+    "suspend": lambda row: row.status == ControlStatus.ACTIVE and not row.pending,
+    "resume": lambda row: row.status == ControlStatus.SUSPENDED and not row.pending,
+    "retire": lambda row: row.status in {"active", "suspended"} and not row.pending,
+    "discard": lambda row: row.status == ControlStatus.DRAFT,
+}
+
+
 @admin.register(Control)
 class ControlAdmin(VersionedAdmin):
-    """Controls. An edit is a draft of the next version until it is activated."""
+    """Controls. An edit is a draft of the next version until a second person has approved it."""
 
     series: ClassVar[tuple[str, ...]] = ("organization", "code")
     content: ClassVar[tuple[str, ...]] = (
-        "name",
-        "rule_class",
-        "params",
-        "remediation",
-        "regulatory",
-        "asset_classes",
+        *("name", "rule_class", "params", "remediation", "regulatory", "asset_classes", "slice"),
+        *("effective_from", "effective_until", "citation", "message", "assigned_to", "reason"),
     )
     change_needs = _MANAGERS
-    after_saving = "It is a draft: activate it to put it in force."
+    after_saving = "It is a draft: simulate and submit it; a second person puts it in force."
     form = ControlForm
     list_display = (
-        "code",
-        "version",
-        "status",
-        "name",
-        "rule_class",
-        "params",
-        "remediation",
-        "asset_classes",
+        *("code", "version", "status", "pending", "name", "rule_class", "params"),
+        *("remediation", "asset_classes"),
     )
     list_display_links = ("code", "version")
     list_filter = (
         one_of("status", ControlStatus),
+        one_of("pending", [one.value for one in Pending if one.value]),
         "remediation",
         "regulatory",
         one_of("rule_class", checks.RULES),
@@ -83,22 +103,18 @@ class ControlAdmin(VersionedAdmin):
     search_fields = ("code", "name")
     ordering = ("code", "-version")
     fields = (
-        "organization",
-        "code",
-        "version",
-        "status",
-        "name",
-        "rule_class",
-        "params",
-        "remediation",
-        "regulatory",
-        "asset_classes",
-        "type",
-        "created_at",
+        *("organization", "code", "version", "status", "pending", "name", "rule_class", "params"),
+        *("remediation", "regulatory", "asset_classes", "slice", "assigned_to"),
+        *("effective_from", "effective_until", "citation", "message", "reason"),
+        *("differences", "simulated", "type", "created_by", "created_at"),
+        *("requested_by", "approved_by", "approved_at"),
     )
-    readonly_fields = ("version", "status", "type", "created_at")
-    actions = ("activate_selected", "suspend_selected", "retire_selected")
-    actions_detail = ("activate", "suspend", "retire")
+    readonly_fields = (
+        *("version", "status", "pending", "differences", "simulated", "type", "created_by"),
+        *("created_at", "requested_by", "approved_by", "approved_at"),
+    )
+    actions = ()
+    actions_detail = tuple(_OFFERS)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         names = super().get_readonly_fields(request, obj)
@@ -118,72 +134,137 @@ class ControlAdmin(VersionedAdmin):
             return forms.ChoiceField(choices=named, widget=unfolded.SelectWidget())
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change and not content.diff(Control.objects.get(pk=obj.pk), obj):
+            return
+        obj.created_by_id = access.principal(request).user_id or None
+        super().save_model(request, obj, form, change)
+
     def stamp(self, obj: Any) -> dict[str, Any]:
         kind = checks.RULES[obj.rule_class].control_type
-        return {"created_at": clock.now(), "type": kind}
+        return {"created_at": clock.now(), "type": kind, "created_by_id": obj.created_by_id}
 
     def offers(self, obj: Any, command: str) -> bool:
-        return can_proceed(getattr(obj, command))
+        return _OFFERS[command](obj)
+
+    @admin.display(description="Differs from the version before")
+    def differences(self, obj: Control) -> SafeString:
+        """What this version states otherwise than the one before it."""
+        rows = Control.objects.filter(organization_id=obj.organization_id, code=obj.code)
+        old = rows.filter(version__lt=obj.version or 0).order_by("-version").first()
+        if old is None:
+            return format_html("{}", "It is the first.")
+        found = ((one["field"], one["from"], one["to"]) for one in content.diff(old, obj))
+        return format_html_join("\n", "<div><b>{}</b>: {} → {}</div>", found)
+
+    @admin.display(description="Simulated")
+    def simulated(self, obj: Control) -> str:
+        """What the newest simulation of this version has found."""
+        made = simulation.latest(obj) if obj.pk else None
+        if made is None:
+            return "Not yet."
+        report = made.report
+        return (
+            f"{made.tickets} orders: {report['newly_flagged']} newly flagged, "
+            f"{report['newly_rejected']} newly rejected, {report['newly_passed']} newly passed"
+            f"{'' if made.complete else ' (cut short)'}"
+        )
 
     # --- coming into force and going ---------------------------------------------------------
-    def _step(self, request: HttpRequest, rows: list[Any], step: Callable[[int], Control]) -> None:
+    def _take(self, request: HttpRequest, rows: list[Any], step: str) -> None:
+        by, at = access.principal(request), clock.now()
+        reason = "in the back office"
+
         def one(control: Control) -> commands.Outcome:
-            return commands.Outcome(f"{step(control.pk).status}.")
+            match step:
+                case "simulate":
+                    made = simulation.run(control, days=_DAYS, by=by, at=at)
+                    return commands.Outcome(f"simulated over {made.tickets} orders.")
+                case "submit":
+                    moved = lifecycle.submit(control.pk, by=by, at=at)
+                case "approve":
+                    moved = lifecycle.approve(control.pk, reason=reason, by=by, at=at)
+                case "refuse":
+                    moved = lifecycle.reject(control.pk, reason=reason, by=by, at=at)
+                case "discard":
+                    moved = lifecycle.discard(control.pk, reason=reason, by=by, at=at)
+                case _:
+                    moved = lifecycle.request(
+                        control.pk, Pending(step), reason=reason, by=by, at=at
+                    )
+            waits = f", and waits to {moved.pending}" if moved.pending else ""
+            return commands.Outcome(f"{moved.status}{waits}.")
 
         commands.each(self, request, rows, one)
 
-    @commands.on_selected(
-        "Activate selected", question="Put these versions in force?", needs="change"
+    @commands.on_one(
+        "Simulate",
+        question=f"Runs this version over the stored orders of the last {_DAYS} days.",
+        needs="change",
+        icon="science",
     )
-    def activate_selected(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Put the ticked versions in force."""
-        self._step(request, rows, lifecycle.activate)
-
-    @commands.on_selected(
-        "Suspend selected", question="Take these controls out of force?", needs="change"
-    )
-    def suspend_selected(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Take the ticked versions out of force for now."""
-        self._step(request, rows, lifecycle.suspend)
-
-    @commands.on_selected(
-        "Retire selected", question="Take these versions out of force for ever?", needs="change"
-    )
-    def retire_selected(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Take the ticked versions out of force for ever."""
-        self._step(request, rows, lifecycle.retire)
+    def simulate(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Run this version over past orders."""
+        self._take(request, rows, "simulate")
 
     @commands.on_one(
-        "Activate",
-        question="It is in force for the next order; the version it replaces is retired.",
+        "Submit", question="A second person has to approve it.", needs="change", icon="send"
+    )
+    def submit(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask for this version to be put in force."""
+        self._take(request, rows, "submit")
+
+    @commands.on_one(
+        "Approve",
+        question="What was asked for is done at once; a version in force replaces the one before.",
         needs="change",
-        icon="play_arrow",
+        icon="check",
         variant=unfolded.SUCCESS,
     )
-    def activate(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Put this version in force."""
-        self._step(request, rows, lifecycle.activate)
+    def approve(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Do what somebody else has asked for."""
+        self._take(request, rows, "approve")
+
+    @commands.on_one("Refuse", question="It stays as it is.", needs="change", icon="close")
+    def refuse(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Refuse what was asked for."""
+        self._take(request, rows, "refuse")
 
     @commands.on_one(
         "Suspend",
-        question="Orders will pass without this control until it is activated again.",
+        question="Once a second person approves, orders pass without this control.",
         needs="change",
         icon="pause",
     )
     def suspend(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Take this version out of force for now."""
-        self._step(request, rows, lifecycle.suspend)
+        """Ask for this version to be taken out of force for now."""
+        self._take(request, rows, "suspend")
+
+    @commands.on_one(
+        "Resume",
+        question="It counts again once a second person approves.",
+        needs="change",
+        icon="play_arrow",
+    )
+    def resume(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Ask for this version to be put back in force."""
+        self._take(request, rows, "resume")
 
     @commands.on_one(
         "Retire",
-        question="This version can never come back; saving an edit of it makes a new one.",
+        question="Once a second person approves, this version can never come back.",
         needs="change",
         icon="block",
         variant=unfolded.DANGER,
     )
     def retire(self, request: HttpRequest, rows: list[Any]) -> None:
-        """Take this version out of force for ever."""
-        self._step(request, rows, lifecycle.retire)
+        """Ask for this version to be taken out of force for ever."""
+        self._take(request, rows, "retire")
+
+    @commands.on_one("Discard", question="The draft is retired.", needs="change", icon="delete")
+    def discard(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Retire a draft that was never in force."""
+        self._take(request, rows, "discard")
 
 
 @admin.register(RestrictedInstrument)

@@ -89,7 +89,7 @@ def _flat(stated: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, value in stated.items():
         if name in {"params", "slice"}:
-            found.update({f"{name}.{key}": one for key, one in value.items()})
+            found.update({f"{name}.{key}": one for key, one in sorted(value.items())})
         else:
             found[name] = value
     return found

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -100,11 +101,12 @@ class Book:
         worth = self._worth(traits, line.limit_value, line.market_qty)
         for entity in self._entities(line.account, line.trader, line.instrument):
             key = entity, line.instrument, line.side
+            before = self._shares(entity, line.instrument, traits)
             self._qty[key] += line.qty
             self._value[key] = _plus(self._value[key], worth)
             self._securities[entity].add(line.instrument)
             self._best[key] = self._better(key, line)
-            self._sums.pop(entity, None)
+            self._resum(entity, line.instrument, traits, before)
 
     def add_held(self, account: str, instrument: int, qty: Decimal) -> None:
         """A position: signed quantity."""
@@ -146,7 +148,7 @@ class Book:
         market = ticket.ord_type == "market"
         price = ticket.limit_price or ZERO
         for n, part in enumerate(ticket.parts(ACCOUNT)):
-            named = {
+            named: dict[str, Any] = {
                 "account": part.entity,
                 "trader": str(ticket.user_id),
                 "instrument": ticket.instrument_id,
@@ -256,6 +258,22 @@ class Book:
                 total = _plus(total, self._share(entity, instrument, traits, name))
             kept[name, currency] = total
         return kept[name, currency]
+
+    def _shares(self, entity: Entity, instrument: int, traits: Traits) -> list[Decimal | None]:
+        """What a security gives to each sum that is kept of somebody."""
+        return [self._share(entity, instrument, traits, name) for name, _ in self._sums[entity]]
+
+    def _resum(
+        self, entity: Entity, instrument: int, traits: Traits, before: list[Decimal | None]
+    ) -> None:
+        """Move the kept sums by what one security gives now and gave before."""
+        kept = self._sums[entity]
+        after = self._shares(entity, instrument, traits)
+        for (key, total), was, now in zip(list(kept.items()), before, after, strict=True):
+            known = key[1] == traits.currency and was is not None
+            kept[key] = _plus(_minus(total, was), now) if known else None
+            if not known:
+                del kept[key]
 
     def _share(self, entity: Entity, instrument: int, traits: Traits, name: str) -> Decimal | None:
         held = self._worth(traits, ZERO, self._held[entity, instrument])

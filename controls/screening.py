@@ -136,6 +136,9 @@ def read_results(stored: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def _ask(control: ActiveControl, ticket: Ticket) -> Result:
+    if control.regulatory and ticket.pmp_suppressed_by:
+        # Nobody has the right to suppress what a regulator asks for.
+        ticket = msgspec.structs.replace(ticket, pmp_suppressed_by="")
     try:
         answer = control.check(ticket)
     except Missing as missing:
@@ -145,7 +148,7 @@ def _ask(control: ActiveControl, ticket: Ticket) -> Result:
         return _unavailable(control, "it failed with an error")
     if isinstance(answer, Passed):
         return Result(control, PASS, answer.limit, answer.actual)
-    if isinstance(answer, Suppressed):
+    if isinstance(answer, Suppressed) and not control.regulatory:
         return Result(control, SUPPRESSED, None, answer.by)
     if isinstance(answer, Finding):
         return Result(

@@ -15,7 +15,7 @@ from oms_site.kit.errors import Detail
 Values: TypeAlias = tuple[str, ...] | None
 Scope: TypeAlias = Mapping[str, frozenset[str]]
 
-STAGES = ("order", "execution_order", "replace", "release", "post_trade")
+STAGES = ("order", "execution_order", "replace", "release", "wire", "post_trade")
 PROTOCOLS = ("limit_order_book", "rfq", "external")
 SIDES = ("buy", "sell", "sell_short")
 MOST_VALUES = 1000
@@ -39,7 +39,7 @@ def _of_accounts(name: str) -> Callable[[Ticket], Values]:
         found = [getattr(account, name, None) for account in ticket.accounts]
         if value:
             found.append(value)
-        if not found or None in found:
+        if not found or not all(found):
             return None
         return tuple(str(one) for one in found)
 
@@ -56,7 +56,7 @@ def _lists(ticket: Ticket) -> Values:
 
 
 READERS: dict[str, Callable[[Ticket], Values]] = {
-    "ib": _one("ib_id"),
+    "ib": lambda ticket: (ticket.ib_id,) if ticket.ib_id else (),
     "risk_group": _of_accounts("risk_group_id"),
     "account": _accounts,
     "trader": _one("username"),

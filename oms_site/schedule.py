@@ -9,6 +9,7 @@ TIMETABLE: dict[str, dict[str, object]] = {
     "calculate what was filled": {"task": "orders.tasks.allocate", "schedule": 1.0},
     "look at quotes": {"task": "orders.tasks.quote", "schedule": 1.0},
     "book what is queued": {"task": "allocations.tasks.book", "schedule": 1.0},
+    "compare with the outside": {"task": "orders.tasks.compare", "schedule": 900.0},
     "reconcile with venues": {"task": "orders.tasks.reconcile", "schedule": 300.0},
 }
 for _entry in TIMETABLE.values():

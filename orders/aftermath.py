@@ -43,7 +43,7 @@ def faults_of(one: Tree, row: ExecutionOrder, report: ExecutionReport) -> list[s
     cusip = instruments.by_id(order.instrument_id).cusip
     if report.security_id and report.security_id != cusip:
         faults.append(f"security {report.security_id}, ordered {cusip}")
-    if report.side and report.side != execution.SIDES[order.side]:
+    if report.side != execution.SIDES[order.side]:
         faults.append(f"side {report.side}, ordered {execution.SIDES[order.side]}")
     if limit is not None and price is not None:
         worse = price > limit if order.side == "buy" else price < limit

@@ -1,4 +1,7 @@
-"""Breaks, from opening to their adjusting entry: what does not agree is kept and shown, never repaired by inventing facts."""
+"""Breaks, from opening to their adjusting entry: what does not agree is kept and shown.
+
+Opened by whoever finds a difference, worked on by operations; facts are never invented or edited.
+"""
 
 from __future__ import annotations
 

@@ -7,9 +7,10 @@ so a cap holds for the order however many fills, busts and corrections it has.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 from allocations import accounts, fees
 from allocations.fees import Fee, Traded
@@ -46,7 +47,9 @@ def of_fill(
 
 
 def taken_back(one: Tree, *, source: str, exec_ref_id: str, qty: Decimal) -> Execution | None:
-    """The standing execution that a bust of `qty` (negative) under this ExecRefID takes back."""
+    """The standing execution that a bust of `qty` under this ExecRefID takes back, if it is one."""
+    if qty > 0:
+        return None
     names = {exec_ref_id, f"{exec_ref_id}+"}
     for fill in reversed(standing(_history(one))):
         if fill.source == source and fill.qty == -qty and fill.exec_id in names:
@@ -83,7 +86,7 @@ def _cancels_out(fill: Execution, bust: Execution) -> bool:
     return all(getattr(fill, name) == -getattr(bust, name) for name in names)
 
 
-def _given(order: Order, row: ExecutionOrder) -> Sequence[dict[str, object]]:
+def _given(order: Order, row: ExecutionOrder) -> Sequence[Mapping[str, Any]]:
     group = accounts.find_risk_group(order.organization_id, order.risk_group_id or "")
     return fees.effective(row.fees or order.fees, accounts.fees_for(group))
 
@@ -131,9 +134,7 @@ def _each(
     so_far: Sequence[Decimal],
 ) -> tuple[Decimal, ...]:
     facts = instruments.by_id(order.instrument_id)
-    traded = Traded(
-        bond=facts.bond, price=price, settlement_date=settlement_date, side=order.side
-    )
+    traded = Traded(bond=facts.bond, price=price, settlement_date=settlement_date, side=order.side)
     each: list[Decimal] = []
     for fee, before in zip(charged, so_far, strict=True):
         try:

@@ -21,9 +21,10 @@ from django.views.decorators.http import require_safe
 
 from allocations import accounts
 from allocations.models import Allocation, BookingLeg
-from oms_site.firm import generation, principals
+from oms_site.firm import generation, policies, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
+from oms_site.kit import clock
 from orders import panel
 from orders import render as wire
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
@@ -73,8 +74,13 @@ def order(request: HttpRequest, by: Principal, order_id: str) -> HttpResponse:
 def reference(request: HttpRequest, by: Principal) -> HttpResponse:
     """What the new-order dialog offers: the organization's accounts and all instruments."""
     mine = accounts.accounts_of(by.organization_id)
+    policy = policies.of(by.organization_id, at=clock.now())
     return JsonResponse(
         {
+            "policy": {
+                "ord_types": policy["allowed_ord_types"],
+                "time_in_force": policy["allowed_tif"],
+            },
             "accounts": [
                 {"id": a.id, "code": a.code, "name": a.name, "status": a.status} for a in mine
             ],

@@ -30,6 +30,7 @@ _REFUSAL = (*_ORDER, "manual_reject_id", "client_manual_reject_id", "annotation"
 _REPORT = (*_EXECUTION_ORDER, "external_trade_report_id", "client_external_trade_report_id")
 _VENUE = (*_EXECUTION_ORDER, "cl_ord_id", "venue_id", "venue_order_id", "text")
 _ALLOCATION = ("order_id", "allocation_id", "client_allocation_id")
+_REPAIR = (*_ALLOCATION, "repair_id", "booking_id", "custodian_id", "account_id")
 _LEG = (*_ALLOCATION, "booking_id", "account_allocation_id", "custodian_id")
 _WHY = ("code", "reason")
 _MONEY = ("principal", "accrued_interest", "fees", "net_money", "trade_date", "settlement_date")
@@ -46,7 +47,7 @@ _ORDERS = (
         _WIRE,
         "order",
         "It passed its controls, or a second person released it.",
-        _APPROVAL,
+        (*_APPROVAL, "warnings"),
         ("Order.approve", "Review.approve"),
     ),
     Kind(
@@ -54,7 +55,7 @@ _ORDERS = (
         _WIRE,
         "order",
         "A control or a reviewer refused it; no venue ever saw it.",
-        (*_REFUSAL, *_WHY, "rejected_by", "failed_controls"),
+        (*_REFUSAL, *_WHY, "rejected_by", "failed_controls", "warnings"),
         ("Order.reject", "Review.reject"),
     ),
     Kind(
@@ -62,7 +63,7 @@ _ORDERS = (
         _WIRE,
         "order",
         "Controls flagged it; it waits for a second person.",
-        (*_ORDER, "review_id", "failed_controls"),
+        (*_ORDER, "review_id", "failed_controls", "warnings"),
     ),
     Kind("manual_approve_request", _SYSTEM, "order", "Somebody asked to release it.", _APPROVAL),
     Kind(
@@ -496,6 +497,28 @@ _ALLOCATIONS = (
         "Fills that had been split were taken back: legs are reversed or canceled.",
         (*_ALLOCATION, "revision", "reason", "canceled", "reversals"),
         ("Allocation.reverse", "BookingLeg.cancel"),
+    ),
+    Kind(
+        "repair_request",
+        _AUDIT,
+        "repair",
+        "Somebody asked that a refused booking go elsewhere; another person has to agree.",
+        (*_REPAIR, "reason"),
+    ),
+    Kind(
+        "repair_approve",
+        _AUDIT,
+        "repair",
+        "Another person agreed: the refused booking is canceled, a new one queued.",
+        (*_REPAIR, "new_booking_id"),
+        ("BookingLeg.cancel",),
+    ),
+    Kind(
+        "repair_refuse",
+        _AUDIT,
+        "repair",
+        "Another person did not agree.",
+        (*_REPAIR, "note"),
     ),
     Kind(
         "leg_woken",

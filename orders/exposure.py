@@ -194,7 +194,7 @@ def _book(organization: str, asked: Iterable[Asked], *, at: datetime) -> Book:
     wide = any(need.scope != "account" for need in needs)
     held_by = _accounts(organization, tickets, wide=wide)
     wanted = sources(needs)
-    query = {
+    query: dict[str, Any] = {
         "organization": organization,
         "without": [ticket.order_id for ticket in tickets],
         "everybody": wide,
@@ -252,7 +252,7 @@ def _traits() -> Callable[[int], Traits]:
 def _rows(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, query)
-        return cursor.fetchall()
+        return list(cursor.fetchall())
 
 
 def _fill_open(book: Book, query: dict[str, Any]) -> None:
@@ -302,7 +302,7 @@ def _fill_sales(book: Book, query: dict[str, Any]) -> None:
         book.add_sale(account, instrument, Decimal(int(at_a_loss)))
 
 
-def volumes(organization: str, *, at: datetime) -> list[Entered]:
+def entered_today(organization: str, *, at: datetime) -> list[Entered]:
     """What was entered today, by account, trader, instrument and side: the day's accumulators."""
     query = {
         "organization": organization,

@@ -39,25 +39,17 @@ def make(
     bypass_trade_booking: bool = False,
     bypass_street_side_leg: bool = False,
 ) -> Execution:
-    """The execution row with its money, in cents (FIX 381, 159, 118). `qty` is signed.
+    """The execution row with its money in cents (FIX 381, 159, 118); a bust gives back its trade's.
 
-    A bust gives back exactly what its trade had cost, whatever day it comes.
+    `qty` is signed.
     """
     order = one.order
     facts = instruments.by_id(order.instrument_id)
-    settles = settlement_date or sessions.calendar(facts.market).settlement_date(trade_date)
     principal = round_cents(facts.money(qty, price))
-    was = None
-    if qty < 0:
-        was = charges.taken_back(one, source=source, exec_ref_id=exec_ref_id, qty=qty)
-    if was is None:
-        accrued = _accrued(facts, qty, settles)
-        charged = _charged(
-            one, row, qty=qty, price=price, principal=principal, settlement_date=settles
-        )
-    else:
-        settles, accrued, charged = was.settlement_date, -was.accrued_interest, -was.fees
-    sign = 1 if order.side == "buy" else -1
+    settles = settlement_date or sessions.calendar(facts.market).settlement_date(trade_date)
+    was = charges.taken_back(one, source=source, exec_ref_id=exec_ref_id, qty=qty)
+    settles, accrued, charged = _costs(one, row, was, (qty, price, principal), settles)
+    costs = charged if order.side == "buy" else -charged
     return Execution(
         id=ids.prefixed("ex"),
         organization_id=order.organization_id,
@@ -77,7 +69,7 @@ def make(
         principal=principal,
         accrued_interest=accrued,
         fees=charged,
-        net_money=principal + accrued + sign * charged,
+        net_money=principal + accrued + costs,
         trade_date=trade_date,
         settlement_date=settles,
         counterparty=counterparty,
@@ -90,22 +82,31 @@ def make(
     )
 
 
-def _charged(
+def _costs(
     one: Tree,
     row: ExecutionOrder,
-    *,
-    qty: Decimal,
-    price: Decimal,
-    principal: Decimal,
-    settlement_date: date,
+    was: Execution | None,
+    traded: tuple[Decimal, Decimal, Decimal],
+    settles: date,
+) -> tuple[date, Decimal, Decimal]:
+    """Settlement date, accrued interest and fees; those of `was` given back for a bust."""
+    if was is not None:
+        return was.settlement_date, -was.accrued_interest, -was.fees
+    facts = instruments.by_id(one.order.instrument_id)
+    return settles, _accrued(facts, traded[0], settles), _charged(one, row, traded, settles)
+
+
+def _charged(
+    one: Tree, row: ExecutionOrder, traded: tuple[Decimal, Decimal, Decimal], settles: date
 ) -> Decimal:
+    qty, price, principal = traded
     whole = charges.of_fill(
         one,
         row,
         qty=abs(qty),
         price=price,
         principal=abs(principal),
-        settlement_date=settlement_date,
+        settlement_date=settles,
     )
     return whole if qty > 0 else -whole
 

@@ -22,13 +22,14 @@ from orders.tree import Tree
 from venues import transmission
 from venues.models import Outbound
 
-NEW_ORDER = "D"
+# What makes a venue trade: an order, and the hit of a quote.
+TRADING = ("D", transmission.HIT)
 _by = actors.system("last-look")
 
 
 def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
     """The messages of these that may be sent; orders among the others have ended here."""
-    named = [row.cl_ord_id for row in rows if row.kind == NEW_ORDER]
+    named = [row.cl_ord_id for row in rows if row.kind in TRADING]
     if not named:
         return list(rows)
     generation.check()
@@ -40,7 +41,7 @@ def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
         child_id: looked[order.id] for child_id, order in orders.items() if looked[order.id].refused
     }
     ended = _refuse(refused, orders={n: orders[n].id for n in refused}, at=at) if refused else set()
-    return [row for row in rows if row.kind != NEW_ORDER or row.cl_ord_id not in ended]
+    return [row for row in rows if row.kind not in TRADING or row.cl_ord_id not in ended]
 
 
 def _refuse(refused: Mapping[str, Looked], *, orders: Mapping[str, str], at: datetime) -> set[str]:

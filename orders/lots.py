@@ -7,7 +7,7 @@ from datetime import datetime
 
 from allocations import accounts, engine
 from allocations.holdings import shares
-from allocations.models import AccountAllocation
+from allocations.models import AccountAllocation, Allocation
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
@@ -32,21 +32,21 @@ def drain(*, limit: int = 100) -> int:
         orders = work.lock(Order, {entry.order_id for entry in due})
         known = engine.of_orders(work, orders)
         executed = fills.of_orders(orders)
-        given: list[shares.Share] = []
+        split: dict[str, Allocation] = {}
         for order in orders.values():
             rows = known.get(order.id) or _implicit(work, order, at)
             if rows is not None:
-                given += _allocate(work, order, rows, executed[order.id], at=at)
-        shares.allocate(work, given, at=at)
+                _allocate(work, order, rows, executed[order.id], at=at)
+                split[rows.allocation.id] = rows.allocation
+        shares.settle(work, shares.of(work, split), at=at)
         AllocationDue.objects.filter(pk__in=[entry.pk for entry in due]).delete()
     return len(due)
 
 
 def _allocate(
     work: Unit, order: Order, rows: engine.Rows, executed: Sequence[Execution], *, at: datetime
-) -> list[shares.Share]:
-    """Split all fills of one order; returns the new legs with whose they are."""
-    queued = engine.calculate(
+) -> None:
+    engine.calculate(
         work,
         allocation=rows.allocation,
         accounts=rows.accounts,
@@ -56,8 +56,6 @@ def _allocate(
         order=render.order_json(order),
         at=at,
     )
-    owners = {account.id: account for account in rows.accounts}
-    return [(rows.allocation, owners[leg.account_allocation_id], leg) for leg in queued]
 
 
 def _implicit(work: Unit, order: Order, at: datetime) -> engine.Rows | None:

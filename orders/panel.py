@@ -11,7 +11,7 @@ from controls import screening
 from controls.models import Review, Screening
 from controls.states import ReviewStatus
 from oms_site.firm.principals import Principal
-from orders import figures, fills, picture, timeline
+from orders import figures, fills, inquiries, picture, timeline
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
 from orders.states import ORDER_EXECUTABLE
@@ -66,6 +66,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
         "tree": tree,
         "free": max(order.leaves_qty - taken, Decimal(0)),
         "executable": order.status in ORDER_EXECUTABLE and not order.pending,
+        "boards": inquiries.boards(order),
         "allocation": _allocation(order),
         "shares": _shares(order),
         "review": review,

@@ -9,14 +9,14 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any, TypeAlias
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
 
 from controls.models import Review
 from controls.states import ReviewStatus
 from oms_site.journal.models import Event
 from oms_site.kit import clock, numbers
 from orders import figures
-from orders.models import ExecutionOrder, Order
+from orders.models import ExecutionOrder, Order, Rfq
 from orders.states import ORDER_OPEN, ORDER_TERMINAL, OrderStatus, Pending
 from venues import instruments
 from venues.calendar import new_york_date
@@ -51,6 +51,7 @@ _FIELDS = (
     "working",
     "last_at",
     "failed",
+    "inquired",
 )
 
 
@@ -94,10 +95,14 @@ def _orders(organization_id: str) -> QuerySet[Order, dict[str, Any]]:
     # The newest event of an order is the one that made its version.
     latest = Event.objects.filter(subject=OuterRef("pk"), seq=OuterRef("version"))
     review = Review.objects.filter(subject=OuterRef("pk"), status=ReviewStatus.OPEN.value)
+    # A screen that shows quotes reads them again when this number has moved.
+    mine = Rfq.objects.filter(order_id=OuterRef("pk")).order_by().values("order_id")
+    inquired = mine.annotate(total=Sum("version"))
     orders = Order.objects.filter(organization_id=organization_id).annotate(
         working=Exists(live),
         last_at=Subquery(latest.values("at")[:1]),
         failed=Subquery(review.values("failed_controls")[:1]),
+        inquired=Subquery(inquired.values("total")),
     )
     found: QuerySet[Order, dict[str, Any]] = orders.values(*_FIELDS)
     return found
@@ -135,6 +140,7 @@ def _row(found: dict[str, Any]) -> Row:
         "tif": found["time_in_force"],
         "status": status,
         "why": _why(found, status),
+        "rfq": found["inquired"] or 0,
         "upd": figures.iso(found["last_at"] or found["created_at"]),
     }
 

@@ -14,11 +14,11 @@ from django.db.models import Exists, OuterRef
 from allocations import accounts, adapters
 from allocations.custodians.port import CustodianError
 from allocations.models import Custodian
-from oms_site.firm import generation
+from oms_site.firm import generation, policies
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import breaks
+from orders import breaks, market
 from orders.models import Order, Reconciliation, VenueOrder
 from orders.reconciling import custodian, internal, venue
 from orders.reconciling.differences import Comparison
@@ -72,12 +72,19 @@ def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> lis
     generation.check()
     at = clock.now()
     day, limit = day or at.date(), at - grace
-    made = [_one(phase, "internal", "", day, at, internal.run)]
-    for row in Venue.objects.order_by("id"):
-        made.append(_one(phase, "venue", row.id, day, at, _venue(row, limit)))
-    for house in Custodian.objects.filter(active=True).order_by("id"):
-        made.append(_one(phase, "custodian", house.id, day, at, _custodian(house.id, day, limit)))
-    return made
+    parties = [("internal", "", internal.run)]
+    parties += [("venue", row.id, _venue(row, limit)) for row in Venue.objects.order_by("id")]
+    houses = Custodian.objects.filter(active=True).order_by("id")
+    parties += [("custodian", row.id, _custodian(row.id, day, limit)) for row in houses]
+    return [_one(phase, kind, party, day, at, compare) for kind, party, compare in parties]
+
+
+def phase_now() -> str:
+    """The first comparison of a day is its start; after the close it is the close."""
+    at = clock.now()
+    if not Reconciliation.objects.filter(day=at.date(), phase="start").exists():
+        return "start"
+    return "close" if market.state(at).word.lower() == "closed" else "intraday"
 
 
 def latest(organization_id: str) -> list[Reconciliation]:
@@ -152,6 +159,15 @@ def _one(
 
 
 # --- holding intake --------------------------------------------------------------------------
+def check_intake(organization_id: str, *, at: datetime) -> None:
+    """Refuse an order while the start of the day holds it. Raises `OmsError` (503)."""
+    if policies.of(organization_id, at=at)["start_of_day_check"] != "hold":
+        return
+    refusal = hold(organization_id, day=at.date())
+    if refusal is not None:
+        raise refusal
+
+
 def hold(organization_id: str, *, day: date) -> OmsError | None:
     """Why orders are not taken yet today; None once the start-of-day check lets them in (P05).
 

@@ -77,10 +77,37 @@ class Part:
     by: Principal | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An order with the whole quantity and the limit it is to have."""
+
+    order: Order
+    qty: Decimal
+    limit_price: Decimal | None
+
+
 def at_release(orders: Sequence[Order], *, at: datetime) -> list[Looked]:
     """One look at each order that is about to be released; keep each `row` with the decision."""
     made = _tickets(orders, stage="release", at=at)
     judged = exposure.judge([made[order.id] for order in orders], at=at)
+    return [Looked(ticket, verdict) for ticket, verdict in judged]
+
+
+def at_replace(changes: Sequence[Change], *, at: datetime) -> list[Looked]:
+    """One look at each order as it would be after its change, instead of as it is now.
+
+    What has been executed counts as held; the changed rest is what is asked about.
+    """
+    made = _tickets([change.order for change in changes], stage="replace", at=at)
+    asked = [
+        msgspec.structs.replace(
+            _sized(made[one.order.id], one.qty - one.order.cum_qty, one.order.order_qty),
+            limit_price=one.limit_price,
+            ord_type="market" if one.limit_price is None else "limit",
+        )
+        for one in changes
+    ]
+    judged = exposure.judge(asked, at=at)
     return [Looked(ticket, verdict) for ticket, verdict in judged]
 
 
@@ -245,5 +272,6 @@ def _ticket(
 
 
 def evidence(looked: Looked | None) -> tuple[Any, ...]:
-    """The rows to keep of a look, if it is worth keeping."""
-    return (looked.row(),) if looked is not None and looked.noteworthy else ()
+    """The rows to keep of a look: always at a release, elsewhere when a control had to say."""
+    kept = looked is not None and (looked.noteworthy or looked.ticket.stage == "release")
+    return (looked.row(),) if kept and looked is not None else ()

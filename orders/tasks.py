@@ -53,6 +53,12 @@ def quote() -> int:
     return _empty(sweeping.sweep)
 
 
+@shared_task(name="orders.tasks.compare")
+def compare() -> int:
+    """Compare with venues, custodians and our own facts; how many parties."""
+    return len(reconciliation.run(reconciliation.phase_now()))
+
+
 @shared_task(name="orders.tasks.reconcile")
 def reconcile() -> int:
     """Look for orders that nobody works on although they are not staged (I08)."""

@@ -93,27 +93,13 @@ def ticket(
 ) -> Ticket:
     """All that a control may know, gathered from memory: no query is asked here."""
     price = market_data.reference(instrument.id)
-    known = lists.of(principal.organization_id)
     return Ticket(
         order_id=order_id,
         organization_id=principal.organization_id,
         user_id=principal.user_id,
         username=principal.username,
         entitlements=principal.entitlements,
-        accounts=tuple(
-            [
-                AccountFacts(
-                    a.id,
-                    a.code,
-                    a.status,
-                    principal.organization_id,
-                    a.risk_group_id,
-                    a.currency,
-                    parts[n] if parts else None,
-                )
-                for n, a in enumerate(accounts)
-            ]
-        ),
+        accounts=_accounts(accounts, parts, principal.organization_id),
         instrument_id=instrument.id,
         cusip=instrument.cusip,
         asset_class=instrument.asset_class,
@@ -133,24 +119,53 @@ def ticket(
         restricted_on=library.restricted_on(principal.organization_id, instrument.cusip),
         at=at,
         stage=stage,
-        issuer=instrument.issuer,
-        sector=instrument.sector,
-        country=instrument.country,
-        rating=instrument.rating,
-        currency=instrument.currency,
-        maturity_date=instrument.bond.maturity_date if instrument.bond else None,
-        min_denomination=instrument.min_denomination,
-        min_increment=instrument.min_increment,
         protocol=protocol,
         ib_id=ib_id,
-        listed=known.hits(
-            cusip=instrument.cusip, issuer=instrument.issuer, accounts=[a.id for a in accounts]
-        ),
-        list_versions=known.versions,
-        mandates=tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
+        **_standing(instrument, accounts, principal.organization_id),
         tags=tags or {},
         pmp_suppressed_by=pmp_suppressed_by,
     )
+
+
+def _accounts(
+    accounts: tuple[Account, ...], parts: Sequence[Decimal], organization_id: str
+) -> tuple[AccountFacts, ...]:
+    return tuple(
+        [
+            AccountFacts(
+                a.id,
+                a.code,
+                a.status,
+                organization_id,
+                a.risk_group_id,
+                a.currency,
+                parts[n] if parts else None,
+            )
+            for n, a in enumerate(accounts)
+        ]
+    )
+
+
+def _standing(
+    instrument: InstrumentFacts, accounts: tuple[Account, ...], organization_id: str
+) -> dict[str, Any]:
+    """What the security is, and what lists and mandates say of it and of the accounts."""
+    known = lists.of(organization_id)
+    return {
+        "issuer": instrument.issuer,
+        "sector": instrument.sector,
+        "country": instrument.country,
+        "rating": instrument.rating,
+        "currency": instrument.currency,
+        "maturity_date": instrument.bond.maturity_date if instrument.bond else None,
+        "min_denomination": instrument.min_denomination,
+        "min_increment": instrument.min_increment,
+        "listed": known.hits(
+            cusip=instrument.cusip, issuer=instrument.issuer, accounts=[a.id for a in accounts]
+        ),
+        "list_versions": known.versions,
+        "mandates": tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
+    }
 
 
 def tags_of(profile: Mapping[str, Any] | None) -> dict[str, str]:

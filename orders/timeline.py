@@ -118,6 +118,11 @@ def _at_venue(verb: str) -> Callable[[Body], str]:
     return lambda body: f"{body.get('venue_id') or 'venue'} {verb}{_because(body)}"
 
 
+def _quote(body: Body) -> str:
+    made = body.get("quote") or {}
+    return f"{made.get('dealer')} {_price(made.get('price'))}"
+
+
 def _with_reason(verb: str) -> Callable[[Body], str]:
     return lambda body: verb + _because(body)
 
@@ -131,6 +136,9 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "manual_approve_fail": lambda b: f"approval refused: {b.get('message') or b.get('reason')}",
     "manual_reject_request": _noted("rejection asked for"),
     "manual_reject_fail": lambda b: f"rejection refused: {b.get('message') or b.get('reason')}",
+    "review_approval": _noted("approved; another person is needed"),
+    "review_claim": lambda body: f"review claimed by {body.get('claimed_by')}",
+    "review_unclaim": lambda _: "review given back",
     "stage": lambda body: str(body.get("reason") or "staged"),
     "execution_order_request": _with_reason("execution order asked for"),
     "execution_order_create": _created,
@@ -159,9 +167,30 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "venue_cancel_request": _with_reason("cancel sent to the venues"),
     "venue_cancel_reject": _at_venue("refused to cancel"),
     "venue_in_doubt": _at_venue("in doubt"),
+    "rfq_request": lambda b: "quotes asked for",
+    "rfq_reject": _with_reason("inquiry refused"),
+    "rfq_cancel_request": lambda b: "cancel of an inquiry asked for",
+    "rfq_cancel_reject": _with_reason("cancel of an inquiry refused"),
+    "rfq_quote_expire": lambda b: f"{len(b.get('quotes') or ())} quotes expired",
+    "rfq_create": lambda b: f"{len((b.get('rfq') or {}).get('dealers') or ())} dealers asked",
+    "rfq_quote": lambda b: f"{_quote(b)}{' (moved)' if b.get('replaces') else ''}",
+    "rfq_pass": lambda b: f"{(b.get('quote') or {}).get('dealer')} passes",
+    "rfq_quote_withdraw": lambda b: f"{_quote(b)} withdrawn",
+    "rfq_quote_counter": lambda b: f"{_quote(b)} countered at {_price(b.get('counter_price'))}",
+    "rfq_quote_hit": lambda b: f"{_quote(b)} hit, the dealer decides",
+    "rfq_quote_reject": lambda b: f"{_quote(b)} refused{_because(b)}",
+    "rfq_execute": lambda b: f"{_quote(b)} done, {len(b.get('losers') or ())} other quotes kept",
+    "rfq_evaluate": _with_reason("criteria not met"),
+    "rfq_no_quotes": _with_reason("no quotes"),
+    "rfq_cancel": _with_reason("inquiry canceled"),
+    "rfq_expire": _with_reason("inquiry expired"),
+    "rfq_refuse": _with_reason("inquiry refused"),
 }
 _TONES = {
     "execution": "ok",
+    "rfq_execute": "ok",
+    "rfq_quote_reject": "bad",
+    "rfq_reject": "bad",
     "approve": "ok",
     "allocation_approve": "ok",
     "flagged_for_review": "warn",

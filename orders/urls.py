@@ -6,6 +6,9 @@ from importlib.util import find_spec
 
 from django.urls import include, path
 
-urlpatterns = [path("v1/", include("orders.api.urls"))]
+urlpatterns = [
+    path("v1/", include("orders.api.urls")),
+    path("v1/", include("controls.api.urls")),
+]
 if find_spec("orders.dashboards_urls"):
     urlpatterns.append(path("", include("orders.dashboards_urls")))

@@ -7,7 +7,7 @@ split. Everybody else reads: `positions` and `cash` for whole batches, `past` fo
 from __future__ import annotations
 
 from allocations.holdings.reading import Cash, cash, positions
-from allocations.holdings.reservations import Reserved, use_reservations
+from allocations.holdings.reservations import Reserved
 from allocations.holdings.suspense import is_suspense, suspense
 
 __all__ = [
@@ -17,5 +17,4 @@ __all__ = [
     "is_suspense",
     "positions",
     "suspense",
-    "use_reservations",
 ]

@@ -32,7 +32,7 @@ def choose(
     movement = Movement.objects.filter(
         id=movement_id, organization_id=by.organization_id, instrument__isnull=False
     ).first()
-    if movement is None:
+    if movement is None or movement.instrument_id is None:
         raise NotFound("movement")
     if movement.relief != "specific":
         said = "The account did not choose its lots when this was traded."

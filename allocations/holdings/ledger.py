@@ -127,10 +127,10 @@ def _record(
     """One event per account and batch states all that moved in it."""
     touched: list[Book] = [b for b in held.books_of(account_id) if b.is_moved()]
     purses: list[Purse] = [p for p in held.purses_of(account_id) if p.is_moved()]
-    rows: list[Any] = [part.row for part in (*touched, *purses)]
+    parts: list[Book | Purse] = [*touched, *purses]
+    work.add(*[part.row for part in parts if part.is_new()], *movements)
     lots = [lot for book in touched for lot in book.written(work)]
-    work.add(*[part.row for part in (*touched, *purses) if part.is_new()], *movements)
-    subject, *also = rows
+    subject, *also = [part.row for part in parts]
     body = {
         "account_id": account_id,
         "update_id": update_id,
@@ -139,7 +139,7 @@ def _record(
         "balances": [{"currency": p.row.currency, "traded": p.row.amount} for p in purses],
     }
     work.record(subject, "holdings_move", body=body, also=[*also, *movements, *lots], at=at)
-    for part in (*touched, *purses):
+    for part in parts:
         part.settle()
 
 

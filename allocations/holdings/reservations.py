@@ -1,13 +1,16 @@
-"""What open orders would still take: the floor above hands its reader down when the process starts.
-
-This floor does not know orders, so it asks whoever was given to `use_reservations`.
-"""
+"""What open orders would still take. This floor does not know orders: it names who does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import cast
+
+from django.utils.module_loading import import_string
+
+# The story's own room, reached by its name as every floor reaches up.
+_READER = "orders.holdings.reservations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,21 +21,7 @@ class Reserved:
     securities: Mapping[tuple[str, int], Decimal] = field(default_factory=dict)
 
 
-_Reader = Callable[[Collection[str]], Reserved]
-
-
-def _nothing(account_ids: Collection[str]) -> Reserved:
-    return Reserved()
-
-
-_reader: list[_Reader] = [_nothing]
-
-
-def use_reservations(reader: _Reader) -> None:
-    """Have `reader` answer from now on what open orders of these accounts would still take."""
-    _reader[0] = reader
-
-
 def reserved(account_ids: Collection[str]) -> Reserved:
-    """What open orders of these accounts would still take: one round of set-based queries."""
-    return _reader[0](account_ids)
+    """What open orders of these accounts would still take: one query for all of them."""
+    reader = cast(Callable[[Collection[str]], Reserved], import_string(_READER))
+    return reader(account_ids)

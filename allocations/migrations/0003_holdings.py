@@ -390,6 +390,7 @@ class Migration(migrations.Migration):
                 condition=models.Q(("instrument", None), _negated=True),
                 fields=["account", "instrument", "at", "sequence"],
                 name="movement_of_position",
+                include=("qty_after", "cost_after", "realized_after"),
             ),
         ),
         migrations.AddIndex(

@@ -59,12 +59,8 @@ class Migration(migrations.Migration):
     ]
 
     operations: list[migrations.operations.base.Operation] = [
-        migrations.AddField(
-            "allocation", "revision", models.PositiveSmallIntegerField(default=0)
-        ),
-        migrations.AddField(
-            "bookingleg", "revision", models.PositiveSmallIntegerField(default=0)
-        ),
+        migrations.AddField("allocation", "revision", models.PositiveSmallIntegerField(default=0)),
+        migrations.AddField("bookingleg", "revision", models.PositiveSmallIntegerField(default=0)),
         migrations.AddField(
             "bookingleg",
             "reverses",
@@ -195,7 +191,5 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(LAWS, UNDO),
-        migrations.RunSQL(
-            laws.living("allocations_repair", REPAIR_TERMS), migrations.RunSQL.noop
-        ),
+        migrations.RunSQL(laws.living("allocations_repair", REPAIR_TERMS), migrations.RunSQL.noop),
     ]

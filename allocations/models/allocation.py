@@ -14,7 +14,6 @@ from allocations.states import ALLOCATION_STEPS, LEG_STEPS, AllocationStatus, Le
 from oms_site.journal.rows import LedgerRow
 from venues.models import Instrument
 
-
 _UNSENT = "not_sent_yet"  # woken, and still never sent
 
 

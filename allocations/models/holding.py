@@ -15,27 +15,9 @@ from allocations.models.account import Account
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from venues.models import Instrument
 
-_QTY = {"max_digits": 20, "decimal_places": 6}
-_MONEY = {"max_digits": 20, "decimal_places": 2}
-
-
-def _account() -> models.ForeignKey[Account, Account]:
-    # The suspense account of an organization has an id and no row: nobody can trade it. Accounts
-    # are never deleted, and a constraint would lock the same few rows in every batch of fills.
-    return models.ForeignKey(
-        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
-
-
-def _instrument(*, null: bool = False) -> models.ForeignKey[Instrument, Instrument]:
-    return models.ForeignKey(
-        Instrument,
-        null=null,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
+# Accounts have no constraint: the suspense account of an organization has an id and no row, and
+# accounts are never deleted. It would lock the same few rows in every batch of fills; so would one
+# on instruments.
 
 
 class Movement(LedgerFact):
@@ -58,32 +40,41 @@ class Movement(LedgerFact):
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
 
-    account = _account()
-    instrument = _instrument(null=True)
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    instrument = models.ForeignKey(
+        Instrument,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     currency = models.CharField(max_length=3)
     kind = models.CharField(max_length=12, choices=Kind.choices)
     source_id = models.CharField(max_length=40)
     reverses = models.CharField(max_length=40, blank=True)
     order_id = models.CharField(max_length=40, blank=True)
     update_id = models.CharField(max_length=40)
-    qty = models.DecimalField(default=0, **_QTY)
+    qty = models.DecimalField(default=0, max_digits=20, decimal_places=6)
     price = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
-    principal = models.DecimalField(default=0, **_MONEY)
-    accrued_interest = models.DecimalField(default=0, **_MONEY)
-    fees = models.DecimalField(default=0, **_MONEY)
-    consideration = models.DecimalField(default=0, **_MONEY)
-    cash = models.DecimalField(default=0, **_MONEY)
+    principal = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    accrued_interest = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    fees = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    consideration = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    cash = models.DecimalField(default=0, max_digits=20, decimal_places=2)
     trade_date = models.DateField()
     settlement_date = models.DateField()
     relief = models.CharField(max_length=8, blank=True)
     at = models.DateTimeField()
 
     sequence = models.PositiveBigIntegerField(null=True, blank=True)
-    qty_after = models.DecimalField(null=True, blank=True, **_QTY)
-    cost_after = models.DecimalField(null=True, blank=True, **_MONEY)
-    realized_after = models.DecimalField(null=True, blank=True, **_MONEY)
+    qty_after = models.DecimalField(null=True, blank=True, max_digits=20, decimal_places=6)
+    cost_after = models.DecimalField(null=True, blank=True, max_digits=20, decimal_places=2)
+    realized_after = models.DecimalField(null=True, blank=True, max_digits=20, decimal_places=2)
     cash_sequence = models.PositiveBigIntegerField(null=True, blank=True)
-    cash_after = models.DecimalField(null=True, blank=True, **_MONEY)
+    cash_after = models.DecimalField(null=True, blank=True, max_digits=20, decimal_places=2)
 
     class Meta:
         constraints = [
@@ -105,6 +96,8 @@ class Movement(LedgerFact):
                 fields=["account", "instrument", "at", "sequence"],
                 name="movement_of_position",
                 condition=~Q(instrument=None),
+                # Past positions are read from the index alone.
+                include=["qty_after", "cost_after", "realized_after"],
             ),
             models.Index(
                 fields=["account", "currency", "at", "cash_sequence"], name="movement_of_cash"
@@ -122,13 +115,21 @@ class Position(LedgerRow):
     `cost` is that of the open lots, signed like `qty`; `realized` is profit since the beginning.
     """
 
-    account = _account()
-    instrument = _instrument()
-    qty = models.DecimalField(default=0, **_QTY)
-    cost = models.DecimalField(default=0, **_MONEY)
-    realized = models.DecimalField(default=0, **_MONEY)
-    accrued_interest = models.DecimalField(default=0, **_MONEY)
-    fees = models.DecimalField(default=0, **_MONEY)
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    instrument = models.ForeignKey(
+        Instrument,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    qty = models.DecimalField(default=0, max_digits=20, decimal_places=6)
+    cost = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    realized = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    accrued_interest = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    fees = models.DecimalField(default=0, max_digits=20, decimal_places=2)
     sequence = models.PositiveBigIntegerField(default=0)
     moved_at = models.DateTimeField()
 
@@ -170,10 +171,10 @@ class TaxLot(LedgerRow):
     opened = models.PositiveBigIntegerField()
     price = models.DecimalField(max_digits=24, decimal_places=10, null=True, blank=True)
 
-    qty = models.DecimalField(**_QTY)
-    cost = models.DecimalField(**_MONEY)
-    open_qty = models.DecimalField(**_QTY)
-    open_cost = models.DecimalField(**_MONEY)
+    qty = models.DecimalField(max_digits=20, decimal_places=6)
+    cost = models.DecimalField(max_digits=20, decimal_places=2)
+    open_qty = models.DecimalField(max_digits=20, decimal_places=6)
+    open_cost = models.DecimalField(max_digits=20, decimal_places=2)
 
     MUTABLE: ClassVar[tuple[str, ...]] = ("qty", "cost", "open_qty", "open_cost")
 
@@ -189,9 +190,11 @@ class TaxLot(LedgerRow):
 class CashBalance(LedgerRow):
     """An account's cash in one currency as traded: everything agreed, settled or not."""
 
-    account = _account()
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     currency = models.CharField(max_length=3)
-    amount = models.DecimalField(default=0, **_MONEY)
+    amount = models.DecimalField(default=0, max_digits=20, decimal_places=2)
     sequence = models.PositiveBigIntegerField(default=0)
     moved_at = models.DateTimeField()
 
@@ -231,7 +234,9 @@ class Transaction(LedgerRow):
     client_transaction_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
     kind = models.CharField(max_length=12, choices=Kind.choices)
-    account = _account()
+    account = models.ForeignKey(
+        Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
     to_account = models.ForeignKey(
         Account,
         null=True,
@@ -241,11 +246,18 @@ class Transaction(LedgerRow):
         db_index=False,
         db_constraint=False,
     )
-    instrument = _instrument(null=True)
+    instrument = models.ForeignKey(
+        Instrument,
+        null=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     currency = models.CharField(max_length=3)
-    qty = models.DecimalField(default=0, **_QTY)
-    amount = models.DecimalField(default=0, **_MONEY)
-    cost = models.DecimalField(default=0, **_MONEY)
+    qty = models.DecimalField(default=0, max_digits=20, decimal_places=6)
+    amount = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    cost = models.DecimalField(default=0, max_digits=20, decimal_places=2)
     settlement_date = models.DateField()
     reason = models.CharField(max_length=300, blank=True)
     maker_id = models.BigIntegerField()

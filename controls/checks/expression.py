@@ -9,7 +9,6 @@ exactly is refused rather than rounded. Whatever goes wrong fails the order.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
@@ -77,14 +76,14 @@ def compiled(expression: str) -> cel.Program:
     if len(_LOOP.findall(expression)) > MOST_LOOPS or "//" in expression:
         raise ValueError(f"an expression has at most {MOST_LOOPS} loop and no comments")
     program = cel.compile(expression)
-    called = {name for name in program.functions() if name.isidentifier() and name[0].isalpha()}
+    called = {name for name in program.functions() if name.isidentifier()}
     unknown = (set(program.variables()) - VARIABLES) | (called - FUNCTIONS)
     if unknown:
         raise ValueError(f"unknown names: {', '.join(sorted(unknown))}")
     return program
 
 
-def _world(ticket: Ticket) -> Mapping[str, Any]:
+def _world(ticket: Ticket) -> dict[str, Any]:
     if len(ticket.accounts) > MOST_ACCOUNTS:
         raise Missing("the order has too many accounts for an expression")
     reference = ticket.reference

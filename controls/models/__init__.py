@@ -1,6 +1,7 @@
 """Tables of the gate."""
 
 from controls.models.control import Control, RestrictedInstrument
+from controls.models.halt import Halt
 from controls.models.history import ControlChange, Simulation
 from controls.models.listing import ControlList, Mandate
 from controls.models.review import Review
@@ -11,6 +12,7 @@ __all__ = [
     "Control",
     "ControlChange",
     "ControlList",
+    "Halt",
     "Mandate",
     "RestrictedInstrument",
     "Review",

@@ -182,32 +182,3 @@ class Halt(LedgerRow):
     def lift(self, *, at: datetime, reason: str) -> None:
         """Its cause has gone."""
         self.released_at, self.release_reason = at, reason
-
-
-class Breaker(models.Model):
-    """When the market or the system itself stops trading, as data.
-
-    `price_move`: a mid that moved more than `limit` percent within `window_s`; `book_imbalance`:
-    one side holding more than `limit` percent of the book; `capacity`: more than `limit` orders
-    waiting to be routed or sent. They stop an instrument, or intake, until `rest_s` has passed
-    without a new cause.
-    """
-
-    class Rule(models.TextChoices):
-        PRICE_MOVE = "price_move"
-        BOOK_IMBALANCE = "book_imbalance"
-        CAPACITY = "capacity"
-
-    rule = models.CharField(max_length=16, choices=Rule.choices, unique=True)
-    limit = models.DecimalField(max_digits=14, decimal_places=4)
-    window_s = models.PositiveIntegerField(default=300)
-    rest_s = models.PositiveIntegerField(default=300)
-    active = models.BooleanField(default=True)
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(condition=Q(limit__gt=0), name="breaker_limit_positive")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_rule_display()} over {self.limit}"

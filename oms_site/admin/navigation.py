@@ -34,6 +34,8 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Custodians", "account_balance", "allocations", "custodian"),
             ("Controls", "shield", "controls", "control"),
             ("Restricted lists", "block", "controls", "restrictedinstrument"),
+            ("Lists by version", "checklist", "controls", "controllist"),
+            ("Mandates", "handshake", "controls", "mandate"),
             ("Routing rules", "rule", "orders", "ruleset"),
             ("Policies", "gavel", "firm", "policy"),
             ("Instruments", "description", "venues", "instrument"),

@@ -22,7 +22,10 @@ GUIDE: dict[str, Any] = {
     "gtc_max_days": 90,
     "events_window_hours": 48,
     "settlement_days": 1,
+    "control_simulation_hours": 24,
     "expiry_event": "expire",
+    # "hold": no order is taken before the day's first comparison with the outside is explained.
+    "start_of_day_check": "warn",
 }
 
 
@@ -39,6 +42,14 @@ PRESETS: dict[str, dict[str, Any]] = {
             "limit_if_touched",
         ],
         "allowed_tif": ["day", "ioc", "fok", "gtc", "gtd"],
+        "allowed_allocation_strategies": [
+            "fifo_without_averaging",
+            "fifo_with_averaging",
+            "pro_rata_with_averaging",
+            "pro_rata_without_averaging",
+            "flat",
+            "percentage",
+        ],
     },
 }
 

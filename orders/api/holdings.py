@@ -257,7 +257,7 @@ def read_transaction(body: Any) -> transactions.Ask:
         name: reader.decimal(name, positive=False, places=places)
         for name, places in (("amount", 2), ("qty", 6), ("cost", 2))
     }
-    texts = {
+    texts: dict[str, Any] = {
         name: reader.text(name)
         for name in ("to_account_id", "instrument_id", "currency", "client_transaction_id")
     }
@@ -267,13 +267,14 @@ def read_transaction(body: Any) -> transactions.Ask:
     settles = _date(reader, "settlement_date")
     reader.refuse_unknown(_FIELDS)
     reader.finish()
+    given: dict[str, Any] = {name: value for name, value in numbers.items() if value is not None}
     return transactions.Ask(
         kind=kind,
         account_id=account_id,
         reason=reason,
         settlement_date=settles,
         **texts,
-        **{name: value for name, value in numbers.items() if value is not None},
+        **given,
     )
 
 

@@ -324,3 +324,52 @@ StatusPage = _shape("StatusPage", statuses=s.ListField(child=s.DictField()))
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
     """The error answers of an operation."""
     return {status: OpenApiResponse(Error) for status in statuses}
+OpsRetry = _shape("OpsRetry", booking_ids=s.ListField(child=s.CharField()))
+OpsRetryResult = _shape(
+    "OpsRetryResult",
+    results=_shape(
+        "OpsRetryOutcome",
+        booking_id=s.CharField(),
+        outcome=s.ChoiceField(["queued", "refused"]),
+        code=s.CharField(),
+        message=s.CharField(),
+    )(many=True),
+)
+OpsRepair = _shape(
+    "OpsRepair",
+    booking_id=s.CharField(),
+    reason=s.CharField(),
+    custodian_id=_text(),
+    account_id=_text(),
+)
+OpsRepairAnswer = _shape(
+    "OpsRepairAnswer",
+    repair_id=s.CharField(),
+    booking_id=s.CharField(),
+    status=s.ChoiceField(["requested", "approved", "refused"]),
+    custodian_id=_text(),
+    account_id=_text(),
+    reason=s.CharField(),
+)
+OpsDecision = _shape("OpsDecision", approve=s.BooleanField(), note=_text())
+OpsExplanation = _shape("OpsExplanation", reason_code=_text(), text=_text())
+OpsBreak = _shape(
+    "OpsBreak",
+    break_id=s.CharField(),
+    kind=s.CharField(),
+    reason_code=_text(),
+    proposed=s.BooleanField(),
+    closed_at=_moment(),
+)
+OpsReconciliation = _shape(
+    "OpsReconciliation",
+    results=_shape(
+        "OpsComparison",
+        kind=s.CharField(),
+        party=_text(),
+        outcome=s.ChoiceField(["clean", "breaks", "not_checked", "unsupported"]),
+        compared=s.IntegerField(),
+        found=s.IntegerField(),
+        note=_text(),
+    )(many=True),
+)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.urls import path
 
+from orders.api import controls, holdings, ops, orders, records, reviews, rfqs
 from orders.api import execution_orders as eo
-from orders.api import holdings, orders, records, reviews, rfqs
 
 _order = "trading/order/<str:order_id>/"
 _below = f"{_order}execution-order/"
@@ -55,6 +55,8 @@ urlpatterns = [
     path("trading/list-rfq/", rfqs.ListRfq.as_view(), name="list-rfq"),
     path("trading/list-rfq/batch/", rfqs.ListRfqBatch.as_view(), name="list-rfq-batch"),
     path("trading/dealer/", rfqs.DealerList.as_view(), name="dealer-list"),
+    path("control/volumes/", controls.Volumes.as_view(), name="control-volumes"),
+    path("control/list/", controls.Lists.as_view(), name="control-list-list"),
     path("trading/event/", records.EventList.as_view(), name="event-list"),
     path("trading/review/", reviews.ReviewList.as_view(), name="review-list"),
     path("trading/review/decide/", reviews.ReviewBulk.as_view(), name="review-bulk"),
@@ -83,6 +85,11 @@ urlpatterns = [
         holdings.TransactionDecision.as_view(approve=False),
         name="transaction-reject",
     ),
+    path("ops/booking/retry/", ops.RetryBookings.as_view(), name="ops-retry"),
+    path("ops/repair/", ops.RepairCreate.as_view(), name="ops-repair"),
+    path("ops/repair/<str:repair_id>/decide/", ops.RepairDecide.as_view(), name="ops-decide"),
+    path("ops/break/<str:break_id>/<str:step>/", ops.BreakStep.as_view(), name="ops-break"),
+    path("ops/reconciliation/", ops.ReconciliationRun.as_view(), name="ops-reconciliation"),
     path("account/", records.AccountList.as_view(), name="account-list"),
     path("metadata/request-status/", records.RequestStatus.as_view(), name="request-status"),
 ]

@@ -92,21 +92,30 @@ WHERE (m.account_id, m.instrument_id, m.qty, m.principal, m.accrued_interest, m.
     IS DISTINCT FROM (e.account_id, e.instrument_id, e.qty, e.principal, e.accrued, e.fees,
         -(e.principal + e.accrued + e.fees), e.principal + e.fees)
 """
-_LEGS = """
-SELECT l.id, format('%%s movements of %%s in %%s, %%s in suspense', count(m.id),
-    coalesce(sum(m.qty) FILTER (WHERE m.account_id = c.account_id), 0), c.account_id,
-    coalesce(sum(m.qty) FILTER (WHERE m.account_id <> c.account_id), 0))
-FROM allocations_bookingleg l JOIN allocations_allocation a ON a.id = l.allocation_id
-JOIN allocations_accountallocation c ON c.id = l.account_allocation_id
-JOIN orders_order o ON o.id = a.order_id
-LEFT JOIN allocations_movement m ON m.source_id = l.id AND m.kind = 'allocation'
-WHERE {scope} AND NOT a.implicit
-GROUP BY l.id, l.qty, l.principal, a.side, c.account_id
-HAVING count(m.id) <> 2 OR coalesce(sum(m.qty), 0) <> 0 OR coalesce(sum(m.cash), 0) <> 0
-    OR coalesce(sum(m.consideration), 0) <> 0
-    OR sum(abs(m.qty)) FILTER (WHERE m.account_id = c.account_id) IS DISTINCT FROM l.qty
-    OR sum(abs(m.principal)) FILTER (WHERE m.account_id = c.account_id)
-        IS DISTINCT FROM l.principal
+_TAKER = "coalesce(l.booked_account_id, c.account_id)"
+_LEGS = f"""
+SELECT s.id, format('gives %%s for %%s to %%s; its movements there are %%s for %%s', s.qty,
+    s.principal, s.taker, s.moved, s.moved_principal)
+FROM (SELECT l.id, {_TAKER} taker, w.factor * l.qty qty, w.factor * l.principal principal,
+        coalesce(sum(m.qty), 0) moved, coalesce(sum(m.principal), 0) moved_principal
+    FROM allocations_bookingleg l JOIN allocations_allocation a ON a.id = l.allocation_id
+    JOIN allocations_accountallocation c ON c.id = l.account_allocation_id
+    JOIN orders_order o ON o.id = a.order_id
+    CROSS JOIN LATERAL (SELECT CASE WHEN l.status = 'canceled' OR EXISTS (SELECT 1
+            FROM allocations_bookingleg r WHERE r.reverses_id = l.id) THEN 0
+        WHEN a.side = 'buy' THEN 1 ELSE -1 END factor) w
+    LEFT JOIN allocations_movement m ON m.source_id = l.id AND m.account_id = {_TAKER}
+    WHERE {{scope}} AND l.reverses_id IS NULL
+        AND (NOT a.implicit OR {_TAKER} <> c.account_id)
+    GROUP BY l.id, c.account_id, w.factor) s
+WHERE s.qty <> s.moved OR s.principal <> s.moved_principal
+"""
+_TWO_SIDES = """
+SELECT m.source_id, format('its sides leave %%s for %%s and cash %%s', sum(m.qty),
+    sum(m.consideration), sum(m.cash))
+FROM allocations_movement m
+WHERE {organization:m} AND m.kind IN ('allocation', 'reversal', 'transfer')
+GROUP BY m.source_id HAVING sum(m.qty) <> 0 OR sum(m.consideration) <> 0 OR sum(m.cash) <> 0
 """
 _SOURCES = """
 SELECT m.id, format('%%s %%s does not exist', m.kind, m.source_id)
@@ -235,6 +244,7 @@ CHECKS = (
             _EXECUTIONS,
         ),
         Question("SELECT 0", _LEGS),
+        Question("SELECT 0", _TWO_SIDES),
         Question("SELECT 0", _TRANSACTIONS),
         Question(_MOVEMENTS, _SOURCES),
     ),

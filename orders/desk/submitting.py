@@ -18,7 +18,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from oms_site.kit.errors import OmsError
-from orders import render, rulesets
+from orders import reconciliation, render, rulesets
 from orders.desk import drafts, replays
 from orders.desk.drafts import Draft
 from orders.requests import Result, SubmitRequest
@@ -67,6 +67,8 @@ def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
         made: list[tuple[int, Draft]] = []
         for n in fresh:
             try:
+                owner = requests[n].principal.organization_id
+                reconciliation.check_intake(owner, at=work.at)
                 made.append((n, drafts.make(requests[n])))
             except OmsError as refusal:
                 results[n].error = refusal
@@ -130,6 +132,8 @@ def _apply_verdict(work: Unit, draft: Draft, named: dict[str, Any]) -> msgspec.R
     assert verdict is not None
     assert draft.ticket is not None
     at = clock.now()
+    if warnings := verdict.warnings():
+        named = {**named, "warnings": warnings}
     row = verdict.row(draft.ticket)
     work.add(row)
     order.screening_id = row.id

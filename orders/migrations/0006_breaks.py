@@ -49,9 +49,7 @@ class Migration(migrations.Migration):
             preserve_default=False,
         ),
         migrations.AddField("break", "proposed_by", _person()),
-        migrations.AddField(
-            "break", "proposed_at", models.DateTimeField(blank=True, null=True)
-        ),
+        migrations.AddField("break", "proposed_at", models.DateTimeField(blank=True, null=True)),
         migrations.AddField("break", "closed_by", _person()),
         migrations.AddConstraint(
             "break",
@@ -116,9 +114,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "indexes": [
-                    models.Index(
-                        fields=["organization", "-ended_at"], name="latest_reconciliation"
-                    )
+                    models.Index(fields=["organization", "-ended_at"], name="latest_reconciliation")
                 ]
             },
         ),

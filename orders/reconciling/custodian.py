@@ -30,18 +30,14 @@ def run(
     legs = _legs(custodian_id)
     bookings = _bookings([leg for leg in legs if leg.trade_date == day], booked, grace)
     holdings = _positions([leg for leg in legs if leg.trade_date <= day], positions, booked, grace)
-    return Comparison(
-        bookings.compared + holdings.compared, [*bookings.found, *holdings.found]
-    )
+    return Comparison(bookings.compared + holdings.compared, [*bookings.found, *holdings.found])
 
 
 def _legs(custodian_id: str) -> list[BookingLeg]:
     rows = BookingLeg.objects.filter(custodian_id=custodian_id).exclude(
         status__in=[LegStatus.CANCELED, LegStatus.REJECTED]
     )
-    return list(
-        rows.select_related("allocation", "account_allocation__account", "booked_account")
-    )
+    return list(rows.select_related("allocation", "account_allocation__account", "booked_account"))
 
 
 def _bookings(
@@ -49,9 +45,7 @@ def _bookings(
 ) -> Comparison:
     theirs = {one.key: one for one in booked}
     # What waits for an answer may be there or not: only what is there is compared.
-    ours = {
-        leg.id: _as_theirs(leg) for leg in legs if leg.status not in _OPEN or leg.id in theirs
-    }
+    ours = {leg.id: _as_theirs(leg) for leg in legs if leg.status not in _OPEN or leg.id in theirs}
     names = {leg.id: (leg.organization_id, leg.allocation.order_id) for leg in legs}
     waiting = {leg.id for leg in legs if leg.status in _OPEN}
     return compare(

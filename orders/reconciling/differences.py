@@ -65,7 +65,8 @@ def compare(
         elif other is None and mine is not None:
             kind = "" if fresh(mine) else f"{name}_not_there"
         else:
-            assert mine is not None and other is not None
+            assert mine is not None
+            assert other is not None
             same = shown(mine) == shown(other)
             kind = "" if same or fresh(mine) or fresh(other) else f"{name}_differs"
         if not kind:

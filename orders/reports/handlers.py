@@ -27,8 +27,20 @@ def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> A
     if isinstance(report, CancelReject):
         return _cancel_reject(batch, found, report)
     if report.exec_type in MOVES:
-        return trades.apply(batch, found, report, received_at=received_at)
+        applied = trades.apply(batch, found, report, received_at=received_at)
+        _give_up_rest(batch, found, report)
+        return applied
+    if trades.hides_a_trade(found, report):
+        trades.apply_hidden(batch, found, report, received_at=received_at)
     return _OTHERS[report.exec_type](batch, found, report)
+
+
+def _give_up_rest(batch: Batch, found: Found, report: ExecutionReport) -> None:
+    """A venue that calls it filled works no more of it, also where it had cut the quantity."""
+    child = found[2]
+    done = report.ord_status == OrdStatus.FILLED and report.cum_qty == child.cum_qty
+    if done and not child.is_terminal:
+        _ENDINGS[OrdStatus.CANCELED](batch, found, report)
 
 
 def _answer(batch: Batch, report: messages.QuoteReport, received_at: datetime) -> Applied:
@@ -67,6 +79,30 @@ def _acknowledged(batch: Batch, found: Found, report: ExecutionReport) -> Applie
     child.in_doubt = False
     batch.say(found, "venue_acknowledge", report.text)
     return "applied", ""
+
+
+def _rejected(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+    """A repeated ClOrdID is refused with the status of the order that came first: it works on."""
+    if report.ord_status != OrdStatus.REJECTED:
+        return "noted", f"refused beside an order that is {report.ord_status}"
+    return _ENDINGS[OrdStatus.REJECTED](batch, found, report)
+
+
+def _restated(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
+    """A venue changed the quantity by itself: ours stays what we asked, and a person looks."""
+    child = found[2]
+    if report.order_qty == child.qty:
+        return _noted(batch, found, report)
+    breaks.open(
+        batch.work,
+        kind="quantity_restated",
+        key=f"{batch.venue_id}/{child.id}/{report.order_qty}",
+        evidence={"venue_qty": str(report.order_qty), "qty": str(child.qty)},
+        at=batch.at,
+        organization_id=child.organization_id,
+        order_id=child.order_id,
+    )
+    return "break", "the venue restated the quantity"
 
 
 def _noted(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
@@ -116,6 +152,10 @@ def _ended(how: str) -> Handler:
             return "noted", "it is filled; a bust would leave it ended"
         if child.is_terminal:
             return "duplicate", f"already {child.status}"
+        if report.cum_qty > child.cum_qty:
+            # Shares are missing here: to end it would let them be bought again.
+            trades.doubt(batch, found, report)
+            return "applied", "it ended with more than we have: in doubt"
         getattr(child, how)(at=batch.at, text=report.text)
         goes_on = outcomes.refused(
             batch.work, one, row, child, reason=report.text or how, at=batch.at
@@ -172,18 +212,19 @@ _OTHERS: dict[ExecType, Handler] = {
     ExecType.PENDING_NEW: _acknowledged,
     ExecType.ORDER_STATUS: _status,
     ExecType.CANCELED: _ENDINGS[OrdStatus.CANCELED],
-    ExecType.REJECTED: _ENDINGS[OrdStatus.REJECTED],
+    ExecType.REJECTED: _rejected,
+    # All that we send is for the day: done for the day is done.
+    ExecType.DONE_FOR_DAY: _ENDINGS[OrdStatus.EXPIRED],
+    ExecType.RESTATED: _restated,
     ExecType.EXPIRED: _ENDINGS[OrdStatus.EXPIRED],
     **dict.fromkeys(
         (
-            ExecType.DONE_FOR_DAY,
             ExecType.REPLACED,
             ExecType.PENDING_CANCEL,
             ExecType.PENDING_REPLACE,
             ExecType.STOPPED,
             ExecType.SUSPENDED,
             ExecType.CALCULATED,
-            ExecType.RESTATED,
         ),
         _noted,
     ),

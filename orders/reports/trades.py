@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
 from django.db.models import Q
 
 from oms_site.journal.models import MsgType
@@ -25,6 +26,20 @@ def apply(batch: Batch, found: Found, report: ExecutionReport, *, received_at: d
     if report.exec_type == ExecType.TRADE:
         return _trade(batch, found, report, received_at)
     return _take_back(batch, found, report, received_at)
+
+
+def hides_a_trade(found: Found, report: ExecutionReport) -> bool:
+    """Whether a report of another kind also tells of shares (FIX EX.I.1.b does so)."""
+    last = report.last_qty
+    return bool(last and report.last_px and report.cum_qty == found[2].cum_qty + last)
+
+
+def apply_hidden(
+    batch: Batch, found: Found, report: ExecutionReport, *, received_at: datetime
+) -> None:
+    """Apply the trade that a report of another kind tells of."""
+    trade = msgspec.structs.replace(report, exec_type=ExecType.TRADE)
+    _trade(batch, found, trade, received_at)
 
 
 def _trade(batch: Batch, found: Found, report: ExecutionReport, received_at: datetime) -> Applied:
@@ -82,9 +97,12 @@ def _move(
         venue_order=child,
         kind=kind,
     )
-    child.in_doubt = False
+    was_in_doubt, child.in_doubt = child.in_doubt, False
     fills.apply(batch.work, one, row, fill, venue_order=child, by=batch.work.by, at=batch.at)
     batch.filled[one.order.id] = one
+    if was_in_doubt and not child.is_terminal:
+        # What was missing has come; whether the venue still works it, only the venue knows.
+        resending.ask_status(batch.work, one, child, at=batch.at)
     if qty > 0:
         outcomes.traded(batch.work, one, row, child, at=batch.at)
     if was_canceling and one.order.status == OrderStatus.FILLED:

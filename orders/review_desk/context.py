@@ -12,7 +12,6 @@ from django.db.models import Sum
 from allocations.holdings import reading
 from controls import reviews, screening
 from controls.models import Review, ReviewVote
-from controls.models.vote import APPROVE_REASONS, REJECT_REASONS
 from controls.states import ReviewStatus
 from oms_site.firm.principals import Principal
 from orders import figures, timeline
@@ -80,8 +79,6 @@ def context(review: Review, *, by: Principal, at: datetime) -> dict[str, Any]:
         "stand": stand(review, votes, by=by),
         "holder": review.claimed_by if review.claimant_at(at) else None,
         "mine": review.claimant_at(at) == by.user_id,
-        "approve_reasons": APPROVE_REASONS.items(),
-        "reject_reasons": REJECT_REASONS.items(),
         "left": review.approvals_required - review.approvals,
     }
 

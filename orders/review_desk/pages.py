@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -15,6 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from controls import reviews
+from controls.models.vote import APPROVE_REASONS, REJECT_REASONS
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
@@ -43,7 +45,15 @@ def _page(view: _View) -> _View:
 @_page
 def desk(request: HttpRequest, by: Principal) -> HttpResponse:
     """The queue; rows come over the socket."""
-    return render(request, "controls/review.html", {"may_decide": by.may(reviews.RELEASE)})
+    return render(request, "controls/review.html", _shown(by))
+
+
+def _shown(by: Principal) -> dict[str, Any]:
+    return {
+        "may_decide": by.may(reviews.RELEASE),
+        "approve_reasons": APPROVE_REASONS.items(),
+        "reject_reasons": REJECT_REASONS.items(),
+    }
 
 
 @_page

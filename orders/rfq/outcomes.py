@@ -46,6 +46,20 @@ def refused(
     return automatic and not row.pending and not one.order.pending and not row.is_terminal
 
 
+def stopped(work: Unit, asked: Inquiry, *, at: datetime) -> bool:
+    """A hit whose venue order has ended without its dealer: true when the inquiry goes on."""
+    for quote in asked.quotes:
+        for row in asked.one.execution_orders:
+            for child in asked.one.venue_orders[row.id]:
+                if quote.status != QuoteState.HIT or child.id != quote.venue_order_id:
+                    continue
+                if child.is_terminal and not child.cum_qty:
+                    work.notes["inquiries"] = {asked.rfq.id: asked}
+                    refused(work, asked.one, row, child, reason=child.text, at=at)
+                    return True
+    return False
+
+
 def _of(
     work: Unit, one: Tree, row: ExecutionOrder, child: VenueOrder
 ) -> tuple[Inquiry | None, Quote | None]:

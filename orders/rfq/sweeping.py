@@ -19,15 +19,15 @@ from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import tree
 from orders.models import Order, Rfq
-from orders.rfq import criteria, ending, hitting, inquiry, wire
+from orders.rfq import criteria, ending, hitting, inquiry, outcomes, wire
 from orders.rfq.criteria import Offer, Scene
 from orders.rfq.inquiry import Inquiry
-from orders.states import ORDER_TERMINAL, RFQ_OPEN, RfqStatus
+from orders.states import ORDER_TERMINAL, QuoteState, RfqStatus, VenueStatus
 from venues import market_data
 
 log = logging.getLogger(__name__)
 _by = actors.system("quotes")
-_OPEN = sorted(str(status) for status in RFQ_OPEN)
+_ENDED = [str(VenueStatus.REJECTED), str(VenueStatus.CANCELED), str(VenueStatus.EXPIRED)]
 _ASKING = [str(RfqStatus.SENT), str(RfqStatus.QUOTING)]
 _OVER = sorted(str(status) for status in ORDER_TERMINAL)
 
@@ -38,6 +38,13 @@ def sweep(*, limit: int = 100) -> int:
     orphaned = Q(order__status__in=_OVER) | Q(execution_order__status__in=_OVER)
     due = Rfq.objects.filter(status__in=_ASKING).filter(Q(wake_at__lte=at) | orphaned)
     named = list(due.order_by("wake_at").values_list("id", "order_id")[:limit])
+    # A hit that was stopped before the wire: no dealer will ever answer it.
+    stopped = Rfq.objects.filter(
+        status=RfqStatus.EXECUTING.value,
+        quotes__status=QuoteState.HIT.value,
+        quotes__venue_order__status__in=_ENDED,
+    )
+    named += list(stopped.values_list("id", "order_id")[:limit])
     return sum(_look(rfq_id, order_id) for rfq_id, order_id in named)
 
 
@@ -60,6 +67,8 @@ def _look(rfq_id: str, order_id: str) -> bool:
 
 def _work(work: Unit, asked: Inquiry, *, at: datetime) -> bool:
     rfq = asked.rfq
+    if rfq.status == RfqStatus.EXECUTING:
+        return outcomes.stopped(work, asked, at=at)
     if rfq.status not in _ASKING:
         return False
     if asked.one.order.is_terminal:

@@ -10,7 +10,8 @@ from django.db import DatabaseError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from oms_site.firm import generation
+from oms_site.firm import generation, principals
+from oms_site.firm.models import User
 from oms_site.kit import clock, numbers
 from orders import figures, market
 from orders.market import MarketState
@@ -129,3 +130,20 @@ def ahead_words(seconds: int) -> str:
     if not told:
         return ""
     return f"{' '.join(told)} {'ahead of' if seconds > 0 else 'behind'} real time"
+
+
+@register.filter
+def may(user: object, entitlement: str) -> bool:
+    """Whether a logged-in user holds an entitlement; somebody else holds none."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return principals.of_user(user, via="browser").may(entitlement)
+
+
+@register.filter
+def age(at: datetime, now: datetime) -> str:
+    """How long ago, in the largest unit that says enough."""
+    minutes = max(int((now - at).total_seconds() // 60), 0)
+    if minutes < 60:
+        return f"{minutes} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} d"

@@ -5,6 +5,7 @@ import { Execute } from "./execute.js";
 import { sum } from "./figures.js";
 import { parse } from "./filter.js";
 import { Panel } from "./panel.js";
+import { Ask, Quotes } from "./rfq.js";
 import { showConnection, showServer, typing } from "./shell.js";
 import { LiveSocket } from "./socket.js";
 import * as address from "./state.js";
@@ -24,6 +25,8 @@ const panel = new Panel(byId("panel"));
 let awaited = "";
 const ticket = byId("act-new") && new Ticket((id) => { awaited = id; welcome(); });
 const execute = byId("act-execute") && new Execute();
+const ask = byId("act-ask") && new Ask();
+const quotes = new Quotes(byId("panel"));
 const blotter = new Blotter(byId("grid"), {
   nonce: may.nonce,
   sort: state.sort,
@@ -111,6 +114,7 @@ function paintActions() {
   byId("selection").textContent = chosen.length ? `${head} · par ${par} · leaves ${leaves}` : head;
   if (ticket) byId("act-new").disabled = !live;
   if (execute) byId("act-execute").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
+  if (ask) byId("act-ask").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
   const cancel = byId("act-cancel");
   // Over HTTP: it works while the live connection is down.
   if (cancel) cancel.disabled = !chosen.some(canCancel);
@@ -124,13 +128,15 @@ function press(id, act) {
 
 const newOrder = () => ticket.open();
 const cancelChosen = () => askToCancel(blotter.chosen());
-function executeChosen() {
+function openFor(dialog) {
   const [row] = blotter.chosen();
   const shown = byId("panel").querySelector(".order");
   const free = shown?.dataset.order === row.id ? shown.dataset.free : row.leaves;
   if (free === "0") toast("All of it is being executed already.", "warn");
-  else execute.open(row, free);
+  else dialog.open(row, free);
 }
+const executeChosen = () => openFor(execute);
+const askDealers = () => openFor(ask);
 
 function freeze() {
   blotter.freeze(!blotter.frozen);
@@ -171,6 +177,8 @@ const KEYS = {
   f: freeze,
   n: () => press("act-new", newOrder),
   e: () => press("act-execute", executeChosen),
+  q: () => press("act-ask", askDealers),
+  h: () => quotes.best(),
   x: () => press("act-cancel", cancelChosen),
 };
 VIEWS.forEach((one, n) => { KEYS[String(n + 1)] = () => choose(one.key); });
@@ -221,6 +229,7 @@ function start() {
   byId("filter-form").addEventListener("submit", (event) => { event.preventDefault(); blotter.move(0); });
   byId("act-new")?.addEventListener("click", newOrder);
   byId("act-execute")?.addEventListener("click", executeChosen);
+  byId("act-ask")?.addEventListener("click", askDealers);
   byId("act-cancel")?.addEventListener("click", cancelChosen);
   byId("act-freeze").addEventListener("click", freeze);
   document.addEventListener("keydown", onKey);

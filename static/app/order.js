@@ -1,11 +1,13 @@
 // One order as a page: the same panel, kept current by the live connection.
 import { Panel } from "./panel.js";
+import { Quotes } from "./rfq.js";
 import { showConnection, showServer } from "./shell.js";
 import { LiveSocket } from "./socket.js";
 import { et } from "./time.js";
 
 const box = document.getElementById("panel");
 const panel = box && new Panel(box);
+if (box) new Quotes(box);
 const notice = document.getElementById("notice");
 const text = document.getElementById("notice-text");
 

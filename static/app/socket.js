@@ -5,7 +5,7 @@ const SLOW_MS = 3000;
 const DEAD_MS = 10000;
 const WAITS_MS = [500, 1000, 2000, 4000, 8000];
 
-// `on` has: state(name, facts), server(message), snapshot(message), delta(message), loggedOut(why)
+// `on` has: path and other(message), both optional, state(name, facts), server(message), snapshot(message), delta(message), loggedOut(why)
 export class LiveSocket {
   constructor(on) {
     this.on = on;
@@ -22,7 +22,7 @@ export class LiveSocket {
 
   open() {
     this.say(this.since === null ? "connecting" : "reconnecting");
-    const where = new URL("/ws/desk/", location.href);
+    const where = new URL(this.on.path || "/ws/desk/", location.href);
     where.protocol = where.protocol.replace("http", "ws");
     if (this.seq !== null) where.searchParams.set("seq", this.seq);
     const socket = new WebSocket(where);
@@ -46,6 +46,7 @@ export class LiveSocket {
     } else if (message.type === "hb" && message.seq !== this.seq) {
       return this.gap(message);
     }
+    else if (this.on.other) this.on.other(message);
     if (message.type === "hello") return;
     this.tries = 0;
     if (back) {

@@ -8,6 +8,9 @@ import { toast } from "./toasts.js";
 const PATH = "/v1/trading/order/";
 // A second Enter or click of the same gesture must not send what has just been previewed.
 const GUARD_MS = 400;
+const LIMITED = new Set(["limit", "stop_limit", "limit_if_touched"]);
+const TYPES = { stop: "Stop", stop_limit: "Stop limit", market_if_touched: "If touched", limit_if_touched: "Limit if touched" };
+const TIMES = { day: "Day", ioc: "Immediate or cancel", fok: "Fill or kill", gtc: "Good till canceled", gtd: "Good till date" };
 const byId = (id) => document.getElementById(id);
 
 export class Ticket {
@@ -58,7 +61,21 @@ export class Ticket {
     });
     byId("t-instruments").replaceChildren(...options);
     const active = this.reference.accounts.filter((one) => one.status === "active");
+    this.offerTypes(this.reference.policy);
     byId("t-account").replaceChildren(...active.map((one) => new Option(one.code === one.name ? one.code : `${one.code} · ${one.name}`, one.id)));
+  }
+
+  // What the policy opens beyond the guide: limit and market orders for the day are always there.
+  offerTypes(policy) {
+    for (const type of policy.ord_types.filter((one) => TYPES[one])) {
+      const label = node("label", "", "pick");
+      const input = node("input");
+      Object.assign(input, { type: "radio", name: "type", value: type });
+      label.append(input, node("span", TYPES[type]));
+      byId("t-types").append(label);
+    }
+    byId("t-tif").replaceChildren(...policy.time_in_force.map((one) => new Option(TIMES[one] || one, one)));
+    byId("t-tif-field").hidden = policy.time_in_force.length < 2;
   }
 
   // --- what is typed ---------------------------------------------------------------------------
@@ -89,9 +106,14 @@ export class Ticket {
     byId("t-par-word").textContent = shares ? "Shares" : "Par";
     const qty = parseQty(this.form.elements.amount.value);
     byId("t-par-echo").textContent = qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
-    const market = this.form.elements.type.value === "market";
+    const type = this.form.elements.type.value;
+    const market = !LIMITED.has(type);
     const limit = this.form.elements.limit_price;
     limit.disabled = market;
+    byId("t-stop-field").hidden = !TYPES[type];
+    byId("t-expire-field").hidden = this.form.elements.time_in_force.value !== "gtd";
+    const stop = TYPES[type] ? parsePrice(this.form.elements.stop_price.value) : null;
+    byId("t-stop-echo").textContent = stop ? [stop, security?.cls === "treasury" ? thirtySeconds(stop) : ""].filter(Boolean).join(" = ") : "";
     const price = market ? null : parsePrice(limit.value);
     const ticks = price && security?.cls === "treasury" ? thirtySeconds(price) : "";
     byId("t-limit-echo").textContent = market ? "no limit: trades at the market" : price ? [price, ticks].filter(Boolean).join(" = ") : "";
@@ -100,7 +122,9 @@ export class Ticket {
   request() {
     const fields = this.form.elements;
     const security = this.instrument();
-    const market = fields.type.value === "market";
+    const market = !LIMITED.has(fields.type.value);
+    const tif = fields.time_in_force.value || "day";
+    const until = new Date(fields.expire_time.value);
     return {
       client_order_id: this.id,
       instrument_id: security?.cusip || fields.instrument_id.value.trim(),
@@ -108,6 +132,9 @@ export class Ticket {
       amount: { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value },
       type: fields.type.value,
       ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? fields.limit_price.value }),
+      ...(TYPES[fields.type.value] && { stop_price: parsePrice(fields.stop_price.value) ?? fields.stop_price.value }),
+      ...(tif !== "day" && { time_in_force: tif }),
+      ...(tif === "gtd" && !Number.isNaN(until.getTime()) && { expire_time: until.toISOString() }),
       account_id: fields.account_id.value,
       extended_hours: fields.extended_hours.checked,
       bypass_auto_execution: fields.bypass_auto_execution.checked,

@@ -157,3 +157,16 @@ def test_a_proportional_part_is_less_than_one_step_from_its_exact_share(
     for share in basis:
         off = got(slices, share) * wanted - one[0].qty * share.requested_qty
         assert abs(off) < increment * wanted
+
+
+@given(names, lots(), shares, st.sampled_from([Decimal(100), Decimal(5000), Decimal("0.5")]))
+def test_a_least_piece_loses_nothing_and_two_runs_agree(
+    name: str, fills: list[Lot], basis: list[Share], piece: Decimal
+) -> None:
+    terms = {"lots": fills, "shares": basis, "min_increment": Decimal(100), "min_piece": piece}
+    slices = allot(name, **terms)  # type: ignore[arg-type]  # the names of its parameters
+    for what in ("qty", *MONEY):
+        assert total(slices, what) == total(fills, what)
+    assert allot(name, **terms) == slices  # type: ignore[arg-type]  # as above
+    if total(fills, "qty") <= sum(share.requested_qty for share in basis):
+        assert all(got(slices, share) <= share.requested_qty for share in basis)

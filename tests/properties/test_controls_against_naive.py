@@ -33,7 +33,7 @@ class Held(NamedTuple):
 
 
 quantities = st.integers(1, 400).map(lambda n: D(n * 100))
-orders = st.builds(
+orders: st.SearchStrategy[dict[str, Any]] = st.builds(
     dict,
     account=st.sampled_from(ACCOUNTS),
     instrument=st.sampled_from(sorted(TRAITS)),
@@ -153,27 +153,27 @@ def naive(
         return True
     if rule == "exposure.gross":
         # An organization's net in a security counts once, whatever accounts hold it.
-        return gross(mine_held) + sum(map(worth, mine)) + worth(new) <= params["max_gross"]
+        return bool(gross(mine_held) + sum(map(worth, mine)) + worth(new) <= params["max_gross"])
     if rule == "exposure.net":
         side = sum(worth(one) for one in mine if one["side"] == new["side"])
-        return sign * sum(map(held_worth, mine_held)) + side + worth(new) <= params["max_net"]
+        return bool(sign * sum(map(held_worth, mine_held)) + side + worth(new) <= params["max_net"])
     if rule == "position.limit":
         open_ = [
             o for o in mine if (o["instrument"], o["side"]) == (new["instrument"], new["side"])
         ]
         have = sum(one.qty for one in mine_held if one.instrument == new["instrument"])
-        return sign * have + sum(o["qty"] for o in open_) + new["qty"] <= params["max_qty"]
+        return bool(sign * have + sum(o["qty"] for o in open_) + new["qty"] <= params["max_qty"])
     if rule == "cash.buying_power":
         buys = sum(worth(one) for one in mine if one["side"] == "buy")
-        return new["side"] == "sell" or buys + worth(new) <= CASH
+        return bool(new["side"] == "sell" or buys + worth(new) <= CASH)
     if rule == "credit.limit":
-        return sum(map(worth, mine)) + worth(new) <= params["max_credit"]
+        return bool(sum(map(worth, mine)) + worth(new) <= params["max_credit"])
     if rule == "window.count":
-        return len(mine) + 1 <= params["max_count"]
+        return bool(len(mine) + 1 <= params["max_count"])
     if rule == "window.notional":
-        return sum(map(worth, mine)) + worth(new) <= params["max_notional"]
+        return bool(sum(map(worth, mine)) + worth(new) <= params["max_notional"])
     if rule == "cross.self":
-        return not any(crosses(new, one) for one in mine)
+        return bool(not any(crosses(new, one) for one in mine))
     return concentration(params, new, mine, mine_held)
 
 
@@ -217,9 +217,9 @@ def concentration(
     def alike(instrument: int) -> bool:
         return bool(getattr(TRAITS[instrument], by) == getattr(TRAITS[new["instrument"]], by))
 
-    inside = sum(held_worth(one) for one in held if alike(one.instrument))
+    inside = sum((held_worth(one) for one in held if alike(one.instrument)), Fraction(0))
     inside += sum(worth(o) for o in mine if o["side"] == "buy" and alike(o["instrument"]))
-    return (inside + worth(new)) * 100 <= Fraction(params["max_percent"]) * assets
+    return bool((inside + worth(new)) * 100 <= Fraction(params["max_percent"]) * assets)
 
 
 @settings(max_examples=400, deadline=None)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from oms_site.kit.numbers import round_fraction
 from orders.models import Break, Execution, ExecutionOrder, VenueOrder
 from tests import trading
-from venues.messages import ExecType, OrdStatus
-from venues.models import Inbound
+from venues import messages
+from venues.messages import ExecType, OrdStatus, StatusRequest
+from venues.models import Inbound, Outbound
 
 D = Decimal
 fills = st.lists(
@@ -72,6 +73,24 @@ def _in_batches(mixed: list[Any], sizes: list[int]) -> None:
         mixed, n = mixed[size:], n + 1
 
 
+def _answer_questions(
+    child: VenueOrder,
+    said: list[Any],
+    moves: Sequence[tuple[int, Decimal]],
+    busted: set[int],
+    ending: str,
+) -> None:
+    """A venue that told of its end before its trades is asked what became of the order."""
+    bodies = Outbound.objects.filter(venue_id=trading.VENUE).values_list("body", flat=True)
+    asked = any(isinstance(messages.decode_outgoing(b), StatusRequest) for b in bodies)
+    if asked and ending:
+        cum = sum((D(qty * 1000) for n, (qty, _) in enumerate(moves) if n not in busted), D(0))
+        status = said[-1].ord_status
+        trading.receive(
+            trading.report(child, ExecType.ORDER_STATUS, ord_status=status, cum_qty=cum)
+        )
+
+
 @settings(
     max_examples=80,
     deadline=None,
@@ -102,6 +121,7 @@ def _check(
     child = trading.routed(qty=D(6000))
     said, before = _said(child, moves, busted, ending)
     _in_batches(_mixed(said, before, seed), sizes)
+    _answer_questions(child, said, moves, busted, ending)
     live = [move for n, move in enumerate(moves) if n not in busted]
     cum = sum((D(qty * 1000) for qty, _ in live), D(0))
     gross = sum((Fraction(qty * 1000) * Fraction(price) for qty, price in live), Fraction(0))

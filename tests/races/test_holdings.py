@@ -56,7 +56,8 @@ def batch(*postings: Posting) -> None:
 def check(account: str, *, qty: int, moves: int) -> None:
     row = Position.objects.get(account_id=account)
     movements = Movement.objects.filter(account_id=account).order_by("sequence")
-    assert (row.qty, row.sequence, len(movements)) == (qty, moves, moves)
+    assert row.qty == qty
+    assert row.sequence == len(movements) == moves
     assert [m.sequence for m in movements] == list(range(1, moves + 1))
     lots = TaxLot.objects.filter(position=row)
     assert sum((lot.open_qty for lot in lots), D(0)) == qty

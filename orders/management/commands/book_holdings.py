@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from django.core.management.base import BaseCommand
+from django.db import connection
 
 from allocations.holdings import shares
-from allocations.models import BookingLeg
+from allocations.models import Allocation
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
@@ -25,10 +26,12 @@ WHERE NOT EXISTS (SELECT 1 FROM allocations_movement m WHERE m.source_id = x.id)
 ORDER BY x.received_at, x.order_id, x.sequence LIMIT %s
 """
 _LEGS = """
-SELECT l.* FROM allocations_bookingleg l JOIN allocations_allocation a ON a.id = l.allocation_id
-WHERE NOT a.implicit AND l.status <> 'canceled'
+SELECT DISTINCT l.allocation_id FROM allocations_bookingleg l
+JOIN allocations_allocation a ON a.id = l.allocation_id
+WHERE NOT a.implicit AND l.status <> 'canceled' AND l.reverses_id IS NULL
+    AND NOT EXISTS (SELECT 1 FROM allocations_bookingleg r WHERE r.reverses_id = l.id)
     AND NOT EXISTS (SELECT 1 FROM allocations_movement m WHERE m.source_id = l.id)
-ORDER BY l.created_at, l.id LIMIT %s
+ORDER BY l.allocation_id LIMIT %s
 """
 
 
@@ -40,8 +43,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         generation.check()
         fills = _all(_post_executions)
-        legs = _all(_post_legs)
-        self.stdout.write(f"{fills} executions and {legs} legs posted")
+        splits = _all(_post_splits)
+        self.stdout.write(f"{fills} executions and {splits} allocations posted")
 
 
 def _all(step: Any) -> int:
@@ -60,10 +63,11 @@ def _post_executions() -> int:
     return len(fills)
 
 
-def _post_legs() -> int:
+def _post_splits() -> int:
     at = clock.now()
     with unit.work(by=actors.system("holdings"), at=at) as work:
-        legs = list(BookingLeg.objects.raw(_LEGS, [_BATCH]))
-        given = [(leg.allocation, leg.account_allocation, leg) for leg in legs]
-        shares.allocate(work, given, at=at)
-    return len(legs)
+        with connection.cursor() as cursor:
+            cursor.execute(_LEGS, [_BATCH])
+            keys = [key for (key,) in cursor.fetchall()]
+        shares.settle(work, shares.of(work, work.lock(Allocation, keys)), at=at)
+    return len(keys)

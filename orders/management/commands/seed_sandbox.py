@@ -73,7 +73,10 @@ def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
         Policy.objects.get_or_create(
             organization_id=organization_id,
             version=1,
-            defaults={"preset": "guide", "effective_at": at - timedelta(days=3650)},
+            defaults={
+                "preset": "full" if organization_id == "beta" else "guide",
+                "effective_at": at - timedelta(days=3650),
+            },
         )
     clients.seed(at)
     _house_admin()

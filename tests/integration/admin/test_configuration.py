@@ -40,6 +40,14 @@ def boss() -> Client:
     return browser("boss", of="alpha", role="admin")
 
 
+def _release(client: Client, row: Any) -> None:
+    """One person asks, a second one approves."""
+    factories.policy(organization=factories.organization("alpha"))
+    second = browser(f"second_{row.version}", of="alpha", role="admin")
+    for who, step in ((client, "submit"), (client, "simulate"), (second, "approve")):
+        _do(who, row, step)
+
+
 def _do(client: Client, row: Any, name: str) -> None:
     page = address(type(row), "change", row.pk).removesuffix("change/") + f"{name}/"
     assert client.post(page, {"_form_submitted": "True"}).status_code == 200
@@ -54,7 +62,7 @@ def test_an_edit_of_a_control_is_a_draft_of_the_next_version(boss: Client) -> No
     _add_control(boss)
     first = Control.objects.get()
     assert (first.version, first.status, first.type) == (1, "draft", "order")
-    _do(boss, first, "activate")
+    _release(boss, first)
     answer = boss.post(
         address(Control, "change", first.pk),
         {**LIMIT, "code": "other", "params": '{"max_qty": "500"}'},
@@ -73,14 +81,21 @@ def test_an_edit_of_a_control_is_a_draft_of_the_next_version(boss: Client) -> No
 def test_activating_a_version_retires_the_one_in_force(boss: Client) -> None:
     _add_control(boss)
     first = Control.objects.get()
-    _do(boss, first, "activate")
+    _release(boss, first)
     boss.post(address(Control, "change", first.pk), {**LIMIT, "remediation": "flag"})
     second = Control.objects.get(version=2)
-    _do(boss, second, "activate")
+    _do(boss, second, "submit")
+    _do(boss, second, "simulate")
+    _do(boss, second, "approve")  # his own
+    assert dict(Control.objects.values_list("version", "status")) == {
+        1: "active",
+        2: "pending_approval",
+    }
+    _do(browser("other", of="alpha", role="compliance"), second, "approve")
     assert dict(Control.objects.values_list("version", "status")) == {1: "retired", 2: "active"}
     generation.check()
     assert [c.version for c in library.of("alpha").controls if c.code == "max-quantity"] == [2]
-    _do(boss, first, "activate")  # for ever is for ever
+    _do(boss, first, "submit")  # for ever is for ever
     assert dict(Control.objects.values_list("version", "status")) == {1: "retired", 2: "active"}
 
 
@@ -118,10 +133,10 @@ def test_a_second_control_of_the_same_code_is_an_edit_and_not_an_addition(boss: 
 
 def test_every_step_of_a_control_is_in_its_history(boss: Client) -> None:
     _add_control(boss)
-    _do(boss, Control.objects.get(), "activate")
+    _do(boss, Control.objects.get(), "submit")
     entries = LogEntry.objects.order_by("pk").values_list("user__username", "change_message")
     assert [name for name, _ in entries] == ["boss", "boss"]
-    assert entries[1][1] == "active."
+    assert entries[1][1] == "pending_approval, and waits to activate."
 
 
 # --- policies and rules ----------------------------------------------------------------------

@@ -14,7 +14,7 @@ from controls.library import Gate
 from controls.models import Control, RestrictedInstrument
 from oms_site.firm import generation
 from oms_site.journal import statements
-from tests.integration.controls import rows
+from tests.integration.controls import people, rows
 from tests.unit.controls.tickets import AT, account, reference, ticket
 
 pytestmark = pytest.mark.django_db
@@ -93,9 +93,7 @@ def test_both_houses_have_the_same_restricted_instruments() -> None:
 
 @pytest.mark.usefixtures("houses")
 def test_seeding_again_changes_nothing_that_people_changed() -> None:
-    tolerance = Control.objects.get(organization="alpha", code="price-tolerance")
-    tolerance.suspend()
-    tolerance.save()
+    people.suspend("price-tolerance")
     before = list(Control.objects.order_by("id").values())
     seed.seed("alpha", reject_all=True, at=AT)
     assert list(Control.objects.order_by("id").values()) == before
@@ -105,9 +103,7 @@ def test_seeding_again_changes_nothing_that_people_changed() -> None:
 @pytest.mark.usefixtures("houses")
 def test_the_duplicate_control_is_seeded_suspended_and_counts_once_activated() -> None:
     assert screening.window_for_duplicates("alpha") is None
-    duplicate = Control.objects.get(organization="alpha", code="duplicate-order")
-    duplicate.activate()
-    duplicate.save()
+    people.resume("duplicate-order")
     generation.check()
     assert screening.window_for_duplicates("alpha") == 10
     assert screening.window_for_duplicates("beta") is None
@@ -120,7 +116,13 @@ def test_a_change_by_any_path_is_in_force_at_the_next_check() -> None:
     assert outcome(limit_price=D("90"))[0] == "flagged"
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE controls_control SET remediation = 'reject' WHERE code LIKE 'price%'"
+            "INSERT INTO controls_control (organization_id, code, version, name, type, rule_class,"
+            " params, remediation, regulatory, asset_classes, slice, assigned_to, citation,"
+            " message, status, pending, origin, reason, change_reason, created_at)"
+            " SELECT organization_id, 'stricter', 1, name, type, rule_class, params, 'reject',"
+            " false, '{}', '{}', '{}', '',"
+            " '', 'active', '', 'system', '', '', now() FROM controls_control"
+            " WHERE code = 'price-tolerance'"
         )
     assert outcome(limit_price=D("90"))[0] == "flagged"
     generation.check()
@@ -138,6 +140,7 @@ def test_no_row_can_switch_a_built_in_control_off() -> None:
             rule_class=rule_class,
             remediation="flag",
             status="suspended" if number % 2 else "active",
+            origin="system",
             created_at=AT,
         )
     generation.check()

@@ -41,17 +41,14 @@ def statements_of(at: datetime, *postings: Any) -> int:
 
 
 def test_a_batch_of_a_hundred_takes_as_many_statements_as_one_of_two(sandbox: datetime) -> None:
-    post(sandbox, trade("ex_a", "alpha-002", 1000), trade("ex_b", "alpha-003", 1000))
-    few = statements_of(
-        sandbox,
-        *[trade(f"ex_f{n}", f"alpha-00{2 + n}", 1000, side="sell") for n in range(2)],
-    )
-    many = statements_of(
-        sandbox,
-        *[trade(f"ex_m{n}", f"alpha-00{2 + n % 8}", 1000) for n in range(100)],
-    )
-    assert many <= few
-    assert few <= 16
+    def sales(count: int, name: str) -> list[Any]:
+        return [
+            trade(f"ex_{name}{n}", f"alpha-00{2 + n % 8}", 10, side="sell") for n in range(count)
+        ]
+
+    post(sandbox, *[trade(f"ex_{n}", f"alpha-00{2 + n}", 1000) for n in range(8)])
+    few, many = statements_of(sandbox, *sales(2, "f")), statements_of(sandbox, *sales(100, "m"))
+    assert few == many <= 16
 
 
 def test_buying_more_reads_no_lots(sandbox: datetime) -> None:
@@ -100,7 +97,7 @@ def test_two_postings_of_one_unit_add_up(sandbox: datetime) -> None:
         ledger.post(work, [trade("ex_b", "alpha-002", 400, side="sell")], at=sandbox)
     row = Position.objects.get(account_id="alpha-002")
     # 1000 for 1000.01; 400 of them cost 400.00 (half up), sold for 399.99.
-    assert (row.qty, row.cost, row.realized) == (600, D("600.01"), D("-0.01"))
+    assert (row.qty, row.cost, row.realized) == (D(600), D("600.01"), D("-0.01"))
     assert row.lots.get().open_qty == 600
 
 
@@ -121,8 +118,8 @@ def test_the_two_sides_of_a_share_are_mirror_images() -> None:
     }
     there, here = (of_trade(**terms, into=into) for into in (True, False))
     # Sold: 9.90 and 0.10 come in, 0.05 goes out.
-    assert (there.qty, there.consideration, there.cash) == (-10, D("-9.85"), D("9.95"))
-    assert (here.qty, here.consideration, here.cash) == (10, D("9.85"), D("-9.95"))
+    assert (there.qty, there.consideration, there.cash) == (D(-10), D("-9.85"), D("9.95"))
+    assert (here.qty, here.consideration, here.cash) == (D(10), D("9.85"), D("-9.95"))
 
 
 def test_what_no_movement_states_is_posted_by_the_command(sandbox: datetime) -> None:

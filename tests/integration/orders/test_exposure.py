@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -17,7 +18,7 @@ from oms_site.firm import generation
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from orders import desk, last_look, rescreen, routing
-from orders.models import Break, ExecutionOrder, VenueOrder
+from orders.models import Break, ExecutionOrder, Order, VenueOrder
 from orders.requests import AccountAsk, AllocationAsk
 from tests import trading
 from tests.integration.orders.limits import in_force
@@ -230,6 +231,16 @@ def test_a_passed_look_at_release_is_kept_by_the_caller() -> None:
     assert looked.row().stage == "release"
 
 
+def test_a_change_over_the_limit_is_refused_and_the_order_itself_is_not_counted_twice() -> None:
+    in_force("exposure.gross", max_gross="3000")
+    order = trading.order(trading.submit())
+    said = rescreen.at_replace(
+        [rescreen.Change(order, D(3000), D(100))], at=clock.now()
+    ) + rescreen.at_replace([rescreen.Change(order, D(3000), D("100.1"))], at=clock.now())
+    assert [looked.refused for looked in said] == [False, True]
+    assert said[1].error().code == "gross_exposure_over_limit"
+
+
 def test_a_restricted_security_is_stopped_before_the_wire() -> None:
     child = trading.routed()
     lists.publish("alpha", "stop", kind="restricted", cusips=[BOND], at=clock.now())
@@ -333,3 +344,38 @@ def test_a_fill_at_the_limit_is_no_break() -> None:
 
 def _told(order_id: str) -> list[str]:
     return list(Event.objects.filter(order_id=order_id).values_list("event_type", flat=True))
+
+
+# --- the day's accumulators ---------------------------------------------------------------------
+def test_the_volumes_are_the_sum_of_the_days_orders(api: Callable[..., Any]) -> None:
+    trading.submit()
+    trading.submit(account_id="alpha-003", side="sell", limit_price=D("99.6"))
+    trading.submit(limit_price=D(60))  # rejected: far outside the collar
+    body = api("alpha_trader").get("/v1/control/volumes/")[1]
+    counted = Order.objects.filter(organization_id="alpha").exclude(status="rejected")
+    money = sum((o.order_qty * o.limit_price / 100 for o in counted if o.limit_price), D(0))
+    assert body["total"]["orders"] == counted.count() == 2
+    assert D(str(body["total"]["notional"])) == money
+    assert [one["orders"] for one in body["accounts"]] == [1, 1]
+    assert sum(D(str(one["notional"])) for one in body["instruments"]) == money
+
+
+def test_the_volumes_start_at_nothing_with_a_new_day(api: Callable[..., Any]) -> None:
+    trading.submit()
+    with clock.frozen_at(clock.now() + timedelta(days=1)):
+        body = api("alpha_trader").get("/v1/control/volumes/")[1]
+    assert body["total"]["orders"] == 0
+
+
+def test_another_organization_sees_its_own_volumes(api: Callable[..., Any]) -> None:
+    trading.submit()
+    assert api("beta_trader").get("/v1/control/volumes/")[1]["total"]["orders"] == 0
+
+
+def test_compliance_publishes_a_list_and_a_trader_may_not(api: Callable[..., Any]) -> None:
+    asked = {"name": "embargo", "kind": "restricted", "cusips": [BOND]}
+    assert api("alpha_trader").post("/v1/control/list/", asked)[0] == 403
+    status, body = api("alpha_compliance").post("/v1/control/list/", asked)
+    assert (status, body["version"]) == (201, 1)
+    generation.check()
+    assert said() == "instrument_restricted"

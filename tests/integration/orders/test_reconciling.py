@@ -134,9 +134,7 @@ def test_a_custodian_s_extra_booking_is_a_break(sandbox: datetime) -> None:
         qty=D(2000),
         net_money=D(1990),
     )
-    there = CustodianPosition(
-        account="ALPHA-002", cusip="037833DP2", qty=D(2000), settled_qty=D(0)
-    )
+    there = CustodianPosition(account="ALPHA-002", cusip="037833DP2", qty=D(2000), settled_qty=D(0))
     found = custodian.run(
         "cust_lpl", booked=[booked], positions=[there], day=sandbox.date(), grace=sandbox
     ).found
@@ -176,14 +174,15 @@ def test_a_break_is_closed_by_two_people_and_an_entry(opened: str, sandbox: date
 def test_the_database_refuses_the_same_person(opened: str, sandbox: datetime) -> None:
     ops = trading.person("alpha_ops")
     breaks.propose(opened, reason_code="timing", text="Mine.", by=ops, at=sandbox)
-    with (
-        pytest.raises(IntegrityError, match="break_maker_is_not_checker"),
-        transaction.atomic(),
-        unit.work(by=actors.person(ops), at=sandbox) as work,
-    ):
-        row = work.lock(Break, [opened])[opened]
-        row.close(user_id=ops.user_id, at=sandbox)
-        work.record(row, "break_close", body={})
+
+    def close() -> None:
+        with transaction.atomic(), unit.work(by=actors.person(ops), at=sandbox) as work:
+            row = work.lock(Break, [opened])[opened]
+            row.close(user_id=ops.user_id, at=sandbox)
+            work.record(row, "break_close", body={})
+
+    with pytest.raises(IntegrityError, match="break_maker_is_not_checker"):
+        close()
 
 
 def test_an_explanation_can_be_sent_back_and_others_break_is_nobody_s(
@@ -204,7 +203,9 @@ def test_intake_is_held_until_the_day_began_clean(
 ) -> None:
     settings.OUTSIDE_DIR = tmp_path
     held = reconciliation.hold("alpha", day=sandbox.date())
-    assert held is not None and held.code == "start_of_day_hold"
+    assert held is not None
+    assert held.code == "start_of_day_hold"
     reconciliation.run("start", day=sandbox.date())
     held = reconciliation.hold("alpha", day=sandbox.date())
-    assert held is not None and "Not checked" in held.message
+    assert held is not None
+    assert "Not checked" in held.message

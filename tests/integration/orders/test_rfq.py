@@ -7,14 +7,15 @@ from decimal import Decimal
 
 import pytest
 
+from oms_site.journal import actors, unit
 from oms_site.journal.models import Event
 from oms_site.kit import clock
-from orders import desk, routing
+from orders import closing, desk, routing, tree
 from orders.models import ExecutionOrder, Quote, Rfq, VenueOrder
 from orders.rfq import sweeping
 from tests import quoting, trading
 from tests.quoting import BROAD, LOOK, SHY, SWIFT
-from venues import messages
+from venues import messages, transmission
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound
 
@@ -316,3 +317,29 @@ def test_an_order_routed_by_a_rule_for_autoex_asks_dealers() -> None:
     rfq = Rfq.objects.get(order_id=order_id)
     assert rfq.execution_order_id
     assert len(rfq.dealers) == 6
+
+
+def test_a_hit_that_never_went_out_gives_the_inquiry_back() -> None:
+    rfq = quoting.ask(quoting.staged())
+    made = quoting.hit(quoting.quoted(rfq, PRICES)[LOOK])
+    with unit.work(by=actors.system("last-look"), at=clock.now()) as work:
+        one = tree.lock(work, [rfq.order_id])[rfq.order_id]
+        row = one.execution_orders[0]
+        child = one.venue_orders[row.id][0]
+        child.reject(at=clock.now(), text="halted")
+        closing.close_execution(
+            work, one, row, "reject", by=work.by, at=clock.now(), reason="halted", also=(child,)
+        )
+    sweeping.sweep()
+    assert quoting.fresh(rfq).status == "quoting"
+    assert quoting.quotes(rfq)[LOOK].status == "rejected"
+    assert ExecutionOrder.objects.get(pk=made.execution_order_id).status == "rejected"
+
+
+def test_a_hit_that_no_report_has_named_is_asked_about_and_never_forgotten() -> None:
+    rfq = quoting.ask(quoting.staged())
+    child = quoting.child(quoting.hit(quoting.quoted(rfq, PRICES)[LOOK]))
+    transmission.take_due("SIMQ")
+    with clock.frozen_at(clock.now() + timedelta(seconds=30)):
+        doubtful = transmission.take_doubtful("SIMQ", older_than=timedelta(seconds=5))
+    assert child.id in {row.cl_ord_id for row in doubtful}

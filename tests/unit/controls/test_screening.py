@@ -15,8 +15,7 @@ from controls import library, screening
 from controls.findings import PASSED, Finding, Missing
 from controls.library import ActiveControl
 from controls.screening import Verdict
-from controls.ticket import Ticket
-from controls.ticket import Listed, Mandate
+from controls.ticket import Listed, Mandate, Ticket
 from tests.unit.controls.tickets import AT, account, reference, ticket
 
 D = Decimal
@@ -263,8 +262,10 @@ def test_everything_on_a_ticket_but_its_name_is_stored_as_evidence() -> None:
             **dict.fromkeys(("issuer", "sector", "country", "rating", "pmp_suppressed_by"), "x"),
             **dict.fromkeys(("protocol", "ib_id", "risk_group_id"), "x"),
             **dict.fromkeys(("min_denomination", "min_increment"), D(1)),
-            **dict.fromkeys(("list_versions", "tags", "figures"), {"x": 1}),
-            **{"session_close": AT, "maturity_date": AT.date(), "stage": "wire"},
+            **{name: {"x": 1} for name in ("list_versions", "tags", "figures")},
+            "session_close": AT,
+            "maturity_date": AT.date(),
+            "stage": "wire",
             "listed": (Listed("watch", "restricted", 3, "912810SX7"),),
             "mandates": (Mandate("A1", 2, {}),),
         }

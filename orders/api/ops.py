@@ -1,0 +1,181 @@
+"""`/v1/ops/`: what operations do about bookings and breaks; every step says what became of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from allocations import repairs
+from allocations.models import Repair
+from oms_site.kit.errors import NotFound, OmsError
+from orders import breaks, reconciliation
+from orders.api import schema
+from orders.api.base import Endpoint
+from orders.models import Break
+
+_STEPS = ("assign", "propose", "agree", "refuse")
+
+
+class RetryBookings(Endpoint):
+    """Send rejected or failed bookings once more, with their own keys."""
+
+    @extend_schema(
+        operation_id="ops_booking_retry",
+        summary="Retry bookings",
+        description="`booking_ids`, up to 200; each answers for itself.",
+        request=schema.OpsRetry,
+        responses={200: schema.OpsRetryResult, **schema.errors(401, 403, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        found = repairs.retry_many(
+            _texts(request.data, "booking_ids"),
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        return Response({"results": found})
+
+
+class RepairCreate(Endpoint):
+    """Ask that a refused booking go to another custodian or account."""
+
+    @extend_schema(
+        operation_id="ops_repair_create",
+        summary="Ask for a repair",
+        request=schema.OpsRepair,
+        responses={201: schema.OpsRepairAnswer, **schema.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        row = repairs.request(
+            _text(request.data, "booking_id"),
+            reason=_text(request.data, "reason"),
+            custodian_id=_text(request.data, "custodian_id"),
+            account_id=_text(request.data, "account_id"),
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        return Response(_repair(row), status=201)
+
+
+class RepairDecide(Endpoint):
+    """Agree to a repair, or not, as another person than who asked."""
+
+    @extend_schema(
+        operation_id="ops_repair_decide",
+        summary="Decide on a repair",
+        request=schema.OpsDecision,
+        responses={200: schema.OpsRepairAnswer, **schema.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request, repair_id: str) -> Response:
+        row = repairs.decide(
+            repair_id,
+            approve=_flag(request.data, "approve"),
+            note=_text(request.data, "note"),
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
+        return Response(_repair(row))
+
+
+class BreakStep(Endpoint):
+    """Take a break, explain it, agree to its closing, or send it back."""
+
+    @extend_schema(
+        operation_id="ops_break_step",
+        summary="Work on a break",
+        description="`step` is assign, propose (with reason_code and text), agree or refuse.",
+        request=schema.OpsExplanation,
+        responses={200: schema.OpsBreak, **schema.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request, break_id: str, step: str) -> Response:
+        if step not in _STEPS:
+            raise NotFound("step")
+        told: dict[str, Any] = {
+            "by": self.principal,
+            "at": self.at,
+            "correlation_id": self.correlation_id,
+        }
+        if step == "assign":
+            row = breaks.assign(break_id, **told)
+        elif step == "propose":
+            code, text = _text(request.data, "reason_code"), _text(request.data, "text")
+            row = breaks.propose(break_id, reason_code=code, text=text, **told)
+        else:
+            row = breaks.decide(break_id, agree=step == "agree", **told)
+        return Response(_break(row))
+
+
+class ReconciliationRun(Endpoint):
+    """Compare with every venue and custodian now."""
+
+    @extend_schema(
+        operation_id="ops_reconciliation_run",
+        summary="Reconcile now",
+        request=None,
+        responses={200: schema.OpsReconciliation, **schema.errors(401, 403)},
+    )
+    def post(self, request: Request) -> Response:
+        self.principal.require(breaks.RESOLVE)
+        made = reconciliation.run("intraday")
+        return Response(
+            {
+                "results": [
+                    {
+                        "kind": row.kind,
+                        "party": row.party or None,
+                        "outcome": row.outcome,
+                        "compared": row.compared,
+                        "found": row.found,
+                        "note": row.note or None,
+                    }
+                    for row in made
+                ]
+            }
+        )
+
+
+def _repair(row: Repair) -> dict[str, Any]:
+    return {
+        "repair_id": row.id,
+        "booking_id": row.leg_id,
+        "status": str(row.status),
+        "custodian_id": row.custodian_id,
+        "account_id": row.account_id,
+        "reason": row.reason,
+    }
+
+
+def _break(row: Break) -> dict[str, Any]:
+    return {
+        "break_id": row.id,
+        "kind": row.kind,
+        "reason_code": row.reason_code or None,
+        "proposed": row.proposed_by_id is not None,
+        "closed_at": row.closed_at,
+    }
+
+
+def _text(data: Any, name: str) -> str:
+    value = data.get(name) if isinstance(data, dict) else None
+    if value is not None and not isinstance(value, str):
+        raise OmsError("not_a_text", "Give a text.", field=name)
+    return (value or "")[:300]
+
+
+def _flag(data: Any, name: str) -> bool:
+    value = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(value, bool):
+        raise OmsError("not_a_flag", "Give true or false.", field=name)
+    return value
+
+
+def _texts(data: Any, name: str) -> list[str]:
+    value = data.get(name) if isinstance(data, dict) else None
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise OmsError("not_a_list", "Give a list of ids.", field=name)
+    return value

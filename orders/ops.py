@@ -1,0 +1,163 @@
+"""The pages of operations: what waits for a person, by age; and one allocation's arithmetic.
+
+They read; every action goes over the REST API with the browser's session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import wraps
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Max, Min, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from allocations import accounts
+from allocations.models import AccountAllocation, Allocation, BookingLeg, Custodian, Repair
+from allocations.states import LegStatus
+from oms_site.firm import generation, principals
+from oms_site.firm.models import User
+from oms_site.firm.principals import Principal
+from oms_site.kit import clock
+from orders import arithmetic, breaks, reconciliation
+from orders.models import Break
+from venues import instruments
+
+_View = Callable[..., HttpResponse]
+_MOST = 200
+_STUCK = (LegStatus.REJECTED, LegStatus.FAILED)
+_LATE = timedelta(minutes=2)
+
+
+def _page(view: _View) -> _View:
+    """A page for who may see operations, with fresh reference data."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, **named: str) -> HttpResponse:
+        user = request.user
+        assert isinstance(user, User)
+        principal = principals.of_user(user, via="browser")
+        if not principal.may("ops.view"):
+            raise PermissionDenied("Operations need the entitlement ops.view.")
+        generation.check()
+        return view(request, principal, **named)
+
+    return never_cache(require_safe(login_required(guarded)))
+
+
+@_page
+def board(request: HttpRequest, by: Principal) -> HttpResponse:
+    """Everything that waits, or only its changing part (`?part=board`)."""
+    organization_id, at = by.organization_id, clock.now()
+    legs = _legs(organization_id)
+    opened = list(
+        Break.objects.filter(organization_id=organization_id, closed_at=None)
+        .select_related("owner", "proposed_by")
+        .order_by("opened_at", "id")[:_MOST]
+    )
+    asked = Repair.objects.filter(organization_id=organization_id, status="requested")
+    shown: dict[str, Any] = {
+        "now": at,
+        "legs": legs,
+        "breaks": opened,
+        "repairs": list(
+            asked.select_related("leg", "custodian", "account", "requested_by").order_by(
+                "requested_at"
+            )[:_MOST]
+        ),
+        "custodians": _health(organization_id, at),
+        "checked": reconciliation.latest(organization_id),
+        "ages": _ages(legs, opened, at),
+        "may": _may(by),
+        "me": by.user_id,
+        "reasons": Break.Reason.choices,
+        "houses": list(Custodian.objects.filter(active=True).order_by("id")),
+        "accounts": accounts.accounts_of(organization_id),
+    }
+    part = request.GET.get("part") == "board"
+    return render(request, "orders/ops_board.html" if part else "orders/ops.html", shown)
+
+
+@_page
+def allocation(request: HttpRequest, by: Principal, allocation_id: str) -> HttpResponse:
+    """One allocation with its arithmetic, line by line (L28)."""
+    rows = Allocation.objects.select_related("instrument")
+    found = rows.filter(id=allocation_id, organization_id=by.organization_id).first()
+    if found is None:
+        raise Http404(f"No allocation {allocation_id} is known here.")
+    parts = AccountAllocation.objects.filter(allocation=found).select_related("account")
+    legs = BookingLeg.objects.filter(allocation=found).select_related(
+        "custodian", "account_allocation__account", "booked_account"
+    )
+    shown = {
+        "allocation": found,
+        "facts": instruments.by_id(found.instrument_id),
+        **arithmetic.of(found, list(parts.order_by("position")), list(legs.order_by("id"))),
+    }
+    return render(request, "orders/ops_allocation.html", shown)
+
+
+def _legs(organization_id: str) -> list[BookingLeg]:
+    """Bookings that wait for a person."""
+    rows = BookingLeg.objects.filter(organization_id=organization_id, status__in=_STUCK)
+    return list(
+        rows.select_related("custodian", "account_allocation__account", "allocation").order_by(
+            "created_at", "id"
+        )[:_MOST]
+    )
+
+
+def _health(organization_id: str, at: Any) -> list[dict[str, Any]]:
+    """Each custodian: what is queued, in trouble, booked last; and a word for it."""
+    count = BookingLeg.objects.filter(organization_id=organization_id).values("custodian_id")
+    found = {
+        row["custodian_id"]: row
+        for row in count.annotate(
+            waiting=Count("id", filter=Q(status__in=["queued", "sent"])),
+            stuck=Count("id", filter=Q(status__in=_STUCK)),
+            booked=Count("id", filter=Q(status="booked")),
+            attempts=Max("attempts", filter=Q(status__in=["queued", "sent"])),
+            oldest=Min("created_at", filter=Q(status__in=["queued", "sent"])),
+        )
+    }
+    health = []
+    for house in Custodian.objects.order_by("id"):
+        row: dict[str, Any] = dict(found.get(house.id) or {})
+        oldest = row.get("oldest")
+        slow = oldest is not None and at - oldest > _LATE
+        word = "stale" if slow and (row.get("attempts") or 0) > 1 else "slow" if slow else "live"
+        if not row:
+            word = "idle"  # nothing was ever asked of it: nothing is known
+        health.append({"house": house, "word": word, **row})
+    return health
+
+
+def _ages(legs: list[BookingLeg], opened: list[Break], at: Any) -> list[dict[str, Any]]:
+    """How many exceptions are how old."""
+    limits = (("under 15 min", 0, 15), ("15 to 60 min", 15, 60), ("1 to 4 h", 60, 240))
+    moments = {
+        "bookings": [leg.created_at for leg in legs],
+        "breaks": [b.opened_at for b in opened],
+    }
+    rows = []
+    for word, low, high in (*limits, ("over 4 h", 240, 10**9)):
+        row: dict[str, Any] = {"word": word}
+        for name, times in moments.items():
+            minutes = [(at - moment).total_seconds() / 60 for moment in times]
+            row[name] = sum(low <= age < high for age in minutes)
+        rows.append(row)
+    return rows
+
+
+def _may(by: Principal) -> dict[str, bool]:
+    return {
+        "repair": by.may("booking.repair"),
+        "approve": by.may("repair.approve"),
+        "resolve": by.may(breaks.RESOLVE),
+    }
