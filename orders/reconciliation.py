@@ -14,7 +14,7 @@ from django.db.models import Exists, OuterRef
 from allocations import accounts, adapters
 from allocations.custodians.port import CustodianError
 from allocations.models import Custodian
-from oms_site.firm import generation, policies
+from oms_site.firm import generation
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
@@ -156,38 +156,3 @@ def _one(
         found=len(result.found),
         note=note[:200],
     )
-
-
-# --- holding intake --------------------------------------------------------------------------
-def check_intake(organization_id: str, *, at: datetime) -> None:
-    """Refuse an order while the start of the day holds it. Raises `OmsError` (503)."""
-    if policies.of(organization_id, at=at)["start_of_day_check"] != "hold":
-        return
-    refusal = hold(organization_id, day=at.date())
-    if refusal is not None:
-        raise refusal
-
-
-def hold(organization_id: str, *, day: date) -> OmsError | None:
-    """Why orders are not taken yet today; None once the start-of-day check lets them in (P05).
-
-    Only organizations whose policy says `start_of_day_check: hold` are held.
-    """
-    rows = Reconciliation.objects.filter(
-        organization_id__in=[organization_id, breaks.HOUSE], phase="start", day=day
-    )
-    newest = list(rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party"))
-    if not newest:
-        return _held("The books have not been compared with the outside yet.")
-    bad = [row for row in newest if row.outcome == Reconciliation.Outcome.NOT_CHECKED]
-    if bad:
-        return _held(f"Not checked: {', '.join(row.party or row.kind for row in bad)}.")
-    if any(row.outcome == Reconciliation.Outcome.BREAKS for row in newest):
-        opened = breaks.count_open(organization_id)
-        if opened:
-            return _held(f"{opened} breaks wait for an explanation.")
-    return None
-
-
-def _held(why: str) -> OmsError:
-    return OmsError("start_of_day_hold", why, status=503)

@@ -18,7 +18,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from oms_site.kit.errors import OmsError
-from orders import reconciliation, render, rulesets
+from orders import render, rulesets, start_of_day
 from orders.desk import drafts, replays
 from orders.desk.drafts import Draft
 from orders.requests import Result, SubmitRequest
@@ -64,11 +64,13 @@ def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
     with unit.work(by=_system, at=clock.now()) as work:
         generation.check()
         results, fresh = replays.sort_out(requests)
+        owners = {requests[n].principal.organization_id for n in fresh}
+        held = start_of_day.holds(owners, at=work.at)
         made: list[tuple[int, Draft]] = []
         for n in fresh:
             try:
-                owner = requests[n].principal.organization_id
-                reconciliation.check_intake(owner, at=work.at)
+                if requests[n].principal.organization_id in held:
+                    raise held[requests[n].principal.organization_id]
                 made.append((n, drafts.make(requests[n])))
             except OmsError as refusal:
                 results[n].error = refusal

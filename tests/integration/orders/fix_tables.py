@@ -1,6 +1,6 @@
 """The order state change matrices of FIX that a buy side without replaces can meet.
 
-One line per message of a venue: name of the step, ExecType(150), OrdStatus(39), CumQty(14),
+One line per message of a venue: ExecType(150), OrdStatus(39), CumQty(14),
 LeavesQty(151), LastQty(32). `cancel` is our own request, `9` a refusal of it with CxlRejReason(102).
 A line that begins with `|` is sent instead of the one after it, and ends the story.
 """

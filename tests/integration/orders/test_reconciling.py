@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import breaks, reconciliation
+from orders import breaks, reconciliation, start_of_day
 from orders.models import Adjustment, Break, Execution, VenueOrder
 from orders.reconciling import custodian, internal, venue
 from orders.reconciling.differences import Difference
@@ -202,10 +202,10 @@ def test_intake_is_held_until_the_day_began_clean(
     sandbox: datetime, settings: Any, tmp_path: Any
 ) -> None:
     settings.OUTSIDE_DIR = tmp_path
-    held = reconciliation.hold("alpha", day=sandbox.date())
+    held = start_of_day.hold("alpha", day=sandbox.date())
     assert held is not None
     assert held.code == "start_of_day_hold"
     reconciliation.run("start", day=sandbox.date())
-    held = reconciliation.hold("alpha", day=sandbox.date())
+    held = start_of_day.hold("alpha", day=sandbox.date())
     assert held is not None
     assert "Not checked" in held.message

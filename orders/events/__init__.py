@@ -1,0 +1,25 @@
+"""Every type of event that the journal may hold, as data: what it means and what its body carries.
+
+The rooms of every floor record these and no others; the documentation is written from here and the
+architecture tests hold the table against the code. `moves` names the state steps an event states.
+"""
+
+from __future__ import annotations
+
+from orders.events.kinds import Kind as Kind
+from orders.events.of_breaks import BREAKS
+from orders.events.of_clients import ALLOCATIONS, HOLDINGS
+from orders.events.of_executions import EXECUTION_ORDERS, VENUE_ORDERS
+from orders.events.of_inquiries import INQUIRIES
+from orders.events.of_orders import ORDERS
+
+FAMILIES: dict[str, tuple[Kind, ...]] = {
+    "Orders": ORDERS,
+    "Execution orders": EXECUTION_ORDERS,
+    "At the venues": VENUE_ORDERS,
+    "Requests for quotes": INQUIRIES,
+    "Allocations and bookings": ALLOCATIONS,
+    "Breaks": BREAKS,
+    "Holdings": HOLDINGS,
+}
+KINDS: dict[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in family}
