@@ -1,7 +1,7 @@
 """The controls in force, per organization, as frozen values with their numbers read in advance.
 
 Loaded once per process and again only when reference data has changed; a batch calls
-`firm.generation.check` once and asks here as often as it likes. Four built-in controls hold for
+`firm.generation.check` once and asks here as often as it likes. Five built-in controls hold for
 every organization: no row can change them or switch them off. Which controls a ticket must pass is
 found by what the ticket says in the dimensions that any control's slice names, and remembered.
 """
@@ -26,10 +26,17 @@ from controls.ticket import Ticket
 from oms_site.firm import generation
 from oms_site.kit import clock
 
-BUILTIN = ("entitlement.trader", "session.hours", "account.status", "instrument.status")
+BUILTIN = (
+    "entitlement.trader",
+    "session.hours",
+    "halt.standing",
+    "account.status",
+    "instrument.status",
+)
 BUILTIN_NAMES = {
     "entitlement.trader": "Trader entitlement",
     "session.hours": "Session hours",
+    "halt.standing": "Kill switch",
     "account.status": "Account status",
     "instrument.status": "Instrument status",
 }

@@ -126,6 +126,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     tags: Mapping[str, str] = {}
     # Who asked, with the right to, that the prevailing market price is not looked at.
     pmp_suppressed_by: str = ""
+    # What stands over it: the names of kill switches and halts.
+    halted: tuple[str, ...] = ()
     # Figures shared with other orders, by `Need.key`; absent or None is "cannot be known".
     figures: Mapping[str, Decimal | None] = {}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 TIMETABLE: dict[str, dict[str, object]] = {
     "route what is due": {"task": "orders.tasks.route", "schedule": 1.0},
     "release what is triggered": {"task": "orders.tasks.trigger", "schedule": 1.0},
+    "drain what is halted": {"task": "orders.tasks.drain_halts", "schedule": 1.0},
     "expire what is over": {"task": "orders.tasks.expire", "schedule": 1.0},
     "calculate what was filled": {"task": "orders.tasks.allocate", "schedule": 1.0},
     "look at quotes": {"task": "orders.tasks.quote", "schedule": 1.0},

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from celery import shared_task
 
-from orders import expiry, lots, reconciliation, routing, triggers
+from orders import expiry, halting, lots, reconciliation, routing, triggers
 from orders.rfq import sweeping
 
 _MOST_ROUNDS = 50
@@ -33,6 +33,12 @@ def route() -> int:
 def trigger() -> int:
     """Release orders whose stop price the market has reached."""
     return _empty(triggers.drain)
+
+
+@shared_task(name="orders.tasks.drain_halts")
+def drain_halts() -> int:
+    """Ask what is open under a kill switch to stop, and see whether it is gone."""
+    return _empty(halting.drain)
 
 
 @shared_task(name="orders.tasks.expire")

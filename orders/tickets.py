@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from allocations.accounts import AccountFacts as Account
-from controls import library, lists
+from controls import halts, library, lists
 from controls.ticket import AccountFacts, Reference, Ticket
 from oms_site.firm.principals import Principal
 from orders import order_types
@@ -122,6 +122,12 @@ def ticket(
         protocol=protocol,
         ib_id=ib_id,
         **_standing(instrument, accounts, principal.organization_id),
+        halted=halts.over(
+            principal.organization_id,
+            accounts=[a.id for a in accounts],
+            trader=principal.username,
+            cusip=instrument.cusip,
+        ),
         tags=tags or {},
         pmp_suppressed_by=pmp_suppressed_by,
     )

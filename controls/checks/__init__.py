@@ -17,6 +17,7 @@ from controls.checks import (
     duplicates,
     entitlement,
     expression,
+    halt,
     increments,
     instrument,
     limits,
@@ -140,6 +141,14 @@ _add(
     control_type="order",
     code="market_closed",
     sentence="The session the order asks for is open, or opens later the same day.",
+)
+_add(
+    "halt.standing",
+    halt.standing,
+    Params,
+    control_type="universe",
+    code="kill_switch",
+    sentence="No kill switch and no halt stands over the order.",
 )
 _add(
     "account.status",

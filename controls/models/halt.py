@@ -19,17 +19,17 @@ def _step(name: str) -> dict[str, Any]:
     return {"source": list(sources), "target": target}
 
 
-def _ends_on_its_own(halt: Halt) -> bool:
-    return halt.kind != Halt.Kind.KILL_SWITCH
+def _ends_on_its_own(halt: Any) -> bool:
+    return bool(halt.kind != Halt.Kind.KILL_SWITCH)
 
 
-def _needs_two(halt: Halt) -> bool:
-    return halt.kind == Halt.Kind.KILL_SWITCH
+def _needs_two(halt: Any) -> bool:
+    return bool(halt.kind == Halt.Kind.KILL_SWITCH)
 
 
-def _may_be_asked(halt: Halt) -> bool:
+def _may_be_asked(halt: Any) -> bool:
     # One that cancels is given back only once everything in it is proven gone.
-    return _needs_two(halt) and (not halt.cancels or halt.status == HaltStatus.CONFIRMED_FLAT)
+    return bool(_needs_two(halt)) and (not halt.cancels or halt.status == HaltStatus.CONFIRMED_FLAT)
 
 
 class Halt(LedgerRow):

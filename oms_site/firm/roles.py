@@ -22,6 +22,7 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "order.view",
             "order.submit",
             "order.cancel",
+            "halt.engage",
             "order.route",
             "trade.report",
             "allocation.cancel",
@@ -34,6 +35,8 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "order.release",
             "order.cancel",
             "control.manage",
+            "halt.engage",
+            "halt.release",
             "transaction.check",
             "events.view",
             "events.history",
@@ -45,6 +48,7 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "order.view",
             "allocation.cancel",
             "booking.repair",
+            "halt.engage",
             "repair.approve",
             "break.resolve",
             "ops.view",
@@ -66,6 +70,8 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "repair.approve",
             "events.view",
             "config.manage",
+            "halt.engage",
+            "halt.release",
         }
     ),
 }

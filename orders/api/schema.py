@@ -16,7 +16,7 @@ CREATE_TEXT = (
 )
 
 
-def _shape(name: str, **fields: Any) -> Any:
+def _shape(name: str, /, **fields: Any) -> Any:
     """A named object of the document. A class: each use of it needs an instance of its own."""
     return type(name, (s.Serializer,), fields)
 
@@ -324,6 +324,8 @@ StatusPage = _shape("StatusPage", statuses=s.ListField(child=s.DictField()))
 def errors(*statuses: int) -> dict[int, OpenApiResponse]:
     """The error answers of an operation."""
     return {status: OpenApiResponse(Error) for status in statuses}
+
+
 OpsRetry = _shape("OpsRetry", booking_ids=s.ListField(child=s.CharField()))
 OpsRetryResult = _shape(
     "OpsRetryResult",
@@ -372,4 +374,43 @@ OpsReconciliation = _shape(
         found=s.IntegerField(),
         note=_text(),
     )(many=True),
+)
+
+
+_HALT: dict[str, Any] = dict(  # noqa: C408  as the shapes beside it
+    id=s.CharField(),
+    scope=s.ChoiceField(["organization", "account", "trader", "instrument"]),
+    target=s.CharField(),
+    name=s.CharField(),
+    status=s.CharField(),
+    reason=s.CharField(),
+    cancel_orders=s.BooleanField(),
+    engaged_by=s.CharField(allow_null=True),
+    engaged_at=s.DateTimeField(),
+    flat_at=s.DateTimeField(allow_null=True),
+    release_requested_by=s.CharField(allow_null=True),
+    released_at=s.DateTimeField(allow_null=True),
+)
+KillSwitch = _shape("KillSwitch", **_HALT)
+KillSwitches = _shape("KillSwitches", kill_switches=s.ListField(child=KillSwitch()))
+KillSwitchEngage = _shape(
+    "KillSwitchEngage",
+    scope=s.ChoiceField(["organization", "account", "trader", "instrument"]),
+    target=_text(),
+    reason=s.CharField(),
+    cancel_orders=s.BooleanField(default=True),
+    confirm=s.CharField(),
+)
+KillSwitchReason = _shape("KillSwitchReason", reason=s.CharField())
+KillSwitchVenue = _shape(
+    "KillSwitchVenue", venue_id=s.CharField(), orders=s.IntegerField(), leaves_qty=_decimal()
+)
+KillSwitchPreview = _shape(
+    "KillSwitchPreview",
+    scope=s.CharField(),
+    target=s.CharField(),
+    name=s.CharField(),
+    orders=s.IntegerField(),
+    leaves_qty=_decimal(),
+    venues=s.ListField(child=KillSwitchVenue()),
 )

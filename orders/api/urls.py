@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from orders.api import controls, holdings, ops, orders, records, reviews, rfqs
+from orders.api import controls, halts, holdings, ops, orders, records, reviews, rfqs
 from orders.api import execution_orders as eo
 
 _order = "trading/order/<str:order_id>/"
@@ -90,6 +90,18 @@ urlpatterns = [
     path("ops/repair/<str:repair_id>/decide/", ops.RepairDecide.as_view(), name="ops-decide"),
     path("ops/break/<str:break_id>/<str:step>/", ops.BreakStep.as_view(), name="ops-break"),
     path("ops/reconciliation/", ops.ReconciliationRun.as_view(), name="ops-reconciliation"),
+    path("kill-switch/", halts.KillSwitchList.as_view(), name="kill-switch-list"),
+    path("kill-switch/preview/", halts.KillSwitchPreview.as_view(), name="kill-switch-preview"),
+    path(
+        "kill-switch/<str:halt_id>/request-release/",
+        halts.KillSwitchRequestRelease.as_view(),
+        name="kill-switch-request-release",
+    ),
+    path(
+        "kill-switch/<str:halt_id>/release/",
+        halts.KillSwitchRelease.as_view(),
+        name="kill-switch-release",
+    ),
     path("account/", records.AccountList.as_view(), name="account-list"),
     path("metadata/request-status/", records.RequestStatus.as_view(), name="request-status"),
 ]

@@ -36,12 +36,19 @@ _ORDER_OF = {
     "allocations_bookingleg": _OF_ALLOCATION,
     "controls_screening": "t.subject",
     "controls_review": "t.subject",
+    "controls_reviewvote": "(SELECT r.subject FROM controls_review r WHERE r.id = t.review_id)",
+    "controls_reviewdecision": "(SELECT r.subject FROM controls_reviewvote v "
+    "JOIN controls_review r ON r.id = v.review_id WHERE v.id = t.vote_id)",
 }
 _THROUGH_ALLOCATION = (
     "t.allocation_id IN (SELECT a.id FROM allocations_allocation a WHERE a.order_id = ANY(%(ids)s))"
 )
 _THROUGH = {
-    "orders_quote": "t.rfq_id IN (SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))"
+    "controls_reviewvote": "t.review_id IN "
+    "(SELECT r.id FROM controls_review r WHERE r.subject = ANY(%(ids)s))",
+    "controls_reviewdecision": "t.vote_id IN (SELECT v.id FROM controls_reviewvote v "
+    "JOIN controls_review r ON r.id = v.review_id WHERE r.subject = ANY(%(ids)s))",
+    "orders_quote": "t.rfq_id IN (SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))",
 }
 _EVENTS_OF_ORDERS = """
 SELECT e.event_id, e.subject, e.seq, e.changes FROM journal_event e WHERE e.subject = ANY(%(ids)s)

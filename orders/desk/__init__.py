@@ -9,7 +9,7 @@ ask(...), counter(...), cancel_rfq(...) -> requests for quotes
 """
 
 from orders.desk.allocating import cancel_allocation
-from orders.desk.canceling import cancel, cancel_execution
+from orders.desk.canceling import cancel, cancel_execution, stop
 from orders.desk.executing import execute
 from orders.desk.external import report_trade
 from orders.desk.inquiring import ask, cancel_rfq, counter
@@ -30,5 +30,6 @@ __all__ = [
     "execute",
     "preview",
     "report_trade",
+    "stop",
     "submit",
 ]

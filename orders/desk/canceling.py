@@ -53,6 +53,15 @@ def cancel(
         return [_cancel(work, trees[order_id], actor, at) for order_id in order_ids]
 
 
+def stop(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[CancelResult]:
+    """Ask orders to stop on behalf of the house: a halt drains. Who is closed or asked is left."""
+    with unit.work(by=by, at=at) as work:
+        generation.check()
+        trees = tree.lock(work, order_ids)
+        open_ = [one for one in trees.values() if not (one.order.is_terminal or one.order.pending)]
+        return [_cancel(work, one, by, at) for one in open_]
+
+
 def _cancel(work: Unit, one: Tree, by: Actor, at: datetime) -> CancelResult:
     order, cancel_id = one.order, ids.prefixed("cr")
     named = {**execution.naming(one), "cancel_request_id": cancel_id}

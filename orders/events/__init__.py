@@ -10,6 +10,7 @@ from orders.events.kinds import Kind as Kind
 from orders.events.of_breaks import BREAKS
 from orders.events.of_clients import ALLOCATIONS, HOLDINGS
 from orders.events.of_executions import EXECUTION_ORDERS, VENUE_ORDERS
+from orders.events.of_halts import HALTS
 from orders.events.of_inquiries import INQUIRIES
 from orders.events.of_orders import ORDERS
 
@@ -21,5 +22,6 @@ FAMILIES: dict[str, tuple[Kind, ...]] = {
     "Allocations and bookings": ALLOCATIONS,
     "Breaks": BREAKS,
     "Holdings": HOLDINGS,
+    "Halts": HALTS,
 }
 KINDS: dict[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in family}

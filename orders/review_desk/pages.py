@@ -71,7 +71,7 @@ def report(request: HttpRequest, by: Principal) -> HttpResponseBase:
     """The overrides as CSV, of the last 30 days or `since` … `until` (ISO 8601 with a zone)."""
     now = clock.now()
     since = parse_datetime(request.GET.get("since", "")) or now - timedelta(days=30)
-    until = parse_datetime(request.GET.get("until", "")) or now
+    until = parse_datetime(request.GET.get("until", "")) or now + timedelta(seconds=1)
     if since.tzinfo is None or until.tzinfo is None:
         raise Http404("Give moments with their zone.")
     told = overrides.lines(by.organization_id, since=since, until=until)

@@ -191,7 +191,7 @@ def reduces(new: dict[str, Any], before: list[dict[str, Any]], held: list[Held])
     )
     alike = ("account", "instrument", "side")
     open_ = sum((o["qty"] for o in before if all(o[k] == new[k] for k in alike)), D(0))
-    return new["qty"] <= (have - open_ if new["side"] == "sell" else -have - open_)
+    return bool(new["qty"] <= (have - open_ if new["side"] == "sell" else -have - open_))
 
 
 def crosses(new: dict[str, Any], other: dict[str, Any]) -> bool:

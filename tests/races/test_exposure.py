@@ -28,7 +28,7 @@ def test_eight_racers_never_exceed_one_limit(round_: int) -> None:
     def submit() -> str:
         result = desk.submit([trading.request(qty=D(30000))])[0]
         assert result.error is None
-        return trading.order(result.order_id).status
+        return str(trading.order(result.order_id).status)
 
     said = race(*same(submit, 8))
     assert sorted(said) == ["pending_execution"] * 3 + ["rejected"] * 5

@@ -1,8 +1,8 @@
 """The order state change matrices of FIX that a buy side without replaces can meet.
 
 One line per message of a venue: ExecType(150), OrdStatus(39), CumQty(14),
-LeavesQty(151), LastQty(32). `cancel` is our own request, `9` a refusal of it with CxlRejReason(102).
-A line that begins with `|` is sent instead of the one after it, and ends the story.
+LeavesQty(151), LastQty(32). `CANCEL` is our own request; `Instead` is said in place of the line
+after it, and ends the story.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ Line = Said | Refused | Instead | str
 NEW = Said("0", "0", 0, 10_000)
 REJECTED = Said("8", "8")
 PENDING = Said("6", "6", 0, 10_000)
-_PART = [NEW, Said("F", "1", 2000, 8000, 2000)]
-_CROSSED = [
+_PART: list[Line] = [NEW, Said("F", "1", 2000, 8000, 2000)]
+_CROSSED: list[Line] = [
     Instead(REJECTED),
     *_PART,
     CANCEL,

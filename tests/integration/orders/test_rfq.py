@@ -65,14 +65,14 @@ def test_a_hit_is_pending_until_the_dealers_execution_report() -> None:
         Decimal("99.25"),
     )
     order = trading.order(order_id)
-    assert (order.status, order.cum_qty) == ("pending_execution", 0)
+    assert (str(order.status), order.cum_qty) == ("pending_execution", Decimal(0))
     sent = Outbound.objects.get(cl_ord_id=child.id)
     assert sent.kind == "AJ1"
     hit = messages.decode_outgoing(sent.body)
     assert isinstance(hit, messages.QuoteResponse)
     assert (hit.quote_id, hit.order_qty, hit.price) == (
         found[LOOK].quote_ref,
-        3000,
+        Decimal(3000),
         Decimal("99.25"),
     )
     quoting.hear(trading.fill(child, 3000, cum=3000, last_px=Decimal("99.25")))

@@ -110,6 +110,7 @@ class Bench:
         return [
             f"refused {r.cxl_rej_reason}" if isinstance(r, CancelReject) else short(r)
             for r, _ in self.exchange.take()
+            if isinstance(r, CancelReject | ExecutionReport)
         ]
 
     def wait(self, seconds: float) -> list[str]:

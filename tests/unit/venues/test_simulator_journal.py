@@ -48,7 +48,7 @@ class House:
         self.journal.close()
         self.start()
 
-    def take(self, *batch: Inbound, wait: int = 0) -> list[messages.Report]:
+    def take(self, *batch: Inbound, wait: int = 0) -> list[messages.OrderReport]:
         self.now += timedelta(seconds=wait)
         for message in batch:
             self.journal.add(messages.encode(message))
@@ -56,14 +56,15 @@ class House:
         self.exchange.tick(self.now)
         return self.finish()
 
-    def finish(self) -> list[messages.Report]:
+    def finish(self) -> list[messages.OrderReport]:
         reports = [report for report, _ in self.exchange.take()]
         texts = [messages.encode(report) for report in reports]
         for text in texts:
             self.journal.add(text)
         self.journal.write(self.now)
         self.said += texts
-        return reports
+        of_orders = (messages.ExecutionReport, messages.CancelReject)
+        return [report for report in reports if isinstance(report, of_orders)]
 
 
 def new(

@@ -1,0 +1,190 @@
+"""The kill switch: one engages, nothing new passes anywhere, cancels do, two release."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from controls import halts
+from controls.models import Halt
+from oms_site.journal.models import Event
+from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
+from orders import desk, halting, last_look, routing
+from orders.models import ExecutionOrder, VenueOrder
+from tests import trading
+from venues.messages import ExecType, OrdStatus
+from venues.models import Outbound
+
+pytestmark = pytest.mark.usefixtures("sandbox")
+
+
+def _engage(scope: str = "organization", target: str = "", *, cancels: bool = False) -> Halt:
+    by = trading.person("alpha_compliance")
+    found = halting.target_of(scope, target, by=by)
+    return halts.engage(found, reason="a test", cancels=cancels, by=by, at=clock.now())
+
+
+def _release(halt: Halt) -> None:
+    first, second = trading.person("alpha_compliance"), trading.person("alpha_compliance2")
+    halts.request_release(halt.id, reason="over", by=first, at=clock.now())
+    halts.release(halt.id, by=second, at=clock.now())
+
+
+def _code(call: Any) -> str:
+    with pytest.raises(OmsError) as refused:
+        call()
+    return refused.value.code
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"),
+    [
+        ("organization", ""),
+        ("account", "alpha-002"),
+        ("trader", "alpha_trader"),
+        ("instrument", trading.BOND),
+    ],
+)
+def test_nothing_new_passes_in_its_scope_until_two_release_it(scope: str, target: str) -> None:
+    halt = _engage(scope, target)
+    refused = trading.order(trading.submit())
+    assert (refused.status, refused.reject_code) == ("rejected", "kill_switch")
+    _release(halt)
+    assert trading.order(trading.submit(qty=trading.D(4000))).status == "pending_execution"
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"), [("account", "alpha-003"), ("instrument", "00033GAB1")]
+)
+def test_what_is_outside_its_scope_trades_on(scope: str, target: str) -> None:
+    _engage(scope, target)
+    assert trading.order(trading.submit()).status == "pending_execution"
+
+
+def test_another_organization_trades_on() -> None:
+    _engage()
+    order = trading.order(trading.submit(by="beta_trader", account_id="beta-002"))
+    assert order.status == "pending_execution"
+
+
+def test_an_approved_order_is_not_routed_under_a_switch() -> None:
+    order_id = trading.submit()
+    _engage()
+    routing.drain()
+    assert not ExecutionOrder.objects.filter(order_id=order_id, status="pending_execution").exists()
+    assert not Outbound.objects.filter(kind="D").exists()
+
+
+def test_an_order_on_its_way_is_stopped_before_the_wire() -> None:
+    child = trading.routed()
+    _engage()
+    rows = list(Outbound.objects.filter(venue_id=child.venue_id, kind="D"))
+    assert last_look.before_wire(child.venue_id, rows) == []
+    assert VenueOrder.objects.get(pk=child.pk).status == "rejected"
+
+
+def test_cancels_pass_under_a_switch() -> None:
+    child = trading.routed()
+    trading.receive(trading.report(child, ExecType.NEW))
+    _engage()
+    (answer,) = desk.cancel([child.order_id], by=trading.person(), at=clock.now())
+    assert answer.outcome == "pending"
+    rows = list(Outbound.objects.filter(venue_id=child.venue_id, kind="F"))
+    assert len(last_look.before_wire(child.venue_id, rows)) == 1
+
+
+def test_it_is_flat_only_when_the_venue_has_said_so_of_every_order() -> None:
+    child = trading.routed()
+    trading.receive(trading.report(child, ExecType.NEW))
+    staged = trading.submit(bypass_auto_execution=True)
+    flagged = trading.submit(limit_price=trading.D("90"))
+    assert trading.order(flagged).status == "pending_approval"
+    halt = _engage(cancels=True)
+    while halting.drain():
+        pass
+    assert {trading.order(one).status for one in (staged, flagged)} == {"canceled"}
+    assert Halt.objects.get(pk=halt.pk).status == "draining"
+    by = trading.person("alpha_compliance")
+    asked = lambda: halts.request_release(halt.id, reason="", by=by, at=clock.now())  # noqa: E731
+    assert _code(asked) == "not_flat"
+    trading.receive(
+        trading.report(
+            child, ExecType.CANCELED, ord_status=OrdStatus.CANCELED, leaves_qty=trading.D(0)
+        )
+    )
+    halting.drain()
+    assert Halt.objects.get(pk=halt.pk).status == "confirmed_flat"
+    assert trading.order(child.order_id).status == "canceled"
+    kinds = list(Event.objects.filter(subject=halt.id).values_list("event_type", flat=True))
+    assert kinds == ["trading_halt", "halt_drain", "halt_flat"]
+
+
+def test_a_drain_that_was_cut_off_goes_on_and_asks_nobody_twice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    orders = [trading.submit(bypass_auto_execution=True) for _ in range(5)]
+    _engage(cancels=True)
+    monkeypatch.setattr(halting, "MOST_AT_ONCE", 2)
+    assert halting.drain() == 2
+    assert halting.drain() == 2
+    assert halting.drain() == 1
+    assert halting.drain() == 0
+    asked = Event.objects.filter(event_type="cancel_request", subject__in=orders)
+    assert asked.count() == 5
+
+
+def test_one_person_does_not_release_alone_by_any_door(sandbox: datetime) -> None:
+    halt = _engage()
+    by = trading.person("alpha_compliance")
+    halts.request_release(halt.id, reason="over", by=by, at=sandbox)
+    assert _code(lambda: halts.release(halt.id, by=by, at=sandbox)) == "self_release"
+    with (
+        pytest.raises(IntegrityError, match="two_persons_release"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute(
+            "UPDATE controls_halt SET status = 'released', version = version + 1,"
+            " released_by_id = release_requested_by_id WHERE id = %s",
+            [halt.id],
+        )
+    with (
+        pytest.raises(IntegrityError),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("DELETE FROM controls_halt WHERE id = %s", [halt.id])
+
+
+def test_the_same_scope_is_engaged_once() -> None:
+    _engage()
+    assert _code(_engage) == "already_engaged"
+
+
+def test_a_trader_engages_and_does_not_release(api: Any) -> None:
+    trader = api("alpha_trader")
+    asked = {"scope": "trader", "target": "alpha_trader", "reason": "stop me"}
+    status, refused = trader.post("/v1/kill-switch/", {**asked, "confirm": "x"})[:2]
+    assert (status, refused["code"]) == (422, "not_confirmed")
+    status, made = trader.post("/v1/kill-switch/", {**asked, "confirm": "alpha_trader"})[:2]
+    assert (status, made["status"]) == (201, "engaged")
+    status, _ = trader.post(f"/v1/kill-switch/{made['id']}/request-release/", {"reason": "ok"})[:2]
+    assert status == 403
+    status, seen = api("beta_compliance").get("/v1/kill-switch/")[:2]
+    assert (status, seen["kill_switches"]) == (200, [])
+    status, _ = api("beta_compliance").post(
+        f"/v1/kill-switch/{made['id']}/request-release/", {"reason": "ok"}
+    )[:2]
+    assert status == 404
+
+
+def test_a_preview_counts_what_it_would_stop(api: Any) -> None:
+    child = trading.routed()
+    status, found = api("alpha_compliance").get("/v1/kill-switch/preview/?scope=organization")[:2]
+    assert status == 200
+    assert found["orders"] == 1
+    assert found["venues"][0]["venue_id"] == child.venue_id
