@@ -135,23 +135,8 @@ def decide(
     stale_version, not_overridable and review_expired (409), annotation_required and
     invalid_reason_code (422); a refusal leaves the review as it was.
     """
-    _require_mine(review, by)
-    _require_open(review)
-    if by.user_id == review.maker_id:
-        raise Forbidden("self_approval", "The maker of an order may not decide about it.")
-    if at >= review.deadline_at:
-        raise OmsError("review_expired", "The time to decide is over.", status=409)
-    if subject_version is not None and subject_version != review.subject_version:
-        raise OmsError(
-            "stale_version",
-            f"You looked at version {subject_version}; it is version {review.subject_version} now.",
-            status=409,
-        )
     annotation = annotation.strip()
-    if not annotation:
-        raise OmsError("annotation_required", "Say why you decide so.", field="annotation")
-    if ReviewVote.objects.filter(review_id=review.id, decided_by_id=by.user_id).exists():
-        raise OmsError("already_voted", "You have approved: another person is needed.", status=409)
+    _require_decidable(review, by, annotation, subject_version, at)
     vote = ReviewVote(
         id=decision_id,
         organization_id=review.organization_id,
@@ -179,6 +164,27 @@ def decide(
         annotation=annotation,
     )
     return facts
+
+
+def _require_decidable(
+    review: Review, by: Principal, annotation: str, subject_version: int | None, at: datetime
+) -> None:
+    _require_mine(review, by)
+    _require_open(review)
+    if by.user_id == review.maker_id:
+        raise Forbidden("self_approval", "The maker of an order may not decide about it.")
+    if at >= review.deadline_at:
+        raise OmsError("review_expired", "The time to decide is over.", status=409)
+    if subject_version is not None and subject_version != review.subject_version:
+        raise OmsError(
+            "stale_version",
+            f"You looked at version {subject_version}; it is version {review.subject_version} now.",
+            status=409,
+        )
+    if not annotation:
+        raise OmsError("annotation_required", "Say why you decide so.", field="annotation")
+    if ReviewVote.objects.filter(review_id=review.id, decided_by_id=by.user_id).exists():
+        raise OmsError("already_voted", "You have approved: another person is needed.", status=409)
 
 
 def _reasoned(

@@ -121,13 +121,7 @@ def ticket(
         stage=stage,
         protocol=protocol,
         ib_id=ib_id,
-        **_standing(instrument, accounts, principal.organization_id),
-        halted=halts.over(
-            principal.organization_id,
-            accounts=[a.id for a in accounts],
-            trader=principal.username,
-            cusip=instrument.cusip,
-        ),
+        **_standing(instrument, accounts, principal),
         tags=tags or {},
         pmp_suppressed_by=pmp_suppressed_by,
     )
@@ -153,10 +147,11 @@ def _accounts(
 
 
 def _standing(
-    instrument: InstrumentFacts, accounts: tuple[Account, ...], organization_id: str
+    instrument: InstrumentFacts, accounts: tuple[Account, ...], principal: Principal
 ) -> dict[str, Any]:
-    """What the security is, and what lists and mandates say of it and of the accounts."""
-    known = lists.of(organization_id)
+    """What the security is, and what lists, mandates and halts say of it and of the accounts."""
+    known = lists.of(principal.organization_id)
+    ids = [a.id for a in accounts]
     return {
         "issuer": instrument.issuer,
         "sector": instrument.sector,
@@ -166,10 +161,14 @@ def _standing(
         "maturity_date": instrument.bond.maturity_date if instrument.bond else None,
         "min_denomination": instrument.min_denomination,
         "min_increment": instrument.min_increment,
-        "listed": known.hits(
-            cusip=instrument.cusip, issuer=instrument.issuer, accounts=[a.id for a in accounts]
-        ),
+        "listed": known.hits(cusip=instrument.cusip, issuer=instrument.issuer, accounts=ids),
         "list_versions": known.versions,
+        "halted": halts.over(
+            principal.organization_id,
+            accounts=ids,
+            trader=principal.username,
+            cusip=instrument.cusip,
+        ),
         "mandates": tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
     }
 

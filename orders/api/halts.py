@@ -13,7 +13,7 @@ from controls.models import Halt
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
 from orders import halting
-from orders.api import schema
+from orders.api import halts_schema, schema
 from orders.api.base import Endpoint
 
 _ENGAGE_FIELDS = frozenset({"scope", "target", "reason", "cancel_orders", "confirm"})
@@ -25,7 +25,7 @@ class KillSwitchList(Endpoint):
     @extend_schema(
         operation_id="kill_switch_list",
         summary="List standing kill switches",
-        responses={200: schema.KillSwitches, **schema.errors(401, 403)},
+        responses={200: halts_schema.KillSwitches, **schema.errors(401, 403)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -39,8 +39,8 @@ class KillSwitchList(Endpoint):
             "Nothing new passes in its scope from the answer on; cancels always do. `confirm` "
             "repeats the target (or `organization`), so that nobody does it by accident."
         ),
-        request=schema.KillSwitchEngage,
-        responses={201: schema.KillSwitch, **schema.errors(401, 403, 409, 422)},
+        request=halts_schema.KillSwitchEngage,
+        responses={201: halts_schema.KillSwitch, **schema.errors(401, 403, 409, 422)},
     )
     def post(self, request: Request) -> Response:
         self.principal.require(halts.ENGAGE)
@@ -68,7 +68,7 @@ class KillSwitchPreview(Endpoint):
         operation_id="kill_switch_preview",
         summary="Preview a kill switch",
         description="`scope` and `target` as when engaging; nothing is changed.",
-        responses={200: schema.KillSwitchPreview, **schema.errors(401, 403, 422)},
+        responses={200: halts_schema.KillSwitchPreview, **schema.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -84,8 +84,8 @@ class KillSwitchRequestRelease(Endpoint):
     @extend_schema(
         operation_id="kill_switch_request_release",
         summary="Ask to release a kill switch",
-        request=schema.KillSwitchReason,
-        responses={202: schema.KillSwitch, **schema.errors(401, 403, 404, 409, 422)},
+        request=halts_schema.KillSwitchReason,
+        responses={202: halts_schema.KillSwitch, **schema.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, halt_id: str) -> Response:
         body = Reader(request.data)
@@ -103,7 +103,7 @@ class KillSwitchRelease(Endpoint):
         operation_id="kill_switch_release",
         summary="Release a kill switch",
         request=None,
-        responses={200: schema.KillSwitch, **schema.errors(401, 403, 404, 409)},
+        responses={200: halts_schema.KillSwitch, **schema.errors(401, 403, 404, 409)},
     )
     def post(self, request: Request, halt_id: str) -> Response:
         return Response(view(halts.release(halt_id, by=self.principal, at=self.at)))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
-from controls.states import CONTROL_STEPS, REVIEW_STEPS
+from controls.states import CONTROL_STEPS, HALT_STEPS, REVIEW_STEPS
 from orders import events
 from orders.reference import tables
 from orders.states import (
@@ -52,6 +52,7 @@ def machines() -> list[Machine]:
         Machine("BookingLeg", "queued", _one(LEG_STEPS)),
         Machine("Review", "open", _one(REVIEW_STEPS)),
         Machine("Control", "draft", _one(CONTROL_STEPS)),
+        Machine("Halt", "disengaged", _one(HALT_STEPS)),
     ]
 
 

@@ -19,7 +19,8 @@ RECORDERS = {
     "tell": (2,),
     "say": (1,),
     "_say": (2,),
-    "_tell": (2,),
+    "_tell": (2, 3),
+    "_note": (2,),
     "_close": (2,),
     "_too_late": (2,),
 }
@@ -78,8 +79,10 @@ def _constants(function: ast.FunctionDef) -> dict[str, set[str]]:
             if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
                 pairs = zip(target.elts, value.elts, strict=True)
             for left, right in pairs:
-                if isinstance(left, ast.Name) and (text := _pattern(right)) is not None:
-                    found.setdefault(left.id, set()).add(text)
+                ways = [right.body, right.orelse] if isinstance(right, ast.IfExp) else [right]
+                texts = {text for way in ways if (text := _pattern(way)) is not None}
+                if isinstance(left, ast.Name) and texts:
+                    found.setdefault(left.id, set()).update(texts)
     return found
 
 

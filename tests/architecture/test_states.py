@@ -11,7 +11,7 @@ from django.db import models
 from django_fsm import RETURN_VALUE, FSMFieldMixin
 
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
-from controls.states import CONTROL_STEPS, REVIEW_STEPS
+from controls.states import CONTROL_STEPS, HALT_STEPS, REVIEW_STEPS
 from oms_site.journal.rows import LedgerRow
 from orders.events import KINDS
 from orders.reference import FOLDER
@@ -29,6 +29,7 @@ TABLES: dict[str, tuple[Mapping[str, tuple[Any, Any]], str]] = {
     "BookingLeg": (LEG_STEPS, "leg_"),
     "Review": (REVIEW_STEPS, "review_"),
     "Control": (CONTROL_STEPS, "control_"),
+    "Halt": (HALT_STEPS, "halt_"),
 }
 
 

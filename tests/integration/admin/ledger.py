@@ -11,7 +11,14 @@ from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 
 from allocations.models import AccountAllocation, Allocation, BookingLeg
-from controls.models import Control, RestrictedInstrument, Review, Screening
+from controls.models import (
+    Control,
+    ControlList,
+    Mandate,
+    RestrictedInstrument,
+    Review,
+    Screening,
+)
 from oms_site.firm.models import ApiKey, Generation, SandboxClock, User, digest
 from oms_site.journal.models import Event, IdempotencyKey
 from oms_site.kit import ids
@@ -89,6 +96,7 @@ def _configuration(of: str, maker: User) -> list[Model]:
     group = factories.risk_group(
         organization=owner, fees=[{"fee_type": "commission", "fee_amount": "0.05"}]
     )
+    account = factories.account(organization=owner, risk_group=group)
     return [
         factories.policy(organization=owner, rules={"settlement_days": 2}),
         ApiKey.objects.create(
@@ -126,7 +134,7 @@ def _configuration(of: str, maker: User) -> list[Model]:
         factories.custodian(),
         factories.introducing_broker(organization=owner),
         group,
-        factories.account(organization=owner, risk_group=group),
+        account,
         Control.objects.create(
             code="max-quantity",
             name="Maximum quantity",
@@ -136,6 +144,10 @@ def _configuration(of: str, maker: User) -> list[Model]:
             **made,
         ),
         RestrictedInstrument.objects.create(organization=owner, cusip="38143C3G4"),
+        ControlList.objects.create(
+            name="watched", version=1, kind="watch", cusips=["38143C3G4"], **made
+        ),
+        Mandate.objects.create(account=account, version=1, rules={"min_rating": "BBB"}, **made),
         Ruleset.objects.create(version=1, rules=[], active=True, **made),
     ]
 

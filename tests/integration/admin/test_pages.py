@@ -29,6 +29,8 @@ ADDED_BY_ADMINS = {
     "allocations.IntroducingBroker",
     "allocations.RiskGroup",
     "controls.Control",
+    "controls.ControlList",
+    "controls.Mandate",
     "controls.RestrictedInstrument",
     "firm.ApiKey",
     "firm.Policy",
