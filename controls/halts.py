@@ -17,6 +17,7 @@ from django.db import IntegrityError
 
 from controls.models import Halt
 from controls.states import HALT_STANDING, HaltStatus
+from oms_site.firm import generation
 from oms_site.firm.generation import Cached
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
@@ -101,6 +102,8 @@ def engage(target: Target, *, reason: str, cancels: bool, by: Principal, at: dat
     )
     try:
         with unit.work(by=actors.person(by, ""), at=at) as work:
+            # Who came in before has committed by then, and who comes later knows of it.
+            generation.shut_entrance()
             row.engage()
             work.add(row)
             _tell(work, row, "trading_halt", reason=reason, cancels=cancels)

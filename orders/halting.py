@@ -6,6 +6,7 @@ to stop, many per run; the switch is flat only when the venues have said so of e
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -58,6 +59,10 @@ def within(target: Target, organization_id: str) -> QuerySet[Order]:
     rows = Order.objects.filter(
         organization_id=organization_id, status__in=[s.value for s in ORDER_OPEN]
     )
+    return _scoped(target, rows)
+
+
+def _scoped(target: Target, rows: QuerySet[Order]) -> QuerySet[Order]:
     if target.scope == "account":
         in_block = Q(allocation__accounts__account_id=target.id)
         return rows.filter(Q(account_id=target.id) | in_block).distinct()
@@ -90,6 +95,26 @@ def preview(target: Target, organization_id: str) -> dict[str, Any]:
     }
 
 
+def alive(target: Target, organization_id: str) -> int:
+    """Orders in a scope that are open, or whose venues have not said that all of it is over."""
+    unsettled = ~Q(status__in=sorted(VENUE_TERMINAL)) | Q(in_doubt=True)
+    at_venues = VenueOrder.objects.filter(unsettled, organization_id=organization_id)
+    named = Q(pk__in=at_venues.values("order_id")) | Q(status__in=[s.value for s in ORDER_OPEN])
+    return _scoped(target, Order.objects.filter(named, organization_id=organization_id)).count()
+
+
+def release(halt_id: str, *, by: Principal, at: datetime) -> Halt:
+    """Release a switch that is flat still. Raises as `halts.release`, and 409 `not_flat`."""
+    by.require(halts.RELEASE)
+    halt = Halt.objects.filter(pk=halt_id, organization_id=by.organization_id).first()
+    if halt is not None and halt.cancels:
+        target = Target(halt.scope, halt.target, halt.target_name)
+        left = alive(target, halt.organization_id)
+        if left:
+            raise OmsError("not_flat", f"{left} orders in it are alive.", status=409)
+    return halts.release(halt_id, by=by, at=at)
+
+
 def drain() -> int:
     """Ask what is open under standing switches to stop. Returns how many orders were asked."""
     generation.check()
@@ -107,8 +132,8 @@ def _drain(halt: Halt) -> int:
     waiting = list(open_.filter(pending="").values_list("pk", flat=True)[:MOST_AT_ONCE])
     if waiting:
         desk.stop(waiting, by=halts.system(), at=clock.now())
-    alive = open_.count()
+    left = alive(target, halt.organization_id)
     with unit.work(by=halts.system(), at=clock.now()) as work:
         row = work.lock(Halt, [halt.id])[halt.id]
-        halts.settle(work, row, flat=alive == 0, alive=alive)
+        halts.settle(work, row, flat=left == 0, alive=left)
     return len(waiting)

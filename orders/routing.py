@@ -58,7 +58,7 @@ def drain(*, limit: int = 200) -> int:
 def _drain(*, limit: int, only: str = "") -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
-        generation.check()
+        generation.enter()
         due = Order._base_manager.select_for_update(no_key=True, skip_locked=True).filter(
             route_at__lte=at, **({"id": only} if only else {})
         )

@@ -49,7 +49,7 @@ def drain(*, limit: int = 200) -> int:
     """Release what is due, in one transaction. Returns how many orders were released."""
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
-        generation.check()
+        generation.enter()
         seen = _reached(at, limit)
         released = 0
         for order_id, one in tree.lock(work, seen).items():

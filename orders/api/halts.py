@@ -106,7 +106,7 @@ class KillSwitchRelease(Endpoint):
         responses={200: halts_schema.KillSwitch, **schema.errors(401, 403, 404, 409)},
     )
     def post(self, request: Request, halt_id: str) -> Response:
-        return Response(view(halts.release(halt_id, by=self.principal, at=self.at)))
+        return Response(view(halting.release(halt_id, by=self.principal, at=self.at)))
 
 
 def view(row: Halt) -> dict[str, Any]:

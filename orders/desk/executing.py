@@ -49,7 +49,7 @@ def execute(
         by.require("pmp.suppress")
     actor, mark = actors.person(by, correlation_id), fingerprint(instruction)
     with unit.work(by=actor, at=at) as work:
-        generation.check()
+        generation.enter()
         one = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)
         if one is None:
             raise NotFound("order")

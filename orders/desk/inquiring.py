@@ -66,7 +66,7 @@ def ask(
     by.require("order.route")
     actor = actors.person(by, correlation_id)
     with unit.work(by=actor, at=at) as work:
-        generation.check()
+        generation.enter()
         named = {one.order_id for one in asks}
         trees = tree.lock(work, named, organization_id=by.organization_id)
         if len(trees) < len(named):

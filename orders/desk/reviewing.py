@@ -68,7 +68,7 @@ def decide(
     """
     ruling = Ruling(approve, annotation, client_decision_id, subject_version, reasons or {})
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
-        generation.check()
+        generation.enter()
         one = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)
         if one is None:
             raise NotFound("order")

@@ -62,7 +62,7 @@ def preview(request: SubmitRequest) -> dict[str, object]:
 
 def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
     with unit.work(by=_system, at=clock.now()) as work:
-        generation.check()
+        generation.enter()
         results, fresh = replays.sort_out(requests)
         owners = {requests[n].principal.organization_id for n in fresh}
         held = start_of_day.holds(owners, at=work.at)

@@ -52,7 +52,7 @@ def _look(rfq_id: str, order_id: str) -> bool:
     try:
         at = clock.now()
         with unit.work(by=_by, at=at) as work:
-            generation.check()
+            generation.enter()
             rows = Order._base_manager.select_for_update(no_key=True, skip_locked=True)
             orders = {order.id: work.hold(order) for order in rows.filter(pk=order_id)}
             trees = tree.below(work, orders)

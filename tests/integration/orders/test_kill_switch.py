@@ -188,3 +188,26 @@ def test_a_preview_counts_what_it_would_stop(api: Any) -> None:
     assert status == 200
     assert found["orders"] == 1
     assert found["venues"][0]["venue_id"] == child.venue_id
+
+
+def test_an_order_in_doubt_keeps_it_from_being_flat_and_from_release() -> None:
+    child = trading.routed()
+    trading.receive(trading.report(child, ExecType.NEW))
+    halt = _engage(cancels=True)
+    halting.drain()
+    trading.receive(
+        trading.report(
+            child,
+            ExecType.CANCELED,
+            ord_status=OrdStatus.CANCELED,
+            leaves_qty=trading.D(0),
+            cum_qty=trading.D(1000),
+        )
+    )
+    halting.drain()
+    assert VenueOrder.objects.get(pk=child.pk).in_doubt
+    assert Halt.objects.get(pk=halt.pk).status == "draining"
+    first, second = trading.person("alpha_compliance"), trading.person("alpha_compliance2")
+    asked = {"reason": "over", "by": first, "at": clock.now()}
+    assert _code(lambda: halts.request_release(halt.id, **asked)) == "not_flat"
+    assert _code(lambda: halting.release(halt.id, by=second, at=clock.now())) == "not_flat"
