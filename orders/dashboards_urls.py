@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders import dashboards, holdings_page, ops
+from orders import dashboards, holdings_page, kill_page, ops
 from orders.review_desk import pages as review_pages
 
 urlpatterns = [
@@ -17,6 +17,7 @@ urlpatterns = [
     path("review/", review_pages.desk, name="review"),
     path("review/overrides.csv", review_pages.report, name="review-overrides"),
     path("review/<str:review_id>/", review_pages.one, name="review-one"),
+    path("kill/", kill_page.page, name="kill"),
     path("ops/", ops.board, name="ops"),
     path("ops/allocations/<str:allocation_id>/", ops.allocation, name="ops-allocation"),
     path("desk/find/", dashboards.find, name="desk-find"),

@@ -10,6 +10,7 @@ from django.db import DatabaseError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from controls import halts
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.kit import clock, numbers
@@ -46,6 +47,14 @@ FACES: dict[str, tuple[str, str, str]] = {
     "booked": ("✔", "booked", "ok"),
 }
 _SAME = {"pending_execution": "working", "partially_filled": "partial", "pending_new": "queued"}
+
+
+@register.simple_tag
+def halted(user: object) -> list[str]:
+    """What is halted in the user's organization: every page says so."""
+    if not isinstance(user, User) or not user.organization_id:
+        return []
+    return [row.target_name for row in halts.standing(user.organization_id)]
 
 
 @register.filter
