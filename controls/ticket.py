@@ -24,6 +24,7 @@ _WHEN_GIVEN = (
     *("issuer", "sector", "country", "rating", "currency", "maturity_date"),
     *("protocol", "ib_id", "risk_group_id"),
     *("min_denomination", "min_increment", "list_versions", "tags", "figures", "pmp_suppressed_by"),
+    "halted",
 )
 
 

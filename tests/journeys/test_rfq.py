@@ -59,7 +59,7 @@ def _until_rfq(desk: Desk, rfq_id: str, status: str, *, seconds: float = 15) -> 
     return dict(until(reached, seconds=seconds, what=f"{rfq_id} to be {status}"))
 
 
-def test_dealers_are_asked_one_is_hit_and_the_fill_is_booked(product: Product) -> None:
+def test_dealers_are_asked_one_is_hit_and_its_fill_is_the_orders(product: Product) -> None:
     with on_stage(product) as (desk, stream):
         order = _staged(desk)
         rfq_id = _ask(desk, order["id"], SWIFT, BROAD, SHY, MUTE)
@@ -70,7 +70,7 @@ def test_dealers_are_asked_one_is_hit_and_the_fill_is_booked(product: Product) -
         assert (status, made["status"]) == (202, "pending_execution")
         filled = desk.until_status(order["id"], "filled")
         assert filled["filled_avg_price"]["pop"] == answers[SWIFT]["price"]
-        stream.wait(order["id"], "allocation_approve", seconds=30)
+        stream.wait(order["id"], "rfq_execute", seconds=30)
         words = [frame["event"]["event_type"] for frame in stream.story(order["id"])]
         asked = [word for word in words if word.startswith(("rfq", "execution"))]
         assert asked[:2] == ["rfq_request", "rfq_create"]

@@ -168,7 +168,7 @@ def test_no_shared_limit_means_no_lock_and_no_query_more() -> None:
     ) as before:
         desk.submit([trading.request() for _ in range(20)])
     sql = " ".join(query["sql"] for query in before.captured_queries)
-    assert "pg_advisory_xact_lock" not in sql
+    assert "pg_advisory_xact_lock(" not in sql
     assert "allocations_position" not in sql
 
 
@@ -191,7 +191,7 @@ def test_a_preview_looks_without_a_lock() -> None:
     with CaptureQueriesContext(connection) as asked:
         answer = desk.preview(trading.request())
     assert answer["outcome"] == "rejected"
-    assert "pg_advisory_xact_lock" not in " ".join(q["sql"] for q in asked.captured_queries)
+    assert "pg_advisory_xact_lock(" not in " ".join(q["sql"] for q in asked.captured_queries)
 
 
 # --- looked at again ----------------------------------------------------------------------------

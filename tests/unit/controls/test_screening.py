@@ -266,6 +266,7 @@ def test_everything_on_a_ticket_but_its_name_is_stored_as_evidence() -> None:
             "session_close": AT,
             "maturity_date": AT.date(),
             "stage": "wire",
+            "halted": ("all of alpha (a reason)",),
             "listed": (Listed("watch", "restricted", 3, "912810SX7"),),
             "mandates": (Mandate("A1", 2, {}),),
         }
