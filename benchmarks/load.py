@@ -170,7 +170,8 @@ class _Run:
         if self.plan.rate:
             await self._keep_pace(began, self.plan.rate)
         else:
-            while self.idle:
+            # Each once: a connection that finds nothing left to send is idle again.
+            for _ in range(len(self.idle)):
                 self._next_on(self.idle.popleft())
         try:
             await asyncio.wait_for(self._all_answered(), self.plan.seconds + PATIENCE)
