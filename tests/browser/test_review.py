@@ -27,6 +27,7 @@ def item(page: Page, order_id: str) -> Any:
 def choose(page: Page, order_id: str) -> None:
     page.keyboard.press("/")
     page.locator("#filter").fill(order_id)
+    expect(page.locator("#queue .item")).to_have_count(1)
     page.keyboard.press("Escape")
     page.keyboard.press("j")
     expect(item(page, order_id)).to_be_visible()
