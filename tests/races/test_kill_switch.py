@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import desk, halting, routing
+from orders.desk import drafts as drafts_room
 from orders.models import Order
 from tests import trading
 from tests.races.racing import race, same
@@ -58,15 +60,15 @@ def test_a_batch_that_has_entered_is_waited_for(
     committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     inside, go_on, order = threading.Event(), threading.Event(), list[str]()
-    original = desk.submitting.drafts.screen
+    original = drafts_room.screen
 
-    def slow(drafts: list[object]) -> None:
+    def slow(drafts: list[Any]) -> None:
         original(drafts)
         inside.set()
         go_on.wait(5)
 
     def submit() -> str:
-        monkeypatch.setattr(desk.submitting.drafts, "screen", slow)
+        monkeypatch.setattr(drafts_room, "screen", slow)
         made = _submit()
         order.append("submitted")
         return made

@@ -208,6 +208,6 @@ def test_an_order_in_doubt_keeps_it_from_being_flat_and_from_release() -> None:
     assert VenueOrder.objects.get(pk=child.pk).in_doubt
     assert Halt.objects.get(pk=halt.pk).status == "draining"
     first, second = trading.person("alpha_compliance"), trading.person("alpha_compliance2")
-    asked = {"reason": "over", "by": first, "at": clock.now()}
+    asked: dict[str, Any] = {"reason": "over", "by": first, "at": clock.now()}
     assert _code(lambda: halts.request_release(halt.id, **asked)) == "not_flat"
     assert _code(lambda: halting.release(halt.id, by=second, at=clock.now())) == "not_flat"
