@@ -178,6 +178,10 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AmountType": ["par", "shares"],
         "OrderType": "orders.order_types.KNOWN",
+        "ControlType": ["universe", "exposure", "order", "attestation"],
+        "TransactionKind": ["deposit", "withdrawal", "transfer", "correction"],
+        "ExecutionKind": ["trade", "bust", "correction"],
+        "CancelOutcome": ["canceled", "refused"],
         "OrderStatus": "orders.states.OrderStatus",
         "ExecutionOrderStatus": "orders.api.schema.EXECUTION_STATUSES",
     },
