@@ -119,7 +119,8 @@ def test_it_is_flat_only_when_the_venue_has_said_so_of_every_order() -> None:
     halting.drain()
     assert Halt.objects.get(pk=halt.pk).status == "confirmed_flat"
     assert trading.order(child.order_id).status == "canceled"
-    kinds = list(Event.objects.filter(subject=halt.id).values_list("event_type", flat=True))
+    said = Event.objects.filter(subject=halt.id).order_by("seq")
+    kinds = list(said.values_list("event_type", flat=True))
     assert kinds == ["trading_halt", "halt_drain", "halt_flat"]
 
 

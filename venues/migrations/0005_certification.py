@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from django.db import migrations
+
+
+class Migration(migrations.Migration):
+    dependencies = [("venues", "0004_market_data")]
+
+    operations: list[migrations.operations.base.Operation] = []
