@@ -6,6 +6,7 @@ Alpha trades, Beta is another firm, and time stands where a test puts it.
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
+from django.db.models import QuerySet
 
 from oms_site import later
 from oms_site.firm import generation, principals
@@ -48,6 +50,23 @@ def _flush_lifts_the_guards() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", lifted)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_order_by_luck() -> Iterator[None]:
+    """PostgreSQL promises no order that was not asked for, so no test sees one by luck."""
+    fetch = QuerySet._fetch_all
+    dice = random.Random(7)
+
+    def shuffled(self: Any) -> None:
+        fresh = self._result_cache is None
+        fetch(self)
+        if fresh and isinstance(self._result_cache, list) and not self.ordered:
+            dice.shuffle(self._result_cache)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(QuerySet, "_fetch_all", shuffled)
         yield
 
 

@@ -65,8 +65,13 @@ export class LiveSocket {
   }
 
   watch() {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
     const quiet = performance.now() - this.heard;
+    if (this.socket.readyState === WebSocket.CONNECTING) {
+      // A handshake that is never answered would wait for ever without an error.
+      if (quiet > DEAD_MS) { this.socket.close(); this.lost(1006); }
+      return;
+    }
+    if (this.socket.readyState !== WebSocket.OPEN) return;
     if (quiet > DEAD_MS) { this.socket.close(); this.lost(1006); }
     else if (quiet > SLOW_MS && this.state !== "connecting") this.say("slow");
   }
@@ -78,7 +83,8 @@ export class LiveSocket {
       this.say("closed");
       return this.on.loggedOut(code);
     }
-    const wait = WAITS_MS[Math.min(this.tries, WAITS_MS.length - 1)];
+    // Spread out: all screens lose a server at the same moment.
+    const wait = WAITS_MS[Math.min(this.tries, WAITS_MS.length - 1)] * (0.75 + Math.random() / 2);
     this.tries += 1;
     this.say("closed", { retryMs: wait });
     this.timer = setTimeout(() => this.open(), wait);
