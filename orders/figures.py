@@ -7,7 +7,7 @@ in the grid, the panel and the timeline.
 from __future__ import annotations
 
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 from oms_site.kit import numbers
@@ -61,7 +61,16 @@ def qty(value: Decimal | None) -> str:
     if value is None:
         return ""
     whole, _, part = numbers.plain(value).partition(".")
-    return f"{int(whole):,}" + (f".{part}" if part else "")
+    return f"{Decimal(whole):,}" + (f".{part}" if part else "")
+
+
+def figure(value: object) -> str:
+    """A number of any kind for reading: grouped, at most four decimals; what is no number as it is."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return "" if value is None else str(value)
+    return qty(numbers.round_places(number, places=4)) if number.is_finite() else str(value)
 
 
 def money(value: Decimal | None) -> str:

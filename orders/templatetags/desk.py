@@ -18,6 +18,7 @@ from orders import figures, market
 from orders.market import MarketState
 
 register = template.Library()
+register.filter("figure", figures.figure)
 register.filter("qty", figures.qty)
 register.filter("money", figures.money)
 register.filter("limit", figures.limit)
@@ -45,6 +46,16 @@ FACES: dict[str, tuple[str, str, str]] = {
     "reversed": ("✕", "reversed", "quiet"),
     "sent": ("●", "sent", "ok"),
     "booked": ("✔", "booked", "ok"),
+    # Confirmations and settlement instructions.
+    "unmatched": ("◌", "unmatched", "warn"),
+    "matched": ("◐", "matched", "ok"),
+    "mismatched": ("≠", "mismatched", "bad"),
+    "disputed": ("⚑", "disputed", "warn"),
+    "affirmed": ("✔", "affirmed", "ok"),
+    "pending": ("◌", "pending", "quiet"),
+    "instructed": ("●", "instructed", "ok"),
+    "bought_in": ("⚑", "bought in", "warn"),
+    "settled": ("✔", "settled", "ok"),
 }
 _SAME = {"pending_execution": "working", "partially_filled": "partial", "pending_new": "queued"}
 

@@ -32,7 +32,7 @@ export function item(row, me, looking) {
   const title = node("span", undefined, "title");
   title.append(node("span", row.side === "buy" ? "▲ Buy" : "▼ Sell", `side ${row.side}`), ` ${grouped(row.par)} ${row.sec}`);
   const age = node("span", "", "right age");
-  const what = `${row.acct} · ${row.trader} · ${row.lim}${row.away ? ` (${row.away})` : ""}`;
+  const what = `${row.lim}${row.away ? ` (${row.away})` : ""} · ${row.acct} · ${row.trader}`;
   box.append(title, age, node("span", what, "line"), state(row, me), node("span", `⚑ ${row.failed.join(", ")}`, "line"), node("span", row.required > 1 ? `${row.approvals} of ${row.required} approvals` : "", "right face warn"), node("span", people(row, me, looking), "who"));
   age_(box, row);
   return box;

@@ -50,3 +50,21 @@ def test_times_are_new_york_with_utc_behind_them() -> None:
     assert figures.clock_time(at) == "10:00:07"
     assert figures.clock_time(at, millis=True) == "10:00:07.123"
     assert figures.iso(at) == "2026-11-23T15:00:07.123456Z"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("7.30478589", "7.3048"),
+        (Decimal(5), "5"),
+        (Decimal("1250000.00"), "1,250,000"),
+        (Decimal("-0.5"), "-0.5"),
+        ("regular hours", "regular hours"),
+        ("NaN", "NaN"),
+        (None, ""),
+    ],
+)
+def test_a_number_of_a_finding_is_short_and_what_is_no_number_stays(
+    value: object, shown: str
+) -> None:
+    assert figures.figure(value) == shown
