@@ -25,6 +25,8 @@ class AccountFacts:
     risk_group_id: str
     currency: str
     lot_relief: str = "fifo"
+    converts: bool = False
+    margin: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,8 @@ def _load() -> _Parties:
             risk_group_id=row.risk_group_id,
             currency=row.currency,
             lot_relief=row.lot_relief,
+            converts=row.converts,
+            margin=row.margin,
         )
         accounts.setdefault(row.organization_id, []).append(facts)
         parties.by_id[row.organization_id, row.id] = facts

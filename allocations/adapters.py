@@ -15,7 +15,9 @@ from django.conf import settings
 
 from allocations.accounts import CustodianFacts
 from allocations.custodians.port import Custodian, CustodianError
+from allocations.custodians.settling import SettlementDesk
 from allocations.custodians.simulated.adapter import SimulatedCustodian
+from allocations.custodians.simulated.desk import SimulatedDesk
 
 _lock = threading.Lock()
 _clients: dict[str, tuple[str, SimulatedCustodian]] = {}
@@ -37,6 +39,16 @@ def of(custodian: CustodianFacts) -> Custodian:
     return connect(custodian)
 
 
+def desk_of(custodian: CustodianFacts) -> SettlementDesk:
+    """The settlement desk of a custodian. Raises `CustodianError`, permanent where it has none."""
+    connect = DESKS.get(custodian.adapter)
+    if connect is None:
+        raise CustodianError(
+            "desk_unknown", f"nobody settles through {custodian.adapter!r}", permanent=True
+        )
+    return connect(custodian)
+
+
 def close() -> None:
     """Let go of every connection; the next call connects again."""
     with _lock:
@@ -45,7 +57,7 @@ def close() -> None:
         _clients.clear()
 
 
-def _simulated(custodian: CustodianFacts) -> Custodian:
+def _simulated(custodian: CustodianFacts) -> SimulatedCustodian:
     # The simulator may come back on another port: its file is read for every round.
     url = f"http://127.0.0.1:{_port(settings.OUTSIDE_DIR)}/{custodian.id}"
     with _lock:
@@ -68,4 +80,7 @@ def _port(directory: Path) -> int:
 
 
 ADAPTERS: dict[str, Callable[[CustodianFacts], Custodian]] = {"simulated": _simulated}
+DESKS: dict[str, Callable[[CustodianFacts], SettlementDesk]] = {
+    "simulated": lambda custodian: SimulatedDesk(_simulated(custodian))
+}
 atexit.register(close)

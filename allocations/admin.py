@@ -13,11 +13,25 @@ from allocations.models import (
     Account,
     AccountAllocation,
     Allocation,
+    BookingConfiguration,
     BookingLeg,
+    CashBalance,
+    CorporateAction,
     Custodian,
+    FxRate,
     IntroducingBroker,
+    MarginCall,
+    MarginRate,
+    Movement,
+    Position,
+    PostTradeEntry,
+    ReleaseRule,
+    Repair,
     RiskGroup,
+    TaxLot,
+    Transaction,
 )
+from allocations.settlement_admin import StandingInstructionAdmin as StandingInstructionAdmin
 from allocations.states import AllocationStatus, LegStatus
 from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, access, commands, unfolded
 from oms_site.admin.filters import one_of
@@ -58,6 +72,9 @@ class AccountAdmin(ConfigAdmin):
         "risk_group",
         "currency",
         "status",
+        "lot_relief",
+        "converts",
+        "margin",
     )
 
 
@@ -219,3 +236,151 @@ class BookingLegAdmin(ReadOnlyAdmin):
     def retry(self, request: HttpRequest, legs: list[Any]) -> None:
         """Queue the booking of this page again."""
         self._retry(request, legs)
+
+
+# --- what accounts hold and owe, and how it came about ---------------------------------------
+@admin.register(Position)
+class PositionAdmin(ReadOnlyAdmin):
+    """What accounts hold: the fold of their movements."""
+
+    list_display = ("id", "account_id", "instrument", "qty", "cost", "realized", "moved_at")
+    list_select_related = ("instrument",)
+    search_fields = ("id__exact", "account_id__exact")
+    search_help_text = "Exact position or account id"
+    ordering = ("-id",)
+    links = (("Tax lots", "allocations_taxlot", "position__id__exact"),)
+
+
+@admin.register(TaxLot)
+class TaxLotAdmin(ReadOnlyAdmin):
+    """Shares that came together, and what is left of them."""
+
+    list_display = ("id", "position_id", "acquired", "qty", "cost", "open_qty", "open_cost")
+    search_fields = ("id__exact", "position__id__exact")
+    search_help_text = "Exact lot or position id"
+    ordering = ("-id",)
+
+
+@admin.register(CashBalance)
+class CashBalanceAdmin(ReadOnlyAdmin):
+    """Cash as traded, by account and currency."""
+
+    list_display = ("id", "account_id", "currency", "amount", "moved_at")
+    search_fields = ("id__exact", "account_id__exact")
+    search_help_text = "Exact balance or account id"
+    ordering = ("-id",)
+
+
+@admin.register(Movement)
+class MovementAdmin(ReadOnlyAdmin):
+    """The ledger of holdings: every movement with what it left."""
+
+    list_display = ("id", "kind", "account_id", "qty", "cash", "currency", "source_id", "at")
+    list_filter = (one_of("kind", Movement.Kind),)
+    search_fields = ("id__exact", "source_id__exact", "account_id__exact", "order_id__exact")
+    search_help_text = "Exact movement, source, account or order id"
+    date_hierarchy = "at"
+    ordering = ("-id",)
+
+
+@admin.register(Transaction)
+class TransactionAdmin(ReadOnlyAdmin):
+    """Cash and securities moved by people."""
+
+    list_display = ("id", "kind", "account_id", "amount", "qty", "currency", "decision")
+    list_filter = (one_of("kind", Transaction.Kind), "decision")
+    search_fields = ("id__exact", "client_transaction_id__exact", "account_id__exact")
+    search_help_text = "Exact transaction, client or account id"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+
+
+@admin.register(Repair)
+class RepairAdmin(ReadOnlyAdmin):
+    """Refused bookings that two people sent elsewhere."""
+
+    list_display = ("id", "status", "leg_id", "custodian", "account", "requested_at")
+    list_filter = (one_of("status", Repair.Status),)
+    list_select_related = ("custodian", "account")
+    search_fields = ("id__exact", "leg__id__exact")
+    search_help_text = "Exact repair or booking id"
+    ordering = ("-requested_at",)
+
+
+@admin.register(PostTradeEntry)
+class PostTradeEntryAdmin(ReadOnlyAdmin):
+    """Splits entered after the fact, with who said so and who agreed."""
+
+    list_display = ("id", "status", "order_id", "strategy", "requested_qty", "requested_at")
+    list_filter = (one_of("status", PostTradeEntry.Status),)
+    search_fields = ("id__exact", "order_id__exact", "client_allocation_id__exact")
+    search_help_text = "Exact entry, order or client allocation id"
+    date_hierarchy = "requested_at"
+    ordering = ("-requested_at",)
+
+
+@admin.register(CorporateAction)
+class CorporateActionAdmin(ReadOnlyAdmin):
+    """What issuers did to holdings."""
+
+    list_display = ("id", "kind", "status", "instrument", "record_date", "pay_date", "entitled")
+    list_filter = (
+        one_of("kind", CorporateAction.Kind),
+        one_of("status", CorporateAction.Status),
+    )
+    list_select_related = ("instrument",)
+    search_fields = ("id__exact", "instrument__cusip__exact")
+    search_help_text = "Exact action id or CUSIP"
+    date_hierarchy = "announced_at"
+    ordering = ("-announced_at",)
+
+
+@admin.register(MarginCall)
+class MarginCallAdmin(ReadOnlyAdmin):
+    """Accounts that owned less than they must, and when they did again."""
+
+    list_display = ("id", "account_id", "currency", "requirement", "equity", "opened_at", "met_at")
+    search_fields = ("id__exact", "account_id__exact")
+    search_help_text = "Exact call or account id"
+    ordering = ("-opened_at",)
+
+
+@admin.register(FxRate)
+class FxRateAdmin(ReadOnlyAdmin):
+    """Rates of currencies, as they were given."""
+
+    organization_path = ""
+    list_display = ("id", "base", "quote", "rate", "source", "at")
+    search_fields = ("base__exact", "quote__exact")
+    ordering = ("-at",)
+
+
+@admin.register(BookingConfiguration)
+class BookingConfigurationAdmin(ReadOnlyAdmin):
+    """What custodians are told with every booking, version by version."""
+
+    list_display = ("id", "custodian", "number", "booking_type", "instructions", "active")
+    list_filter = ("active", "custodian")
+    list_select_related = ("custodian",)
+    ordering = ("-id",)
+
+
+@admin.register(ReleaseRule)
+class ReleaseRuleAdmin(ConfigAdmin):
+    """When the bookings of matching allocations are let go."""
+
+    list_display = ("name", "organization", "position", "asset_class", "strategy", "release")
+    list_filter = ("release", "active")
+    list_select_related = ("organization",)
+    ordering = ("organization", "position", "id")
+    fields = ("organization", "name", "position", "asset_class", "strategy", "release", "active")
+
+
+@admin.register(MarginRate)
+class MarginRateAdmin(ConfigAdmin):
+    """How much of its worth an account on margin must own, by asset class."""
+
+    list_display = ("organization", "asset_class", "percent")
+    list_select_related = ("organization",)
+    ordering = ("organization", "asset_class")
+    fields = ("organization", "asset_class", "percent")

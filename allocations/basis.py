@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-from allocations import announcements, wire
+from allocations import announcements, arrangements, wire
 from allocations.accounts import AccountFacts
 from allocations.models import AccountAllocation, Allocation, BookingLeg
 from allocations.strategies import STRATEGIES
@@ -22,6 +22,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail
+from venues import instruments
 
 
 class Requested(NamedTuple):
@@ -128,12 +129,14 @@ def create(
     at: datetime,
     order: msgspec.Raw | None = None,
     allocation_id: str | None = None,
+    entry_id: str | None = None,
     by: Actor | None = None,
 ) -> Allocation:
     """Fix the basis: adds the allocation with its accounts and records `allocation_create`.
 
     Quantities are par or shares as `amount_type` says; `order` is the order's object for the
     frame. The request has passed `check_request`, or is the single account of a plain order.
+    `entry_id` names the entry that another person approved, where it is made after the fact.
     """
     allocation = Allocation(
         id=allocation_id or ids.prefixed("al"),
@@ -147,6 +150,12 @@ def create(
         side=side,
         requested_qty=sum((one.qty for one in requested), Decimal(0)),
         created_at=at,
+        entry_id=entry_id,
+        release=arrangements.release_for(
+            organization_id,
+            asset_class=instruments.by_id(instrument_id).asset_class,
+            strategy=strategy,
+        ),
     )
     accounts = _accounts(allocation, requested)
     work.add(allocation, *accounts)

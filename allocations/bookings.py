@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from allocations import accounts as parties
-from allocations import reversing
+from allocations import arrangements, reversing
 from allocations.models import AccountAllocation, Allocation, BookingLeg
 from allocations.strategies import Lot, Slice, StrategyError
 from oms_site.journal import statements
@@ -60,6 +60,8 @@ def make(
     for piece in slices:
         account, lot = by_account[piece.account_id], by_lot[piece.lot_ids[0]]
         made[account.id] += 1
+        custodian_id = _custodian(allocation, account)
+        told = arrangements.configuration(allocation.organization_id, custodian_id)
         found.append(
             statements.fresh(
                 BookingLeg,
@@ -67,7 +69,8 @@ def make(
                 organization_id=allocation.organization_id,
                 account_allocation_id=account.id,
                 allocation_id=allocation.id,
-                custodian_id=_custodian(allocation, account),
+                custodian_id=custodian_id,
+                configuration_id=told.id if told else None,
                 sequence=made[account.id],
                 source_ids=list(piece.lot_ids),
                 qty=piece.qty,

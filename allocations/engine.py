@@ -13,7 +13,7 @@ from decimal import Decimal
 import msgspec
 from django_fsm import can_proceed
 
-from allocations import announcements, bookings, reversing, strategies, wire
+from allocations import announcements, arrangements, bookings, reversing, strategies, wire
 from allocations.basis import Requested, Rows, check_request, create
 from allocations.models import AccountAllocation, Allocation, BookingLeg
 from allocations.states import AllocationStatus, LegStatus
@@ -33,6 +33,7 @@ __all__ = [
     "check_request",
     "create",
     "of_orders",
+    "release",
 ]
 _WITH_A_PERSON = frozenset({AllocationStatus.REJECTED.value, AllocationStatus.FAILED.value})
 _LATE = "The order was executed after its allocation was canceled."
@@ -155,6 +156,21 @@ def cancel(
     return ""
 
 
+def release(work: Unit, *, allocation: Allocation, at: datetime) -> None:
+    """A person lets the legs of an allocation go that a rule holds back; once.
+
+    The caller has it calculated again. Raises `OmsError` (409 `not_held`, `already_released`).
+    """
+    if allocation.release != arrangements.BY_HAND:
+        raise OmsError("not_held", "Its bookings wait for nobody.", status=409)
+    if allocation.released_at is not None:
+        raise OmsError("already_released", "Its bookings have been released.", status=409)
+    allocation.released_at = at
+    announcements.tell(
+        work, allocation, "allocation_release", msg_type=MsgType.INTERNAL, at=at, released_at=at
+    )
+
+
 def _why_not_cancel(
     allocation: Allocation, legs: Sequence[BookingLeg], filled: bool
 ) -> tuple[str, str] | None:
@@ -225,7 +241,12 @@ def _bookable(
     allocation: Allocation, lots: Sequence[Lot], fresh: Sequence[Slice], complete: bool
 ) -> list[Slice]:
     """The new slices whose time to be booked has come; what was booked outside never is."""
-    if not (strategies.STRATEGIES[allocation.strategy].books_per_fill or complete):
+    per_fill = strategies.STRATEGIES[allocation.strategy].books_per_fill
+    if allocation.release == arrangements.BY_HAND and allocation.released_at is None:
+        return []
+    if allocation.release == arrangements.AT_CLOSE:
+        per_fill = False
+    if not (per_fill or complete):
         return []
     outside = {lot.id for lot in lots if lot.bypass_trade_booking}
     return [piece for piece in fresh if not outside.intersection(piece.lot_ids)]

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from allocations import accounts, announcements, booking, wire
+from allocations import accounts, announcements, arrangements, booking, wire
 from allocations.holdings import shares
 from allocations.models import Allocation, BookingLeg, Repair
 from allocations.states import LegStatus
@@ -154,11 +154,14 @@ def _check_refused(leg: BookingLeg) -> None:
 def _elsewhere(leg: BookingLeg, row: Repair, allocation: Allocation, *, at: datetime) -> BookingLeg:
     mine = BookingLeg.objects.filter(account_allocation_id=leg.account_allocation_id)
     last = max(mine.values_list("sequence", flat=True))
+    custodian_id = row.custodian_id or leg.custodian_id
+    told = arrangements.configuration(leg.organization_id, custodian_id)
     return BookingLeg(
         id=ids.prefixed("bl"),
         sequence=last + 1,
         revision=allocation.revision,
-        custodian_id=row.custodian_id or leg.custodian_id,
+        custodian_id=custodian_id,
+        configuration_id=told.id if told else None,
         booked_account_id=row.account_id or leg.booked_account_id,
         created_at=at,
         due_at=at,

@@ -22,7 +22,7 @@ _SETTLED = frozenset({LegStatus.BOOKED, LegStatus.CANCELED})
 _MIRRORED = (
     *("organization_id", "account_allocation_id", "allocation_id", "custodian_id", "source_ids"),
     *("qty", "price", "principal", "accrued_interest", "fees", "net_money", "trade_date"),
-    *("settlement_date", "booked_account_id"),
+    *("settlement_date", "booked_account_id", "configuration_id"),
 )
 _TAKEN_BACK = "The fills it books were taken back."
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from allocations import accounts, announcements, reversing, sending, wire
+from allocations import accounts, announcements, arrangements, reversing, sending, wire
 from allocations.custodians.port import Booked, BookingInstruction, Refused
 from allocations.models import Allocation, BookingLeg
 from allocations.sending import Answer, Broken, Deferred
@@ -100,6 +100,7 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
     sides = _SIDES if leg.reverses_id is None else _BACK
     account = accounts.find_account(leg.organization_id, account_id)
     instrument = instruments.by_id(allocation.instrument_id)
+    told = arrangements.configuration_by_id(leg.configuration_id)
     return BookingInstruction(
         key=leg.id,
         leg_id=leg.id,
@@ -115,6 +116,8 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
         settlement_date=leg.settlement_date,
         currency=instrument.currency,
         reference=leg.reverses_id or allocation.order_id,
+        booking_type=told.booking_type if told else "",
+        instructions=told.instructions if told else "",
     )
 
 

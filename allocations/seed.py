@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
+from allocations.models import (
+    Account,
+    Custodian,
+    IntroducingBroker,
+    RiskGroup,
+    StandingInstruction,
+)
 
 LPL, BNY, PERSHING = "cust_lpl", "cust_bny", "cust_pershing"
 CUSTODIANS = ((LPL, "LPL Financial"), (BNY, "BNY"), (PERSHING, "Pershing"))
@@ -40,6 +46,11 @@ _GUIDE_GROUP = "01K4BRMRH4ERKRYFCJKCQYKR26"
 _PAYING = "rg_alpha_commission"
 
 
+# What becomes of a trade after it is booked, by the end of its account's code.
+_TROUBLES = ("net", "px", "dk", "disp", "late", "part", "stuck", "hold", "twice", "nossi")
+_WITHOUT_PLACE = "alpha-nossi"
+
+
 def _numbered(name: str, count: int, group: str) -> tuple[tuple[str, str, str, str], ...]:
     codes = [f"{name}-{n:03d}" for n in range(2, count + 1)]
     return tuple(
@@ -65,6 +76,7 @@ HOUSES: dict[str, House] = {
             ("alpha-fail", "ALPHA-FAIL", BNY, _GUIDE_GROUP),
             ("alpha-slow", "ALPHA-SLOW", PERSHING, _GUIDE_GROUP),
             ("alpha-down", "ALPHA-DOWN", PERSHING, _GUIDE_GROUP),
+            *((f"alpha-{end}", f"ALPHA-{end.upper()}", BNY, _GUIDE_GROUP) for end in _TROUBLES),
         ),
         suspended=frozenset({"alpha-suspended"}),
     ),
@@ -121,6 +133,33 @@ def _seed_house(organization_id: str, house: House) -> None:
                 ),
             )
             for key, code, custodian_id, risk_group_id in house.accounts
+        ],
+        ignore_conflicts=True,
+    )
+    _seed_places(organization_id, house)
+
+
+def _seed_places(organization_id: str, house: House) -> None:
+    """Where trades change hands: one place per custodian, and an account that has none."""
+    StandingInstruction.objects.bulk_create(
+        [
+            *(
+                StandingInstruction(
+                    organization_id=organization_id, custodian_id=key, participant=f"{number:04d}"
+                )
+                for number, (key, _) in enumerate(CUSTODIANS, start=901)
+            ),
+            *(
+                StandingInstruction(
+                    organization_id=organization_id,
+                    custodian_id=custodian_id,
+                    account_id=key,
+                    participant="none",
+                    active=False,
+                )
+                for key, _, custodian_id, _ in house.accounts
+                if key == _WITHOUT_PLACE
+            ),
         ],
         ignore_conflicts=True,
     )

@@ -135,6 +135,24 @@ def allot(
     return fresh
 
 
+def weights(
+    name: str, *, requested: Sequence[Decimal], taken: Sequence[Decimal]
+) -> list[Decimal] | None:
+    """By what a strategy splits a batch, before steps and pieces; None where it fills in order.
+
+    `requested` and `taken` are each account's, in the order of the request.
+    """
+    rule = STRATEGIES[name].rule
+    left = [max(want - got, ZERO) for want, got in zip(requested, taken, strict=True)]
+    if rule is _pro_rata:
+        return left
+    if rule is _percentage:
+        return [want if room else ZERO for want, room in zip(requested, left, strict=True)]
+    if rule is _flat:
+        return [Decimal(bool(room)) for room in left]
+    return None
+
+
 def _left(accounts: Sequence[Share], taken: Sequence[Slice]) -> list[int]:
     """What each account still wants, in millionths, never below zero."""
     left = {share.account_id: _units(share.requested_qty) for share in accounts}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from allocations import booking
+from allocations import booking, margin
+from allocations.settlement import rounds
 from oms_site.kit import clock
 
 _SECONDS_MAX = 20.0
@@ -16,3 +17,15 @@ def book(*args: object, **kwargs: object) -> None:
     until = clock.monotonic() + _SECONDS_MAX
     while clock.monotonic() < until and booking.drain(seconds=until - clock.monotonic()):
         pass
+
+
+@shared_task(name="allocations.tasks.settle")
+def settle(*args: object, **kwargs: object) -> None:
+    """Confirm, match, instruct and settle what is due, and hear what custodians tell."""
+    rounds.run()
+
+
+@shared_task(name="allocations.tasks.watch_margin")
+def watch_margin(*args: object, **kwargs: object) -> int:
+    """Open and close the margin calls of every account that may owe money."""
+    return margin.watch()

@@ -1,4 +1,4 @@
-"""The back office's pages of the gate: controls by version, restricted lists, verdicts, reviews."""
+"""The back office's pages of the gate: controls by version, verdicts, reviews."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from controls import checks, content, lifecycle, simulation
-from controls.lists_admin import ControlListAdmin, MandateAdmin
-from controls.models import Control, RestrictedInstrument, Review, Screening
+from controls.breakers_admin import BreakerAdmin
+from controls.lists_admin import ControlListAdmin, ListingDecisionAdmin, MandateAdmin
+from controls.models import Control, Review, Screening
 from controls.states import ControlStatus, Outcome, Pending, ReviewStatus
-from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
+from oms_site.admin import ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
 from oms_site.admin.fields import choices_list
 from oms_site.admin.filters import one_of
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from venues.models import Instrument
 
-__all__ = ["ControlListAdmin", "MandateAdmin"]
+__all__ = ["BreakerAdmin", "ControlListAdmin", "ListingDecisionAdmin", "MandateAdmin"]
 _MANAGERS = ("config.manage", "control.manage")
 
 
@@ -265,19 +266,6 @@ class ControlAdmin(VersionedAdmin):
     def discard(self, request: HttpRequest, rows: list[Any]) -> None:
         """Retire a draft that was never in force."""
         self._take(request, rows, "discard")
-
-
-@admin.register(RestrictedInstrument)
-class RestrictedInstrumentAdmin(ConfigAdmin):
-    """Securities that an organization may not trade."""
-
-    change_needs = _MANAGERS
-    deletable = True
-    list_display = ("cusip", "list_name", "reason", "organization")
-    list_select_related = ("organization",)
-    search_fields = ("cusip", "list_name", "reason")
-    ordering = ("list_name", "cusip")
-    fields = ("organization", "list_name", "cusip", "reason")
 
 
 @admin.register(Screening)

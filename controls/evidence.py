@@ -32,7 +32,7 @@ def report(organization_id: str, *, since: datetime, until: datetime) -> dict[st
         "to": until,
         "controls": _controls(organization_id, since, until),
         "changes": _changes(organization_id, since, until),
-        "hits": _hits(organization_id, since, until),
+        "hits": hits(organization_id, since=since, until=until),
         "overrides": _overrides(organization_id, since, until),
     }
 
@@ -80,7 +80,8 @@ def change(row: ControlChange) -> dict[str, Any]:
     }
 
 
-def _hits(organization_id: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
+def hits(organization_id: str, *, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """How many orders each version of a control warned about, flagged or rejected."""
     names = ("control_id", "version", "effect", "code", "orders", "first_at", "last_at")
     with connection.cursor() as cursor:
         cursor.execute(_HITS, [organization_id, since, until])

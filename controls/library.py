@@ -19,7 +19,7 @@ from django.db.models import Q
 
 from controls import checks, parameters, slices
 from controls.findings import Answer, Missing
-from controls.models import Control, RestrictedInstrument
+from controls.models import Control
 from controls.needs import Need
 from controls.states import ControlStatus, Remediation
 from controls.ticket import Ticket
@@ -77,7 +77,6 @@ class Gate(msgspec.Struct, frozen=True):
 
     controls: tuple[ActiveControl, ...]
     dimensions: tuple[str, ...]
-    restricted: Mapping[str, tuple[str, ...]]
     duplicate_window: int | None
     # What was found for the values of the dimensions, and whether dates have to be asked as well.
     known: dict[tuple[slices.Values, ...], tuple[tuple[ActiveControl, ...], bool]]
@@ -106,11 +105,6 @@ class Gate(msgspec.Struct, frozen=True):
 def of(organization_id: str) -> Gate:
     """The gate of an organization; one without any rows has the built-in controls."""
     return _gates.get().get(organization_id, _bare)
-
-
-def restricted_on(organization_id: str, cusip: str) -> tuple[str, ...]:
-    """The names of the organization's lists that hold this security."""
-    return of(organization_id).restricted.get(cusip.strip().upper(), ())
 
 
 def bind(
@@ -171,17 +165,14 @@ def bind(
     )
 
 
-def gate(
-    rows: Iterable[ActiveControl] = (), restricted: Mapping[str, tuple[str, ...]] | None = None
-) -> Gate:
-    """A gate of the built-in controls and these, with these lists by CUSIP."""
+def gate(rows: Iterable[ActiveControl] = ()) -> Gate:
+    """A gate of the built-in controls and these."""
     controls = (*_builtin, *rows)
     named = {name for control in controls for name in control.scope}
     windows = [control.window_s for control in controls if control.window_s is not None]
     return Gate(
         controls=controls,
         dimensions=tuple(name for name in slices.READERS if name in named),
-        restricted=dict(restricted or {}),
         # With several windows the widest is counted: rather one order too many than one too few.
         duplicate_window=max(windows, default=None),
         known={},
@@ -239,16 +230,7 @@ def _load() -> dict[str, Gate]:
         later[series] = starts if ends is None else min(starts, ends)
         for target in row.assigned_to or [row.organization_id]:
             rows[target].append(of_row(row, code=code_for(row, target), before=ends))
-    lists: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for entry in RestrictedInstrument.objects.order_by("list_name"):
-        lists[entry.organization_id][entry.cusip.strip().upper()].append(entry.list_name)
-    return {
-        organization_id: gate(
-            rows[organization_id],
-            {cusip: tuple(names) for cusip, names in lists[organization_id].items()},
-        )
-        for organization_id in {*rows, *lists}
-    }
+    return {organization_id: gate(found) for organization_id, found in rows.items()}
 
 
 _builtin = tuple(

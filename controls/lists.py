@@ -1,27 +1,20 @@
 """Lists and mandates in force, from memory: what names a security, an issuer or an account.
 
-Publishing makes the next version and changes nothing that was; a verdict names the version that it
-was given by.
+A verdict names the version that it was given by. How they change is `listing`'s.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime
-from typing import Any
 
 import msgspec
-from django.db import transaction
-from django.db.models import Max
 
 from controls import ticket
-from controls.checks.mandate import KNOWN
+from controls.checks.universe import FORBIDDING
 from controls.models import ControlList, Mandate
 from controls.ticket import Listed
 from oms_site.firm import generation
-from oms_site.firm.models import Organization
-from oms_site.kit.errors import OmsError
 
 
 class Lists(msgspec.Struct, frozen=True):
@@ -49,78 +42,21 @@ def of(organization_id: str) -> Lists:
     return _lists.get().get(organization_id, _NONE)
 
 
-def publish(
-    organization_id: str,
-    name: str,
-    *,
-    kind: str,
-    cusips: Iterable[str] = (),
-    issuers: Iterable[str] = (),
-    accounts: Iterable[str] = (),
-    reason: str = "",
-    by_id: int | None = None,
-    at: datetime,
-) -> ControlList:
-    """The next version of a list, in force for the next order. A list keeps its kind (422)."""
-    with transaction.atomic():
-        Organization.objects.select_for_update().get(pk=organization_id)
-        known = ControlList.objects.filter(organization_id=organization_id, name=name)
-        last = known.order_by("-version").first()
-        if kind not in ControlList.Kind.values or (last is not None and last.kind != kind):
-            raise OmsError("list_kind_refused", "A list keeps its kind.", field="kind", status=422)
-        return ControlList.objects.create(
-            organization_id=organization_id,
-            name=name,
-            version=last.version + 1 if last else 1,
-            kind=kind,
-            cusips=sorted({c.strip().upper() for c in cusips}),
-            issuers=sorted(set(issuers)),
-            accounts=sorted(set(accounts)),
-            reason=reason,
-            created_by_id=by_id,
-            created_at=at,
-        )
-
-
-def agree(
-    organization_id: str,
-    account_id: str,
-    rules: Mapping[str, Any],
-    *,
-    reason: str = "",
-    by_id: int | None = None,
-    at: datetime,
-) -> Mandate:
-    """The next version of an account's mandate. Raises `OmsError` (422) for unknown rules."""
-    unknown = set(rules) - KNOWN
-    if unknown:
-        raise OmsError(
-            "mandate_rule_unknown",
-            f"A mandate does not know {', '.join(sorted(unknown))}.",
-            field="rules",
-            status=422,
-        )
-    with transaction.atomic():
-        Organization.objects.select_for_update().get(pk=organization_id)
-        last = Mandate.objects.filter(account_id=account_id).aggregate(n=Max("version"))["n"]
-        return Mandate.objects.create(
-            organization_id=organization_id,
-            account_id=account_id,
-            version=(last or 0) + 1,
-            rules=dict(rules),
-            reason=reason,
-            created_by_id=by_id,
-            created_at=at,
-        )
+def restricting(organization_id: str, cusip: str) -> tuple[str, ...]:
+    """The names of the organization's lists that forbid this security."""
+    found = of(organization_id).by_member.get(("cusip", cusip.strip().upper()), ())
+    return tuple(one.name for one in found if one.kind in FORBIDDING)
 
 
 def _load() -> dict[str, Lists]:
-    rows = ControlList.objects.order_by("organization_id", "name", "-version")
+    agreed_lists = ControlList.objects.filter(decision__approve=True)
+    rows = agreed_lists.order_by("organization_id", "name", "-version")
     by_organization: dict[str, list[ControlList]] = defaultdict(list)
     for row in rows.distinct("organization_id", "name"):
         by_organization[row.organization_id].append(row)
     mandates: dict[str, dict[str, ticket.Mandate]] = defaultdict(dict)
-    for one in Mandate.objects.order_by("account_id", "-version").distinct("account_id"):
+    allowed = Mandate.objects.filter(decision__approve=True).order_by("account_id", "-version")
+    for one in allowed.distinct("account_id"):
         agreed = ticket.Mandate(one.account_id, one.version, one.rules)
         mandates[one.organization_id][one.account_id] = agreed
     return {

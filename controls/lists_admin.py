@@ -1,14 +1,19 @@
-"""The back office's pages of lists and mandates: saving makes the next version, none is edited."""
+"""The back office's pages of lists and mandates: saving proposes the next version, none is edited.
+
+A second person approves it there, on `/controls/` or over the API; until then the old one counts.
+"""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from django.contrib import admin
+from django.http import HttpRequest
 
+from controls import listing
 from controls.checks.mandate import KNOWN
-from controls.models import ControlList, Mandate
-from oms_site.admin import VersionedAdmin, unfolded
+from controls.models import ControlList, ListingDecision, Mandate
+from oms_site.admin import ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
 from oms_site.kit import clock
 
 _MANAGERS = ("config.manage", "control.manage")
@@ -44,44 +49,94 @@ class ListForm(unfolded.RowForm):
         return given
 
 
-@admin.register(ControlList)
-class ControlListAdmin(VersionedAdmin):
-    """Restricted and watch lists, universes and groups."""
+class ListingAdmin(VersionedAdmin):
+    """What lists and mandates share: the author is noted, a second person decides."""
 
     change_needs = _MANAGERS
+    after_saving = "It counts once a second person approves it."
+    actions_detail = ("approve", "refuse")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        obj.created_by_id = access.principal(request).user_id or None
+        super().save_model(request, obj, form, change)
+
+    def stamp(self, obj: Any) -> dict[str, Any]:
+        return {"created_at": clock.now(), "created_by_id": obj.created_by_id}
+
+    @admin.display(description="Status")
+    def standing(self, obj: Any) -> str:
+        """What has become of the version."""
+        return listing.status(obj) if obj.pk else ""
+
+    def offers(self, obj: Any, command: str) -> bool:
+        return listing.status(obj) == "proposed"
+
+    def _decide(self, request: HttpRequest, rows: list[Any], approve: bool) -> None:
+        by, decide = access.principal(request), listing.approve if approve else listing.reject
+
+        def one(row: Any) -> commands.Outcome:
+            decide(row, reason="in the back office", by=by, at=clock.now())
+            return commands.Outcome("approved." if approve else "refused.")
+
+        commands.each(self, request, rows, one)
+
+    @commands.on_one(
+        "Approve",
+        question="It counts from the next order.",
+        needs="change",
+        icon="check",
+        variant=unfolded.SUCCESS,
+    )
+    def approve(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Put a version that somebody else has written in force."""
+        self._decide(request, rows, True)
+
+    @commands.on_one("Refuse", question="It never counts.", needs="change", icon="close")
+    def refuse(self, request: HttpRequest, rows: list[Any]) -> None:
+        """Refuse a version, or withdraw one's own."""
+        self._decide(request, rows, False)
+
+
+@admin.register(ControlList)
+class ControlListAdmin(ListingAdmin):
+    """Restricted and watch lists, universes and groups."""
+
     series: ClassVar[tuple[str, ...]] = ("organization_id", "name")
     content: ClassVar[tuple[str, ...]] = ("kind", "cusips", "issuers", "accounts", "reason")
-    after_saving = "It counts from the next order."
     form = ListForm
-    list_display = ("name", "version", "kind", "reason", "organization", "created_at")
+    list_display = ("name", "version", "standing", "kind", "reason", "organization", "created_at")
     list_filter = ("kind",)
-    list_select_related = ("organization",)
+    list_select_related = ("organization", "decision")
     search_fields = ("name",)
     ordering = ("organization", "name", "-version")
     fields = (
-        *("organization", "name", "version", "kind", "cusips", "issuers", "accounts"),
-        *("reason", "created_at"),
+        *("organization", "name", "version", "standing", "kind", "cusips", "issuers", "accounts"),
+        *("reason", "created_by", "created_at"),
     )
-    readonly_fields = ("version", "created_at")
-
-    def stamp(self, obj: Any) -> dict[str, Any]:
-        return {"created_at": clock.now()}
+    readonly_fields = ("version", "standing", "created_by", "created_at")
 
 
 @admin.register(Mandate)
-class MandateAdmin(VersionedAdmin):
+class MandateAdmin(ListingAdmin):
     """What the clients of accounts allow."""
 
-    change_needs = _MANAGERS
     series: ClassVar[tuple[str, ...]] = ("organization_id", "account_id")
     content: ClassVar[tuple[str, ...]] = ("rules", "reason")
-    after_saving = "It counts from the next order."
     form = MandateForm
-    list_display = ("account", "version", "rules", "reason", "organization", "created_at")
-    list_select_related = ("organization", "account")
+    list_display = ("account", "version", "standing", "rules", "reason", "created_at")
+    list_select_related = ("organization", "account", "decision")
     ordering = ("organization", "account", "-version")
-    fields = ("organization", "account", "version", "rules", "reason", "created_at")
-    readonly_fields = ("version", "created_at")
+    fields = (
+        *("organization", "account", "version", "standing", "rules", "reason"),
+        *("created_by", "created_at"),
+    )
+    readonly_fields = ("version", "standing", "created_by", "created_at")
 
-    def stamp(self, obj: Any) -> dict[str, Any]:
-        return {"created_at": clock.now()}
+
+@admin.register(ListingDecision)
+class ListingDecisionAdmin(ReadOnlyAdmin):
+    """Who approved or refused which version of a list or a mandate."""
+
+    list_display = ("__str__", "approve", "decided_by", "decided_at", "reason")
+    list_select_related = ("control_list", "mandate", "decided_by")
+    ordering = ("-id",)

@@ -25,6 +25,8 @@ _WHEN_GIVEN = (
     *("protocol", "ib_id", "risk_group_id"),
     *("min_denomination", "min_increment", "list_versions", "tags", "figures", "pmp_suppressed_by"),
     "halted",
+    "reduced",
+    "api_key",
 )
 
 
@@ -105,6 +107,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     reference: Reference | None
     economics: int
     recent_alike: int | None
+    # Lists without versions, as tickets of old have them; `listed` is what there is now.
     restricted_on: tuple[str, ...]
     at: datetime
     # Where it is looked at: order, release, execution_order, replace or wire.
@@ -129,6 +132,9 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     pmp_suppressed_by: str = ""
     # What stands over it: the names of kill switches and halts.
     halted: tuple[str, ...] = ()
+    # What lets only orders pass that lessen a position, and the key the order came in with.
+    reduced: tuple[str, ...] = ()
+    api_key: str = ""
     # Figures shared with other orders, by `Need.key`; absent or None is "cannot be known".
     figures: Mapping[str, Decimal | None] = {}
 

@@ -33,12 +33,14 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "oms_site.firm",
     "oms_site.journal",
+    "oms_site.throttling",
     "venues",
     "allocations",
     "controls",
     "orders",
 ]
 MIDDLEWARE = [
+    "oms_site.throttling.middleware.RateHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -48,6 +50,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "oms_site.throttling.middleware.RateGateMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -179,7 +182,11 @@ SPECTACULAR_SETTINGS = {
         "AmountType": ["par", "shares"],
         "OrderType": "orders.order_types.KNOWN",
         "ControlType": ["universe", "exposure", "order", "attestation"],
-        "TransactionKind": ["deposit", "withdrawal", "transfer", "correction"],
+        "TransactionKind": ["deposit", "withdrawal", "transfer", "correction", "exchange"],
+        "CorporateActionKind": ["coupon", "dividend", "redemption", "call", "split"],
+        "RetryOutcome": ["queued", "refused"],
+        "SecondPersonStatus": ["requested", "approved", "refused"],
+        "ProposalStatus": ["proposed", "approved", "rejected", "withdrawn"],
         "ExecutionKind": ["trade", "bust", "correction"],
         "CancelOutcome": ["canceled", "refused"],
         "OrderStatus": "orders.states.OrderStatus",
@@ -189,6 +196,8 @@ SPECTACULAR_SETTINGS = {
 
 # --- Redis: nothing in it that cannot be lost ------------------------------------------------
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
+# How many processes share a rate limit while Redis does not answer.
+WEB_PROCESSES = env.number("WEB_WORKERS", 2)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

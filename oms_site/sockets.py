@@ -16,6 +16,7 @@ _screens = AllowedHostsOriginValidator(
             [
                 path("desk/", import_string("orders.live.DeskSocket").as_asgi()),
                 path("review/", import_string("orders.review_desk.live.ReviewSocket").as_asgi()),
+                path("market/", import_string("orders.market_live.MarketSocket").as_asgi()),
             ]
         )
     )
@@ -23,6 +24,10 @@ _screens = AllowedHostsOriginValidator(
 application = URLRouter(
     [
         path("v1/trading/order-stream/", OrderStream.as_asgi()),
+        path(
+            "v1/data/price-stream/",
+            import_string("venues.price_stream.socket.PriceStream").as_asgi(),
+        ),
         re_path(r"^ws/", _screens),
     ]
 )

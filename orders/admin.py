@@ -20,10 +20,12 @@ from orders.models import (
     Execution,
     ExecutionOrder,
     Order,
+    Quote,
+    Rfq,
     VenueOrder,
 )
 from orders.ruleset_admin import RulesetAdmin
-from orders.states import OrderStatus, VenueStatus
+from orders.states import OrderStatus, QuoteState, RfqStatus, VenueStatus
 from venues.models import Instrument
 
 __all__ = ["RulesetAdmin"]
@@ -217,3 +219,57 @@ class AllocationDueAdmin(ReadOnlyAdmin):
     organization_path = "order__organization_id"
     list_display = ("id", "order_id", "due_at")
     ordering = ("due_at",)
+
+
+@admin.register(Rfq)
+class RfqAdmin(ReadOnlyAdmin):
+    """Requests for quotes, kept as evidence of best execution."""
+
+    list_display = (
+        "id",
+        "created_at",
+        "status",
+        "order",
+        "venue",
+        "qty",
+        "bidding",
+        "expires_at",
+        "hits",
+        "closed_at",
+        "reason",
+    )
+    list_filter = (one_of("status", RfqStatus), one_of("bidding", ["asap", "bin"]))
+    list_select_related = ("order", "venue")
+    search_fields = ("id__exact", "client_rfq_id__exact", "order__id__exact", "list_id__exact")
+    search_help_text = "Exact id of the request, the client's id for it, its order or its list"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    links = (
+        ("Quotes", "orders_quote", "rfq__id__exact"),
+        ("Events", "journal_event", "order_id"),
+    )
+
+
+@admin.register(Quote)
+class QuoteAdmin(ReadOnlyAdmin):
+    """What dealers answered, the losers with their rank."""
+
+    list_display = (
+        "id",
+        "quoted_at",
+        "status",
+        "rfq",
+        "dealer",
+        "round",
+        "price",
+        "qty",
+        "valid_until",
+        "rank",
+        "reason",
+    )
+    list_filter = (one_of("status", QuoteState),)
+    list_select_related = ("rfq", "dealer")
+    search_fields = ("id__exact", "rfq__id__exact", "quote_ref__exact", "dealer__id__exact")
+    search_help_text = "Exact id of the quote, its request, the dealer's reference or the dealer"
+    date_hierarchy = "quoted_at"
+    ordering = ("-quoted_at",)

@@ -20,6 +20,19 @@ class Clearance:
     review_status: str | None = None
 
 
+def of_screening(screening_id: str) -> Clearance | None:
+    """The clearance of one screening; None when it was rejected, or flagged and not released."""
+    found = Screening.objects.filter(id=screening_id).values_list("outcome", flat=True).first()
+    if found == Outcome.PASSED:
+        return Clearance(screening_id, found)
+    review = Review.objects.filter(
+        screening_id=screening_id, status=ReviewStatus.APPROVED.value
+    ).first()
+    if found != Outcome.FLAGGED or review is None:
+        return None
+    return Clearance(screening_id, found, review.id, review.status)
+
+
 def of(orders: Iterable[Order]) -> dict[str, Clearance]:
     """The clearances of orders, by order id; an order that has none is absent. Two queries."""
     by_screening = {o.screening_id: o.id for o in orders if o.screening_id}

@@ -11,6 +11,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from orders import execution, rulesets, time_in_force
 from orders.models import AllocationDue, ExecutionOrder
+from orders.revisions import dropping
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 from venues import instruments
@@ -118,17 +119,22 @@ def give_up_request(
     `row` is the execution order whose venue has just refused. The end of the day is no client's
     request and stays: the venue ends its orders itself.
     """
-    order, also = one.order, list[ExecutionOrder]()
+    order, also, request_id = one.order, list[ExecutionOrder](), ""
     if row is not None and row.pending == Pending.CANCEL:
-        if any(child.pending for child in one.working(row)):
+        if any(child.pending == Pending.CANCEL for child in one.working(row)):
             return
-        row.refuse_cancel()
+        request_id = row.cancel_request_id
+        row.refuse_cancel(replacing=any(child.replace_cl_ord_id for child in one.working(row)))
         also.append(row)
-    why = {"code": code, "reason": reason}
-    if order.pending == Pending.CANCEL and not any(live.pending for live in one.live()):
+    why: dict[str, Any] = {"code": code, "reason": reason}
+    if order.pending == Pending.CANCEL and not any(
+        live.pending == Pending.CANCEL for live in one.live()
+    ):
+        why = {**named(order.cancel_request_id), **why}
         order.refuse_cancel()
         event, body = "cancel_reject", {**execution.naming(one), **why}
     elif also:
+        why = {**named(request_id), **why}
         event, body = "execution_order_cancel_reject", {**execution.naming(one, row), **why}
     else:
         return
@@ -137,13 +143,21 @@ def give_up_request(
     )
 
 
+def named(cancel_request_id: str) -> dict[str, str]:
+    """The id of the cancel request that an event answers, where somebody made one."""
+    return {"cancel_request_id": cancel_request_id} if cancel_request_id else {}
+
+
 def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datetime) -> None:
     order = one.order
+    asked = named(order.cancel_request_id) if order.pending == Pending.CANCEL else {}
+    body = {**execution.naming(one), **asked, "reason": reason}
     if how == "cancel":
         order.cancel(at=at)
     else:
         order.expire(at=at)
-    execution.record(work, one, how, {**execution.naming(one), "reason": reason}, by=by, at=at)
+    execution.record(work, one, how, body, by=by, at=at)
+    dropping.drop_with_order(work, one, by=by, at=at)
     allocate_later(work, one, at=at)
 
 

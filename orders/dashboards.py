@@ -53,7 +53,9 @@ def _page(view: _View) -> _View:
 @_page
 def desk(request: HttpRequest, by: Principal) -> HttpResponse:
     """The blotter; rows come over the socket."""
-    return render(request, "orders/desk.html", {"may": _may(by)})
+    policy = policies.of(by.organization_id, at=clock.now())
+    amends = policy["order_amendment"] == "replace_chain"
+    return render(request, "orders/desk.html", {"may": _may(by), "amends": amends})
 
 
 @_page

@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders import dashboards, holdings_page, kill_page, ops
+from orders import allocation_page, dashboards, holdings_page, kill_page, market_page, ops
 from orders.review_desk import pages as review_pages
 
 urlpatterns = [
@@ -19,7 +19,9 @@ urlpatterns = [
     path("review/<str:review_id>/", review_pages.one, name="review-one"),
     path("kill/", kill_page.page, name="kill"),
     path("ops/", ops.board, name="ops"),
+    path("allocations/", allocation_page.page, name="allocations"),
     path("ops/allocations/<str:allocation_id>/", ops.allocation, name="ops-allocation"),
+    path("market/", market_page.page, name="market"),
     path("desk/find/", dashboards.find, name="desk-find"),
     path("desk/reference.json", dashboards.reference, name="desk-reference"),
     path("holdings/", holdings_page.page, name="holdings"),

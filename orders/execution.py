@@ -13,14 +13,15 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import render, terms, time_in_force
+from orders import render, sor, terms, time_in_force
 from orders.clearances import Clearance
 from orders.models import ExecutionOrder, VenueOrder
 from orders.requests import Instruction
 from orders.states import ORDER_EXECUTABLE, Pending
 from orders.tree import Tree
-from venues import instruments, messages, registry, smart_routing, transmission
+from venues import instruments, messages, registry, transmission
 from venues.instruments import InstrumentFacts
+from venues.models import RoutingDecision
 from venues.smart_routing import Decision
 
 SIDES: dict[str, messages.Side] = {"buy": "1", "sell": "2"}
@@ -47,6 +48,8 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
         raise OmsError("order_not_executable", f"The order is {order.status}.", status=409)
     if order.awaits_trigger and instruction.protocol != "external":
         raise OmsError("not_triggered", "The order waits for its stop price.", status=409)
+    if order.pending == Pending.REPLACE:
+        raise OmsError("order_pending_replace", "The order is being amended.", status=409)
     if order.pending:
         raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
     if instruction.protocol != "external" and time_in_force.waits(order, at=at):
@@ -98,14 +101,15 @@ def issue(
     for one in issues:
         check(tree, one.instruction, at=at)
         row = _row(tree, one, clearance, at)
-        children, decision = _children(tree, row, at)
-        work.add(row, *children, *one.evidence)
+        children, decision, kept = _children(work, tree, row, at)
+        work.add(row, *children, *one.evidence, *kept)
         tree.execution_orders.append(row)
         tree.venue_orders[row.id].extend(children)
         tree.order.routed(execution_orders=1)
-        _record_created(work, tree, row, children, decision, one.evidence, by=by, at=at)
+        evidence: list[Screening | RoutingDecision] = [*one.evidence, *kept]
+        _record_created(work, tree, row, children, decision, evidence, by=by, at=at)
         for child in children:
-            transmission.queue(work, child.venue_id, _new_order(tree, row, child, at), at=at)
+            transmission.queue(work, child.venue_id, new_order(tree, row, child, at), at=at)
         made.append(row)
     return made
 
@@ -117,6 +121,7 @@ def _row(tree: Tree, one: Issue, clearance: Clearance, at: datetime) -> Executio
         id=one.id or ids.prefixed("eo"),
         organization_id=order.organization_id,
         order_id=order.id,
+        order_version=order.revision,
         screening_id=clearance.screening_id,
         screening_outcome=clearance.screening_outcome,
         review_id=clearance.review_id,
@@ -140,19 +145,17 @@ def _row(tree: Tree, one: Issue, clearance: Clearance, at: datetime) -> Executio
 
 
 def _children(
-    tree: Tree, row: ExecutionOrder, at: datetime
-) -> tuple[list[VenueOrder], Decision | None]:
+    work: Unit, tree: Tree, row: ExecutionOrder, at: datetime
+) -> tuple[list[VenueOrder], Decision | None, tuple[RoutingDecision, ...]]:
     if row.protocol != "limit_order_book":
-        return [], None
-    facts = instruments.by_id(tree.order.instrument_id)
-    decision = smart_routing.decide(
-        registry.every(),
-        asset_class=facts.asset_class,
-        ord_type="market" if row.limit_price is None else "limit",
-        qty=row.qty,
-        only=row.venue_id or "",
-    )
-    children = [
+        return [], None, ()
+    decision, kept = sor.decide(work, tree.order, row, qty=row.qty, at=at)
+    return children_of(row, decision, at), decision, (kept,)
+
+
+def children_of(row: ExecutionOrder, decision: Decision, at: datetime) -> list[VenueOrder]:
+    """The venue orders that a decision asks for, not yet written or sent."""
+    return [
         VenueOrder(
             id=ids.prefixed("vo"),
             organization_id=row.organization_id,
@@ -166,7 +169,6 @@ def _children(
         )
         for part in decision.slices
     ]
-    return children, decision
 
 
 def _record_created(
@@ -175,7 +177,7 @@ def _record_created(
     row: ExecutionOrder,
     children: Sequence[VenueOrder],
     decision: Decision | None,
-    evidence: Sequence[Screening],
+    evidence: Sequence[Screening | RoutingDecision],
     *,
     by: Actor,
     at: datetime,
@@ -201,9 +203,10 @@ def _record_created(
         )
 
 
-def _new_order(
+def new_order(
     tree: Tree, row: ExecutionOrder, child: VenueOrder, at: datetime
 ) -> messages.NewOrder:
+    """The NewOrderSingle(D) of one venue order."""
     facts: InstrumentFacts = instruments.by_id(tree.order.instrument_id)
     return messages.NewOrder(
         cl_ord_id=child.id,
@@ -220,7 +223,14 @@ def _new_order(
 
 
 def stop(
-    work: Unit, tree: Tree, row: ExecutionOrder, *, pending: str, by: Actor, at: datetime
+    work: Unit,
+    tree: Tree,
+    row: ExecutionOrder,
+    *,
+    pending: str,
+    by: Actor,
+    at: datetime,
+    request_id: str = "",
 ) -> bool:
     """Ask every venue that works an execution order to cancel it. False when none does.
 
@@ -231,7 +241,7 @@ def stop(
         return False
     changed: list[Any] = []
     if row.pending != pending:
-        row.request_cancel(pending=pending)
+        row.request_cancel(pending=pending, request_id=request_id)
         changed.append(row)
     for child in working:
         if child.pending != Pending.CANCEL:
@@ -251,15 +261,17 @@ def stop(
     return True
 
 
-def request_cancel(work: Unit, tree: Tree, child: VenueOrder, *, at: datetime) -> None:
+def request_cancel(
+    work: Unit, tree: Tree, child: VenueOrder, *, at: datetime, prefix: str = "vc"
+) -> None:
     """Send a cancel for one venue order under a new ClOrdID. The caller records it."""
-    child.request_cancel(cancel_cl_ord_id=ids.prefixed("vc"))
+    child.request_cancel(cancel_cl_ord_id=ids.prefixed(prefix))
     transmission.queue(
         work,
         child.venue_id,
         messages.CancelRequest(
             cl_ord_id=child.cancel_cl_ord_id,
-            orig_cl_ord_id=child.id,
+            orig_cl_ord_id=child.current_cl_ord_id,
             security_id=instruments.by_id(tree.order.instrument_id).cusip,
             side=SIDES[tree.order.side],
             transact_time=at,

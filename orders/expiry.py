@@ -15,6 +15,7 @@ from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import closing, execution, held, tree
 from orders.models import Order
+from orders.revisions import dropping
 from orders.states import ORDER_OPEN, OrderStatus, Pending
 from orders.tree import Tree
 
@@ -28,7 +29,8 @@ def sweep(*, limit: int = 200) -> int:
         generation.check()
         due = (
             Order._base_manager.select_for_update(no_key=True, skip_locked=True)
-            .filter(expires_at__lte=at, status__in=[s.value for s in ORDER_OPEN], pending="")
+            .filter(expires_at__lte=at, status__in=[s.value for s in ORDER_OPEN])
+            .filter(pending__in=["", Pending.REPLACE.value])
             .order_by("expires_at")[:limit]
         )
         orders = {order.id: work.hold(order) for order in due}
@@ -69,4 +71,5 @@ def _expire(work: Unit, one: Tree, *, at: datetime) -> None:
         by=_by,
         at=at,
     )
+    dropping.drop_with_order(work, one, by=_by, at=at, how=reviews.expire)
     closing.allocate_later(work, one, at=at)

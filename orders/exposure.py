@@ -32,11 +32,16 @@ from venues.calendar import new_york_date
 LOCKS = 0x0E35_0010  # the first half of the advisory locks of shared limits
 _BUCKETS = 1 << 10
 _LOOK_BACK = timedelta(days=7)
+# What a halt must know that lets orders pass which lessen a position.
+_POSITION = frozenset(Need("position", "account", way) for way in ("long", "short"))
 
+# What may become more at any moment counts as if it were so: a replacement that is not answered.
+_LEAVES = "greatest(o.leaves_qty, coalesce(o.asked_qty, 0) - o.cum_qty)"
+_PRICE = "greatest(o.limit_price, o.asked_price)"
 # A block counts for its accounts as asked, less what has become its holding.
-_SHARE = """(CASE WHEN p.id IS NULL THEN o.leaves_qty ELSE
+_SHARE = f"""(CASE WHEN p.id IS NULL THEN {_LEAVES} ELSE
     (CASE WHEN o.status IN ('partially_filled', 'pending_approval', 'pending_execution')
-     THEN o.leaves_qty ELSE 0 END + o.cum_qty) * p.requested_qty / o.order_qty
+     THEN {_LEAVES} ELSE 0 END + o.cum_qty) * p.requested_qty / o.order_qty
     - (CASE o.side WHEN 'buy' THEN 1 ELSE -1 END) * coalesce((
         SELECT sum(m.qty) FROM allocations_movement m
         WHERE m.account_id = p.account_id AND m.instrument_id = o.instrument_id
@@ -49,7 +54,7 @@ SELECT account, trader, instrument, side, sum(qty), sum(qty) FILTER (WHERE price
        sum(qty * price), min(price), max(price)
 FROM (
     SELECT coalesce(p.account_id, o.account_id) AS account, o.submitted_by_id AS trader,
-           o.instrument_id AS instrument, o.side, o.limit_price AS price, {_SHARE} AS qty
+           o.instrument_id AS instrument, o.side, {_PRICE} AS price, {_SHARE} AS qty
     {_FROM}
     WHERE o.organization_id = %(organization)s AND o.id <> ALL(%(without)s)
       AND (o.status IN ('partially_filled', 'pending_approval', 'pending_execution')
@@ -65,8 +70,9 @@ SELECT account, trader, instrument, side, w.seconds, count(*), count(*) FILTER (
        sum(traded), sum(cum), sum(gross)
 FROM (
     SELECT coalesce(p.account_id, o.account_id) AS account, o.submitted_by_id AS trader,
-           o.instrument_id AS instrument, o.side, o.limit_price AS price,
-           o.order_qty * share AS qty, o.cum_qty * share AS cum, o.gross * share AS gross,
+           o.instrument_id AS instrument, o.side, {_PRICE} AS price,
+           greatest(o.order_qty, o.asked_qty) * share AS qty,
+           o.cum_qty * share AS cum, o.gross * share AS gross,
            coalesce(p.position, 0) = coalesce(f.position, 0) AS first, o.created_at, o.trade_date,
            o.cancel_requested_at IS NOT NULL AS canceled, o.executions_made AS traded
     {_FROM}
@@ -116,10 +122,15 @@ def judge(
     quantity) that the tables do not show yet.
     """
     gates = [library.of(ticket.organization_id) for ticket in tickets]
-    if not any(gate.shares for gate in gates):
+    if not any(gate.shares for gate in gates) and not any(one.reduced for one in tickets):
         return list(zip(tickets, screening.screen(tickets, at=at), strict=True))
     asked = [
-        Asked(ticket, _needs(gate.controls_for(ticket), ticket) if gate.shares else frozenset())
+        Asked(
+            ticket,
+            _needs(gate.controls_for(ticket), ticket)
+            if gate.shares or ticket.reduced
+            else frozenset(),
+        )
         for gate, ticket in zip(gates, tickets, strict=True)
     ]
     books = read(asked, at=at, locked=locked)
@@ -140,7 +151,8 @@ def looks(organization_id: str, stage: str) -> bool:
 
 def _needs(controls: Iterable[ActiveControl], ticket: Ticket) -> frozenset[Need]:
     stage = ticket.stage
-    return frozenset(need for one in controls if stage in one.stages for need in one.needs)
+    needs = frozenset(need for one in controls if stage in one.stages for need in one.needs)
+    return needs | _POSITION if ticket.reduced else needs
 
 
 def _judge(one: Asked, book: Book | None, *, at: datetime) -> tuple[Ticket, Verdict]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
+from oms_site.journal import statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
@@ -50,7 +51,8 @@ def make(
     was = charges.taken_back(one, source=source, exec_ref_id=exec_ref_id, qty=qty)
     settles, accrued, charged = _costs(one, row, was, (qty, price, principal), settles)
     costs = charged if order.side == "buy" else -charged
-    return Execution(
+    return statements.fresh(
+        Execution,
         id=ids.prefixed("ex"),
         organization_id=order.organization_id,
         order_id=order.id,
@@ -63,9 +65,7 @@ def make(
         sequence=order.executions_made + 1,
         qty=qty,
         price=price,
-        ytm=analytics.yield_to_maturity(
-            bond=facts.bond, clean_price=price, settlement_date=settles
-        ),
+        ytm=_yield(facts, price, settles),
         principal=principal,
         accrued_interest=accrued,
         fees=charged,
@@ -80,6 +80,10 @@ def make(
         executed_at=executed_at,
         received_at=received_at,
     )
+
+
+def _yield(facts: InstrumentFacts, price: Decimal, settles: date) -> Decimal | None:
+    return analytics.yield_to_maturity(bond=facts.bond, clean_price=price, settlement_date=settles)
 
 
 def _costs(

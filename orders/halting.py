@@ -6,71 +6,55 @@ to stop, many per run; the switch is flat only when the venues have said so of e
 
 from __future__ import annotations
 
-from datetime import datetime
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db import connection
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
-from allocations import accounts
 from controls import halts
 from controls.halts import Target
 from controls.models import Halt
-from controls.states import HALT_STANDING, HaltStatus
+from controls.states import HALT_STANDING
 from oms_site.firm import generation
-from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.journal import unit
+from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import desk
 from orders.models import Order, VenueOrder
-from orders.states import ORDER_OPEN, VENUE_TERMINAL
-from venues import instruments
+from orders.states import VENUE_TERMINAL, Pending
+from orders.stopping import asking as stopping
+from orders.stopping import selecting
+from orders.stopping.asking import Asked
+from orders.stopping.selecting import Selection
+from orders.stopping.targets import target_of
+from venues.models import Outbound
 
+__all__ = ["alive", "drain", "preview", "release", "selected", "target_of", "within"]
+# Orders of one round: by statements, in how many parts and by how many hands when there are many,
+# and of those that need a look each.
+AT_ONCE, MANY, CHUNK, HANDS = 10_000, 1_000, 1_250, 4
 MOST_AT_ONCE = 500
-_DRAINING = (HaltStatus.ENGAGED.value, HaltStatus.DRAINING.value)
+AGAIN_AFTER, AGAIN_BEFORE = timedelta(seconds=1), timedelta(seconds=60)
+UNASKED = (Pending.NONE.value, Pending.REPLACE.value)
+LOCKS = 0x0E35_0020  # the first half of the advisory locks of drains
 
 
-def target_of(scope: str, name: str, *, by: Principal) -> Target:
-    """What a person means by a scope and a name. Raises `OmsError` (422) for what is not here."""
-    if scope == "organization":
-        return Target(scope, by.organization_id, f"all of {by.organization_id}")
-    if scope == "account":
-        account = accounts.find_account(by.organization_id, name)
-        if account is not None:
-            return Target(scope, account.id, f"account {account.code}")
-    elif scope == "trader":
-        if User.objects.filter(organization_id=by.organization_id, username=name).exists():
-            return Target(scope, name, f"trader {name}")
-    elif scope == "instrument":
-        facts = instruments.find(name)
-        if facts is not None:
-            return Target(scope, facts.cusip, f"{facts.cusip} {facts.description}"[:160])
-    else:
-        raise OmsError(
-            "scope_unknown", f"A scope is one of {', '.join(halts.SCOPES)}.", field="scope"
-        )
-    raise OmsError("target_not_found", f"No {scope} {name!r} here.", field="target")
+def selected(halt: Halt) -> Selection:
+    """What a switch stands over."""
+    return selecting.of_scope(halt.scope, halt.target, organization_id=halt.organization_id)
 
 
 def within(target: Target, organization_id: str) -> QuerySet[Order]:
-    """The open orders that a switch stands over: staged, under review, at venues, by voice."""
-    rows = Order.objects.filter(
-        organization_id=organization_id, status__in=[s.value for s in ORDER_OPEN]
-    )
-    return _scoped(target, rows)
-
-
-def _scoped(target: Target, rows: QuerySet[Order]) -> QuerySet[Order]:
-    if target.scope == "account":
-        in_block = Q(allocation__accounts__account_id=target.id)
-        return rows.filter(Q(account_id=target.id) | in_block).distinct()
-    if target.scope == "trader":
-        return rows.filter(submitted_by__username=target.id)
-    if target.scope == "instrument":
-        return rows.filter(instrument__cusip=target.id)
-    return rows
+    """The open orders that a switch would stand over."""
+    wanted = selecting.of_scope(target.scope, target.id, organization_id=organization_id)
+    return selecting.open_orders(wanted)
 
 
 def preview(target: Target, organization_id: str) -> dict[str, Any]:
@@ -78,9 +62,11 @@ def preview(target: Target, organization_id: str) -> dict[str, Any]:
     rows = within(target, organization_id)
     keys = list(rows.values_list("pk", flat=True))
     whole = Order.objects.filter(pk__in=keys).aggregate(n=Count("pk"), leaves=Sum("leaves_qty"))
+    working = VenueOrder.objects.filter(order_id__in=keys)
+    if target.scope == "venue":
+        working = working.filter(venue_id=target.id)
     venues = (
-        VenueOrder.objects.filter(order_id__in=keys)
-        .exclude(status__in=sorted(VENUE_TERMINAL))
+        working.exclude(status__in=sorted(VENUE_TERMINAL))
         .values("venue_id")
         .annotate(orders=Count("pk"), leaves=Sum("leaves_qty"))
         .order_by("venue_id")
@@ -97,10 +83,8 @@ def preview(target: Target, organization_id: str) -> dict[str, Any]:
 
 def alive(target: Target, organization_id: str) -> int:
     """Orders in a scope that are open, or whose venues have not said that all of it is over."""
-    unsettled = ~Q(status__in=sorted(VENUE_TERMINAL)) | Q(in_doubt=True)
-    at_venues = VenueOrder.objects.filter(unsettled, organization_id=organization_id)
-    named = Q(pk__in=at_venues.values("order_id")) | Q(status__in=[s.value for s in ORDER_OPEN])
-    return _scoped(target, Order.objects.filter(named, organization_id=organization_id)).count()
+    wanted = selecting.of_scope(target.scope, target.id, organization_id=organization_id)
+    return selecting.alive(wanted).count()
 
 
 def release(halt_id: str, *, by: Principal, at: datetime) -> Halt:
@@ -127,13 +111,65 @@ def _standing() -> list[Halt]:
 
 
 def _drain(halt: Halt) -> int:
-    target = Target(halt.scope, halt.target, halt.target_name)
-    open_ = within(target, halt.organization_id)
-    waiting = list(open_.filter(pending="").values_list("pk", flat=True)[:MOST_AT_ONCE])
-    if waiting:
-        desk.stop(waiting, by=halts.system(), at=clock.now())
-    left = alive(target, halt.organization_id)
-    with unit.work(by=halts.system(), at=clock.now()) as work:
+    at = clock.now()
+    with unit.work(by=halts.system(), at=at) as work:
+        if not _alone(halt.id):
+            return 0
+        wanted = selected(halt)
+        waiting = _unasked(wanted, since=halt.engaged_at, at=at)
+        named = list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
+        asked = _ask(work, wanted, named, at=at)
+        left = selecting.alive(wanted).count()
         row = work.lock(Halt, [halt.id])[halt.id]
         halts.settle(work, row, flat=left == 0, alive=left)
-    return len(waiting)
+    return sum(one.outcome != stopping.NOTHING for one in asked)
+
+
+def _ask(work: Unit, wanted: Selection, named: Sequence[str], *, at: datetime) -> list[Asked]:
+    by = halts.system()
+    if len(named) >= MANY and not wanted.narrow:
+        chunks = [named[n : n + CHUNK] for n in range(0, len(named), CHUNK)]
+        with ThreadPoolExecutor(HANDS, thread_name_prefix="halt") as hands:
+            together = [one for part in hands.map(partial(_ask_chunk, at), chunks) for one in part]
+        if together:
+            return together
+    return stopping.ask(work, wanted, named, slowly=MOST_AT_ONCE, by=by, at=at)
+
+
+def _ask_chunk(at: datetime, named: Sequence[str]) -> list[Asked]:
+    """One hand's part, in a transaction of its own: PostgreSQL works on several at a time."""
+    try:
+        with unit.work(by=halts.system(), at=at) as work:
+            return stopping.together(work, named, at=at)
+    finally:
+        connection.close()
+
+
+def _alone(halt_id: str) -> bool:
+    """Whether nobody else drains this switch: two would only wait for each other's rows."""
+    with connection.cursor() as cursor:
+        key = zlib.crc32(halt_id.encode()) & 0x7FFF_FFFF
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCKS, key])
+        (held,) = cursor.fetchone()
+    return bool(held)
+
+
+def _unasked(wanted: Selection, *, since: datetime, at: datetime) -> QuerySet[Order]:
+    """What has not been asked yet, and whose venue refused long enough ago to be asked again.
+
+    The longer a switch stands the rarer: half its age between two requests, 1 to 60 seconds.
+    """
+    again = at - min(max((at - since) / 2, AGAIN_AFTER), AGAIN_BEFORE)
+    lately = Outbound.objects.filter(
+        cl_ord_id=OuterRef("cancel_cl_ord_id"), kind="F", created_at__gt=again
+    )
+    working = VenueOrder.objects.filter(order_id=OuterRef("pk"))
+    working = working.exclude(status__in=sorted(VENUE_TERMINAL))
+    if wanted.venue:
+        working = working.filter(venue_id=wanted.venue)
+    unasked = working.filter(pending__in=UNASKED)
+    refused = unasked.filter(~Q(cancel_cl_ord_id=""), Exists(lately))
+    rows = selecting.open_orders(wanted).exclude(Exists(refused))
+    if not wanted.narrow:
+        return rows.filter(pending__in=UNASKED)
+    return rows.filter(Exists(unasked) | ~Exists(working))

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from allocations.holdings import Reserved, ledger, suspense
+from allocations.holdings import Reserved, fx, ledger, suspense
 from allocations.holdings.posting import Posting, of_trade
 from oms_site.journal.unit import Unit
 from orders.models import Execution, Order
@@ -31,11 +31,8 @@ def post(
 ) -> None:
     """Post executions, in their order; what has been posted before is left alone."""
     originals = _originals(fills)
-    ledger.post(
-        work,
-        [_posting(fill, orders[fill.order_id], originals.get(fill.id, "")) for fill in fills],
-        at=at,
-    )
+    postings = [_posting(fill, orders[fill.order_id], originals.get(fill.id, "")) for fill in fills]
+    ledger.post(work, fx.with_legs(postings, at=at), at=at)
 
 
 def _posting(fill: Execution, order: Order, original: str) -> Posting:
@@ -82,11 +79,14 @@ def _originals(fills: Iterable[Execution]) -> dict[str, str]:
 
 
 # --- what open orders would still take -------------------------------------------------------
-_PRICE = "coalesce(o.limit_price, p.ask_px, p.mid_px, 100)"
+# While a replacement is not answered, the greater of what is and what may be.
+_LEAVES = "greatest(o.leaves_qty, coalesce(o.asked_qty, 0) - o.cum_qty)"
+_PRICE = "coalesce(greatest(o.limit_price, o.asked_price), p.ask_px, p.mid_px, 100)"
 _OPEN = f"""
 WITH open AS (
-    SELECT o.id, o.account_id, o.side, o.instrument_id, i.currency, o.leaves_qty, o.order_qty,
-        o.leaves_qty * {_PRICE} * CASE i.asset_class WHEN 'equity' THEN 1 ELSE 0.01 END AS money
+    SELECT o.id, o.account_id, o.side, o.instrument_id, i.currency, o.order_qty,
+        {_LEAVES} AS leaves_qty,
+        {_LEAVES} * {_PRICE} * CASE i.asset_class WHEN 'equity' THEN 1 ELSE 0.01 END AS money
     FROM orders_order o JOIN venues_instrument i ON i.id = o.instrument_id
     LEFT JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
     WHERE o.status NOT IN ({", ".join(f"'{s.value}'" for s in sorted(ORDER_TERMINAL))})

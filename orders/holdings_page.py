@@ -26,6 +26,7 @@ from oms_site.kit.errors import NotFound
 from venues.calendar import NEW_YORK
 
 ALL = "all"
+_MOST = 200  # positions, or lots, of one page
 
 
 @never_cache
@@ -45,7 +46,14 @@ def page(request: HttpRequest) -> HttpResponse:
         "as_of_text": request.GET.get("as_of", ""),
         "fault": fault,
         "at": at,
-        **_content(by, asked, at=at, as_of=as_of, one=named != ALL),
+        **_content(
+            by,
+            asked,
+            at=at,
+            as_of=as_of,
+            one=named != ALL,
+            after=_key(request.GET.get("after", "")),
+        ),
     }
     template = "body" if request.GET.get("part") == "body" else "page"
     return render(request, f"holdings/{template}.html", shown)
@@ -101,20 +109,38 @@ def _reader(request: HttpRequest) -> Principal:
 
 
 def _content(
-    by: Principal, asked: list[str], *, at: datetime, as_of: datetime | None, one: bool
+    by: Principal,
+    asked: list[str],
+    *,
+    at: datetime,
+    as_of: datetime | None,
+    one: bool,
+    after: tuple[str, int] | None,
 ) -> dict[str, Any]:
     organization = by.organization_id
-    positions = views.positions(organization, asked, at=at, as_of=as_of)
+    read = views.positions(organization, asked, at=at, as_of=as_of, after=after, most=_MOST + 1)
+    positions = read[:_MOST]
+    last = positions[-1] if len(read) > _MOST else None
     for row in positions:
         row["price_age_text"] = _age(row["price_age_seconds"])
     return {
         "positions": positions,
+        "next": f"{last['account_id']}|{last['instrument_id']}" if last else "",
+        "is_part": last is not None or after is not None,
         "totals": sorted(views.totals(positions).items()),
         "balances": views.balances(organization, asked, as_of=as_of),
-        "lots": views.lots(organization, asked, as_of=as_of) if one else None,
+        "lots": views.lots(organization, asked, as_of=as_of, most=_MOST) if one else None,
         "movements": views.movements(asked, limit=100, as_of=as_of) if one else None,
         "stale": sum(p["price_stale"] and bool(p["amount"]) for p in positions) if not as_of else 0,
     }
+
+
+def _key(text: str) -> tuple[str, int] | None:
+    """The last position of the page before, as its link names it; None for the first page."""
+    account_id, _, number = text.rpartition("|")
+    return (
+        (account_id, int(number)) if account_id and number.isascii() and number.isdigit() else None
+    )
 
 
 def _age(seconds: int | None) -> str:

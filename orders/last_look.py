@@ -16,6 +16,7 @@ from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import closing, execution, rescreen, tree
 from orders.models import VenueOrder
+from orders.replacing import last_word as replaces
 from orders.rescreen import Looked
 from orders.states import VenueStatus
 from orders.tree import Tree
@@ -24,23 +25,25 @@ from venues.models import Outbound
 
 # What makes a venue trade: an order, and the hit of a quote.
 TRADING = ("D", transmission.HIT)
+REPLACE = "G"
 _by = actors.system("last-look")
 
 
 def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
-    """The messages of these that may be sent; orders among the others have ended here."""
+    """The messages of these that may be sent; orders and replaces among the others end here."""
+    dropped = replaces.dropped([row.cl_ord_id for row in rows if row.kind == REPLACE], by=_by)
+    rows = [row for row in rows if row.kind != REPLACE or row.cl_ord_id not in dropped]
     named = [row.cl_ord_id for row in rows if row.kind in TRADING]
     if not named:
         return list(rows)
     generation.check()
     at = clock.now()
-    children = VenueOrder.objects.filter(id__in=named).select_related("order")
-    orders = {child.id: child.order for child in children}
-    looked = rescreen.at_wire({order.id: order for order in orders.values()}.values(), at=at)
-    refused = {
-        child_id: looked[order.id] for child_id, order in orders.items() if looked[order.id].refused
-    }
-    ended = _refuse(refused, orders={n: orders[n].id for n in refused}, at=at) if refused else set()
+    found = VenueOrder.objects.filter(id__in=named).select_related("order", "execution_order")
+    children = list(found.order_by("id"))
+    looked = rescreen.at_wire(children, at=at)
+    refused = {key: one for key, one in looked.items() if one.refused}
+    orders = {child.id: child.order_id for child in children if child.id in refused}
+    ended = _refuse(refused, orders=orders, at=at) if refused else set()
     return [row for row in rows if row.kind not in TRADING or row.cl_ord_id not in ended]
 
 

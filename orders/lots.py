@@ -51,7 +51,7 @@ def _allocate(
         allocation=rows.allocation,
         accounts=rows.accounts,
         legs=rows.legs,
-        lots=[_lot(fill) for fill in charges.standing(executed)],
+        lots=[lot_of(fill) for fill in charges.standing(executed)],
         complete=order.status in ORDER_TERMINAL,
         order=render.order_json(order),
         at=at,
@@ -81,7 +81,8 @@ def _implicit(work: Unit, order: Order, at: datetime) -> engine.Rows | None:
     return engine.Rows(allocation, tuple(work.added(AccountAllocation)[-1:]), ())
 
 
-def _lot(fill: Execution) -> engine.Lot:
+def lot_of(fill: Execution) -> engine.Lot:
+    """A fill as the engine splits it."""
     return engine.Lot(
         id=fill.id,
         sequence=fill.sequence,

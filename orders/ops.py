@@ -6,7 +6,7 @@ They read; every action goes over the REST API with the browser's session.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -19,7 +19,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from allocations import accounts
-from allocations.models import AccountAllocation, Allocation, BookingLeg, Custodian, Repair
+from allocations.models import (
+    AccountAllocation,
+    Allocation,
+    BookingLeg,
+    ConfirmAdjustment,
+    Custodian,
+    Repair,
+)
+from allocations.settlement import views
 from allocations.states import LegStatus
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
@@ -27,7 +35,9 @@ from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from orders import arithmetic, breaks, reconciliation
 from orders.models import Break
+from venues import health as venue_health
 from venues import instruments
+from venues.models import Venue
 
 _View = Callable[..., HttpResponse]
 _MOST = 200
@@ -72,16 +82,30 @@ def board(request: HttpRequest, by: Principal) -> HttpResponse:
             )[:_MOST]
         ),
         "custodians": _health(organization_id, at),
+        "venues": _venues(at),
         "checked": reconciliation.latest(organization_id),
-        "ages": _ages(legs, opened, at),
+        **_settling(organization_id, at),
         "may": _may(by),
         "me": by.user_id,
         "reasons": Break.Reason.choices,
         "houses": list(Custodian.objects.filter(active=True).order_by("id")),
         "accounts": accounts.accounts_of(organization_id),
     }
+    shown["ages"] = _ages(legs, opened, at, confirms=shown["confirms"])
     part = request.GET.get("part") == "board"
     return render(request, "orders/ops_board.html" if part else "orders/ops.html", shown)
+
+
+def _venues(at: datetime) -> list[dict[str, Any]]:
+    """Every venue with its health, in the words of the page."""
+    known = venue_health.of_all(at=at)
+    shown = []
+    for venue in Venue.objects.order_by("preference", "id"):
+        now = known[venue.pk]
+        lag = None if now.lag is None else round(now.lag.total_seconds() * 1000)
+        refused = None if now.reject_rate is None else round(now.reject_rate * 100)
+        shown.append({"venue": venue, "health": now, "lag_ms": lag, "refused": refused})
+    return shown
 
 
 @_page
@@ -113,6 +137,16 @@ def _legs(organization_id: str) -> list[BookingLeg]:
     )
 
 
+def _settling(organization_id: str, at: Any) -> dict[str, Any]:
+    """Confirmations and settlements that wait for a person, and words that fit nothing here."""
+    return {
+        "confirms": views.confirms(list(views.exceptions(organization_id, at=at)[:_MOST])),
+        "settlements": views.instructions_shown(views.troubled(organization_id)[:_MOST], at=at),
+        "strays": views.unaccounted(organization_id),
+        "adjusting": ConfirmAdjustment.Reason.choices,
+    }
+
+
 def _health(organization_id: str, at: Any) -> list[dict[str, Any]]:
     """Each custodian: what is queued, in trouble, booked last; and a word for it."""
     count = BookingLeg.objects.filter(organization_id=organization_id).values("custodian_id")
@@ -138,13 +172,17 @@ def _health(organization_id: str, at: Any) -> list[dict[str, Any]]:
     return health
 
 
-def _ages(legs: list[BookingLeg], opened: list[Break], at: Any) -> list[dict[str, Any]]:
+def _ages(
+    legs: list[BookingLeg], opened: list[Break], at: Any, **more: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
     """How many exceptions are how old."""
     limits = (("under 15 min", 0, 15), ("15 to 60 min", 15, 60), ("1 to 4 h", 60, 240))
     moments = {
         "bookings": [leg.created_at for leg in legs],
         "breaks": [b.opened_at for b in opened],
     }
+    for name, waiting in more.items():
+        moments[name] = [one["created_at"] for one in waiting]
     rows = []
     for word, low, high in (*limits, ("over 4 h", 240, 10**9)):
         row: dict[str, Any] = {"word": word}

@@ -11,11 +11,13 @@ from controls import screening
 from controls.models import Review, Screening
 from controls.states import ReviewStatus
 from oms_site.firm.principals import Principal
-from orders import figures, fills, inquiries, picture, timeline
+from orders import figures, fills, inquiries, picture, sor, timeline
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
+from orders.revisions import history
 from orders.states import ORDER_EXECUTABLE
 from venues import instruments
+from venues.models import RoutingDecision
 
 RELEASE = "order.release"
 
@@ -26,6 +28,7 @@ class Branch:
 
     row: ExecutionOrder
     venue_orders: list[VenueOrder]
+    decisions: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Share:
 def find(organization_id: str, order_id: str) -> Order | None:
     """An order of this organization; None for unknown and foreign ids alike."""
     rows = Order.objects.select_related(
-        "account", "submitted_by", "custodian", "ib", "risk_group", "allocation"
+        "account", "submitted_by", "custodian", "ib", "risk_group", "allocation", "policy"
     )
     return rows.filter(organization_id=organization_id, pk=order_id).first()
 
@@ -73,6 +76,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
         "controls": controls,
         "failed": [c for c in controls if c["effect"] != screening.PASS],
         "passed": [c for c in controls if c["effect"] == screening.PASS],
+        "amendments": history.amendments(order),
         "timeline": timeline.of_order(order.id),
         "decision": _decision(order, review, by),
     }
@@ -82,8 +86,12 @@ def _tree(order: Order) -> list[Branch]:
     children: dict[str, list[VenueOrder]] = {}
     for child in order.venue_orders.order_by("id"):
         children.setdefault(child.execution_order_id, []).append(child)
-    rows = order.execution_orders.order_by("created_at", "id")
-    return [Branch(row, children.get(row.id, [])) for row in rows]
+    rows = list(order.execution_orders.order_by("created_at", "id"))
+    decided: dict[str, list[dict[str, Any]]] = {}
+    kept = RoutingDecision.objects.filter(subject__in=[row.id for row in rows])
+    for decision in kept.order_by("decided_at", "id"):
+        decided.setdefault(decision.subject, []).append(sor.told(decision))
+    return [Branch(row, children.get(row.id, []), decided.get(row.id, [])) for row in rows]
 
 
 def _allocation(order: Order) -> Allocation | None:

@@ -22,6 +22,11 @@ from venues import instruments
 from venues.calendar import new_york_date
 
 NEWEST = 500
+_PENDING = {
+    Pending.CANCEL.value: "cancel_pending",
+    Pending.EXPIRE.value: "expire_pending",
+    Pending.REPLACE.value: "replace_pending",
+}
 Row: TypeAlias = dict[str, Any]
 _OPEN = [s.value for s in ORDER_OPEN]
 _CLOSED = [s.value for s in ORDER_TERMINAL]
@@ -80,7 +85,7 @@ def face(status: str, pending: str, *, working: bool, routing: bool) -> str:
     if status not in ORDER_OPEN:
         return status
     if pending:
-        return "expire_pending" if pending == Pending.EXPIRE else "cancel_pending"
+        return _PENDING[pending]
     if status == OrderStatus.PENDING_APPROVAL:
         return "review"
     if status == OrderStatus.PARTIALLY_FILLED:

@@ -32,6 +32,8 @@ _by = actors.system("reconciliation")
 PATIENCE = timedelta(minutes=5)
 GRACE = timedelta(seconds=30)
 PHASES = ("start", "intraday", "close")
+# A start follows a night, a weekend and a holiday; a close looks at a month once a day.
+WINDOWS = {"start": timedelta(days=7), "intraday": timedelta(days=1), "close": timedelta(days=31)}
 drop_copy.PORTS.setdefault("simulator", simulated.ask)
 
 
@@ -71,9 +73,13 @@ def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> lis
         raise ValueError(f"{phase} is none of {', '.join(PHASES)}")
     generation.check()
     at = clock.now()
-    day, limit = day or at.date(), at - grace
-    parties = [("internal", "", internal.run)]
-    parties += [("venue", row.id, _venue(row, limit)) for row in Venue.objects.order_by("id")]
+    day, limit, since = day or at.date(), at - grace, _since(phase, at)
+    parties: list[tuple[str, str, Callable[[], Comparison]]] = [
+        ("internal", "", lambda: internal.run(since=since))
+    ]
+    parties += [
+        ("venue", row.id, _venue(row, limit, since)) for row in Venue.objects.order_by("id")
+    ]
     houses = Custodian.objects.filter(active=True).order_by("id")
     parties += [("custodian", row.id, _custodian(row.id, day, limit)) for row in houses]
     return [_one(phase, kind, party, day, at, compare) for kind, party, compare in parties]
@@ -93,8 +99,13 @@ def latest(organization_id: str) -> list[Reconciliation]:
     return list(rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party"))
 
 
-def _venue(row: Venue, limit: datetime) -> Callable[[], Comparison]:
-    return lambda: venue.run(row.id, drop_copy.ask(row.id, row.gateway), grace=limit)
+def _since(phase: str, at: datetime) -> datetime:
+    """How far back a phase looks; what is older has been compared at many closes."""
+    return at - WINDOWS[phase]
+
+
+def _venue(row: Venue, limit: datetime, since: datetime) -> Callable[[], Comparison]:
+    return lambda: venue.run(row.id, drop_copy.ask(row.id, row.gateway), grace=limit, since=since)
 
 
 def _custodian(custodian_id: str, day: date, limit: datetime) -> Callable[[], Comparison]:

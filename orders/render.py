@@ -86,6 +86,7 @@ class OrderView(msgspec.Struct):
     eligible_at: datetime
     expires_at: datetime
     rejection: dict[str, str] | None
+    revision: int
 
 
 def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
@@ -141,6 +142,7 @@ def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
         order.eligible_at,
         order.expires_at,
         _rejection(order),
+        order.revision,
     )
 
 

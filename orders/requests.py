@@ -94,6 +94,23 @@ class OrderAsk(msgspec.Struct, frozen=True, kw_only=True):
     annotation: str = ""
 
 
+class AmendAsk(msgspec.Struct, frozen=True, kw_only=True):
+    """What an order is to become: what is None stays. `qty` is the whole quantity, not the rest.
+
+    `accounts` are the new parts of a block; without them all are scaled. `revision` is the one the
+    caller looked at.
+    """
+
+    qty: Decimal | None = None
+    limit_price: Decimal | None = None
+    stop_price: Decimal | None = None
+    accounts: tuple[AccountAsk, ...] = ()
+    amount_type: str = ""
+    revision: int | None = None
+    client_amend_id: str | None = None
+    annotation: str = ""
+
+
 _canonical = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 
 
@@ -111,6 +128,26 @@ class SubmitRequest:
     received_at: datetime
     correlation_id: str = ""
     idempotency_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AmendRequest:
+    """A request to change one order's terms."""
+
+    order_id: str
+    ask: AmendAsk
+
+
+@dataclass(slots=True)
+class AmendResult:
+    """What became of it: `replaced`, `pending` at venues, in `review`, or `rejected` with why."""
+
+    order_id: str
+    request_id: str = ""
+    outcome: str = ""
+    revision: int = 1
+    replayed: bool = False
+    error: OmsError | None = None
 
 
 @dataclass(slots=True)

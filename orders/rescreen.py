@@ -8,7 +8,7 @@ batch: the same few queries for one order and for hundreds.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -18,7 +18,7 @@ import msgspec
 
 from allocations import accounts
 from allocations.models import AccountAllocation
-from controls import screening
+from controls import halts, screening
 from controls.models import Screening
 from controls.screening import Verdict
 from controls.states import Outcome
@@ -28,7 +28,7 @@ from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import OmsError
 from orders import exposure, tickets, time_in_force
-from orders.models import Execution, Order
+from orders.models import Execution, Order, VenueOrder
 from orders.requests import Instruction
 from venues import instruments
 
@@ -79,11 +79,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An order with the whole quantity and the limit it is to have."""
+    """An order with the whole quantity and the limit it is to have as that revision.
+
+    `parts` are what the accounts of a block are to get of it, in their order; empty as before.
+    """
 
     order: Order
     qty: Decimal
     limit_price: Decimal | None
+    revision: int = 0
+    parts: tuple[Decimal, ...] = ()
 
 
 def at_release(orders: Sequence[Order], *, at: datetime) -> list[Looked]:
@@ -99,16 +104,25 @@ def at_replace(changes: Sequence[Change], *, at: datetime) -> list[Looked]:
     What has been executed counts as held; the changed rest is what is asked about.
     """
     made = _tickets([change.order for change in changes], stage="replace", at=at)
-    asked = [
-        msgspec.structs.replace(
-            _sized(made[one.order.id], one.qty - one.order.cum_qty, one.order.order_qty),
-            limit_price=one.limit_price,
-            ord_type="market" if one.limit_price is None else "limit",
-        )
-        for one in changes
-    ]
-    judged = exposure.judge(asked, at=at)
+    judged = exposure.judge([_changed(made[one.order.id], one) for one in changes], at=at)
     return [Looked(ticket, verdict) for ticket, verdict in judged]
+
+
+def _changed(ticket: Ticket, change: Change) -> Ticket:
+    order, parts = change.order, change.parts
+    if parts and len(parts) == len(ticket.accounts):
+        accounts = tuple(
+            msgspec.structs.replace(account, qty=part)
+            for account, part in zip(ticket.accounts, parts, strict=True)
+        )
+        ticket = msgspec.structs.replace(ticket, accounts=accounts)
+    whole = change.qty if parts else order.order_qty
+    return msgspec.structs.replace(
+        _sized(ticket, change.qty - order.cum_qty, whole),
+        order_version=change.revision or order.revision,
+        limit_price=change.limit_price,
+        ord_type="market" if change.limit_price is None else "limit",
+    )
 
 
 def at_execution(parts: Sequence[Part], *, at: datetime) -> dict[str, Looked]:
@@ -137,14 +151,51 @@ def at_execution(parts: Sequence[Part], *, at: datetime) -> dict[str, Looked]:
     }
 
 
-def at_wire(orders: Collection[Order], *, at: datetime) -> dict[str, Looked]:
-    """The last look before the wire, from memory: instrument, accounts, lists, price, hours."""
-    made = _tickets(orders, stage="wire", at=at)
-    judged = screening.screen(made.values(), at=at)
+def at_wire(children: Sequence[VenueOrder], *, at: datetime) -> dict[str, Looked]:
+    """The last look before the wire at what is about to be sent, by its id.
+
+    From memory: instrument, accounts, lists, price, hours, halts of the venue and the strategy.
+    Only where a halt lets reducing orders pass are positions read.
+    """
+    orders = {child.order_id: child.order for child in children}
+    made = _tickets(orders.values(), stage="wire", at=at)
+    asked = []
+    for child in children:
+        row = child.execution_order
+        strategy = f"{row.protocol}/{row.strategy}"
+        asked.append(_stopped(made[child.order_id], strategy=strategy, venue=child.venue_id))
+    if any(ticket.reduced for ticket in asked):
+        judged = _reducing(children, orders, asked, at=at)
+    else:
+        judged = list(zip(asked, screening.screen(asked, at=at), strict=True))
     return {
-        key: Looked(ticket, verdict)
-        for (key, ticket), verdict in zip(made.items(), judged, strict=True)
+        child.id: Looked(ticket, verdict)
+        for child, (ticket, verdict) in zip(children, judged, strict=True)
     }
+
+
+def _reducing(
+    children: Sequence[VenueOrder],
+    orders: Mapping[str, Order],
+    asked: Sequence[Ticket],
+    *,
+    at: datetime,
+) -> list[tuple[Ticket, Verdict]]:
+    """Each child for its own quantity, beside what else of its order is open."""
+    sized = [
+        _sized(ticket, child.leaves_qty, child.order.order_qty)
+        for child, ticket in zip(children, asked, strict=True)
+    ]
+    leaves = {key: order.leaves_qty for key, order in orders.items()}
+    for child in children:
+        leaves[child.order_id] -= child.leaves_qty
+    whole = {ticket.order_id: ticket for ticket in asked}
+    rest = {
+        key: _sized(whole[key], qty, orders[key].order_qty)
+        for key, qty in leaves.items()
+        if qty > 0
+    }
+    return exposure.judge(sized, at=at, locked=False, rest=rest)
 
 
 def after_fills(
@@ -187,11 +238,27 @@ def _of_part(ticket: Ticket, part: Part) -> Ticket:
     who = part.by.username if part.by else ticket.username
     may = part.by.may(SUPPRESS) if part.by else SUPPRESS in ticket.entitlements
     return msgspec.structs.replace(
-        _sized(ticket, asked.qty, order.order_qty),
+        _stopped(
+            _sized(ticket, asked.qty, order.order_qty),
+            strategy=f"{asked.protocol}/{asked.strategy}",
+            venue=asked.venue_id,
+        ),
         limit_price=limit,
         ord_type="market" if limit is None else "limit",
         protocol=asked.protocol,
         pmp_suppressed_by=who if asked.suppress_pmp_check and may else "",
+    )
+
+
+def _stopped(ticket: Ticket, *, strategy: str, venue: str) -> Ticket:
+    """The ticket with what stands over its strategy or venue alone."""
+    more = halts.part(ticket.organization_id, strategy=strategy, venue=venue)
+    if not (more.halted or more.reduced):
+        return ticket
+    return msgspec.structs.replace(
+        ticket,
+        halted=(*ticket.halted, *more.halted),
+        reduced=(*ticket.reduced, *more.reduced),
     )
 
 
@@ -216,6 +283,10 @@ def _tickets(orders: Iterable[Order], *, stage: str, at: datetime) -> dict[str, 
         order.id: _ticket(order, owners[order.submitted_by_id], blocks, stage=stage, at=at)
         for order in rows
     }
+
+
+def _strategies(order: Order) -> list[str]:
+    return [f"{one['protocol']}/{one['strategy']}" for one in order.execution_instructions]
 
 
 def _blocks(orders: Iterable[Order]) -> Mapping[str, list[tuple[str, Decimal]]]:
@@ -259,7 +330,11 @@ def _ticket(
         parts=[qty for _, qty in named],
         ib_id=order.ib_id or "",
         tags=tickets.tags_of(order.trader_profile),
+        api_key=str(order.api_key_id or ""),
+        strategies=_strategies(order) if stage in ("release", "replace") else (),
     )
+    if order.revision > 1:
+        made = msgspec.structs.replace(made, order_version=order.revision)
     if len(made.accounts) == len(ids):
         return made
     # An account that cannot be found is no reason to look at fewer of them.

@@ -16,7 +16,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import clearances, closing, execution, rescreen, rulesets, time_in_force, tree
+from orders import clearances, closing, execution, rescreen, rulesets, sor, time_in_force, tree
 from orders.clearances import Clearance
 from orders.execution import Issue
 from orders.models import ExecutionOrder, Order
@@ -36,6 +36,7 @@ def drain(*, limit: int = 200) -> int:
     Several workers may drain at once: each takes rows that no other holds. An order that breaks
     the batch is found by routing them one at a time; it is staged and the others go their way.
     """
+    _look_at_books(limit)
     try:
         return _drain(limit=limit)
     except Exception as error:
@@ -55,12 +56,20 @@ def drain(*, limit: int = 200) -> int:
     return len(names)
 
 
+def _look_at_books(limit: int) -> None:
+    due = Order.objects.filter(route_at__lte=clock.now()).order_by("route_at")
+    names = list(due.values_list("id", flat=True)[:limit])
+    if names:
+        generation.check()
+        sor.look(names)
+
+
 def _drain(*, limit: int, only: str = "") -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.enter()
         due = Order._base_manager.select_for_update(no_key=True, skip_locked=True).filter(
-            route_at__lte=at, **({"id": only} if only else {})
+            route_at__lte=at, pending="", **({"id": only} if only else {})
         )
         orders = {order.id: work.hold(order) for order in due.order_by("route_at")[:limit]}
         # What is locked now may have been approved after we began to look.

@@ -18,6 +18,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.contrib.auth import get_user
 from django.contrib.sessions.backends.db import SessionStore
 
+from controls import halts
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
@@ -83,6 +84,7 @@ class ScreenSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
             told["server_time"] = figures.iso(at)
             told["ahead_s"] = round(clock.offset().total_seconds())
             told["market"] = vars(market.state(at))
+            told["halts"] = await in_thread(_halts, self._principal.organization_id)
         async with asyncio.timeout(STALLED_SECONDS):
             await self.send(text_data=msgspec.json.encode(told).decode())
 
@@ -130,6 +132,12 @@ class ScreenSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         if principal is None:
             return LOGGED_OUT
         return 0 if cls.may_look(principal) else NOT_ENTITLED
+
+
+def _halts(organization_id: str) -> list[str]:
+    """What is halted now: every page says so, whatever else it shows."""
+    generation.check()
+    return halts.names(organization_id)
 
 
 def _principal(session_key: str) -> Principal | None:

@@ -1,10 +1,11 @@
-"""Whether orders are taken yet today: the start-of-day comparison may hold them (P05)."""
+"""Whether orders are taken now: a start-of-day comparison or a lack of capacity may hold them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import date, datetime
 
+from controls import halts
 from oms_site.firm import policies
 from oms_site.kit.errors import OmsError
 from orders import breaks
@@ -14,10 +15,13 @@ from orders.models import Reconciliation
 def holds(organization_ids: Iterable[str], *, at: datetime) -> dict[str, OmsError]:
     """Why organizations' orders are not taken now (503), by id; who may trade is absent.
 
-    Only organizations whose policy says `start_of_day_check: hold` are ever asked about.
+    Only organizations whose policy says `start_of_day_check: hold` are asked about that check.
     """
     found = {}
     for organization_id in organization_ids:
+        if why := halts.capacity(organization_id):
+            found[organization_id] = OmsError("over_capacity", why, status=503)
+            continue
         if policies.of(organization_id, at=at)["start_of_day_check"] == "hold":
             refusal = hold(organization_id, day=at.date())
             if refusal is not None:

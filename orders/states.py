@@ -31,6 +31,15 @@ class Pending(StrEnum):
     EXPIRE = "expire"
 
 
+class Amending(StrEnum):
+    """Where the replacement of an order's terms waits: for a person, or for the venues."""
+
+    NONE = ""
+    REVIEW = "review"
+    HELD = "held"
+    SENT = "sent"
+
+
 class VenueStatus(StrEnum):
     """A venue order's own state; the FIX OrdStatus(39) is computed from it by precedence."""
 
@@ -57,6 +66,9 @@ ORDER_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "refuse_cancel": (_ANY, tuple(O)),
     "cancel": (ORDER_OPEN, (O.CANCELED,)),
     "expire": (ORDER_OPEN, (O.EXPIRED,)),
+    "request_replace": (ORDER_EXECUTABLE, (O.PENDING_EXECUTION, O.PARTIALLY_FILLED)),
+    "refuse_replace": (_ANY, tuple(O)),
+    "replace": (_ANY, tuple(O)),
 }
 EXECUTION_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "execute": (_ANY - {O.PENDING_APPROVAL}, tuple(_ANY - {O.PENDING_APPROVAL})),
@@ -65,6 +77,9 @@ EXECUTION_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "cancel": (ORDER_EXECUTABLE, (O.CANCELED,)),
     "reject": (ORDER_EXECUTABLE, (O.REJECTED,)),
     "expire": (ORDER_EXECUTABLE, (O.EXPIRED,)),
+    "request_replace": (ORDER_EXECUTABLE, (O.PENDING_EXECUTION, O.PARTIALLY_FILLED)),
+    "refuse_replace": (_ANY - {O.PENDING_APPROVAL}, tuple(_ANY - {O.PENDING_APPROVAL})),
+    "replace": (_ANY - {O.PENDING_APPROVAL}, tuple(_ANY - {O.PENDING_APPROVAL})),
 }
 V = VenueStatus
 VENUE_TERMINAL = frozenset({V.FILLED, V.CANCELED, V.REJECTED, V.EXPIRED})
@@ -77,6 +92,32 @@ VENUE_STEPS: dict[str, tuple[frozenset[str], tuple[str, ...]]] = {
     "cancel": (_LIVE, (V.CANCELED,)),
     "reject": (_LIVE, (V.REJECTED,)),
     "expire": (_LIVE, (V.EXPIRED,)),
+    "request_replace": (_LIVE, tuple(_LIVE)),
+    "refuse_replace": (frozenset(V), tuple(V)),
+    "replace": (frozenset(V), tuple(V)),
+}
+
+
+class ReplaceStatus(StrEnum):
+    """How far a request to change an order's terms has come; a leg of it knows no review."""
+
+    PENDING = "pending"
+    REVIEW = "review"
+    REPLACED = "replaced"
+    REJECTED = "rejected"
+
+
+P = ReplaceStatus
+# A venue's word that it did replace comes before any conclusion of ours that it did not.
+REPLACEMENT_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "replacement_flag": (frozenset({P.PENDING}), P.REVIEW),
+    "replacement_release": (frozenset({P.REVIEW}), P.PENDING),
+    "replacement_accept": (frozenset({P.PENDING, P.REVIEW, P.REJECTED}), P.REPLACED),
+    "replacement_reject": (frozenset({P.PENDING, P.REVIEW}), P.REJECTED),
+}
+REPLACE_LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "replaceleg_accept": (frozenset({P.PENDING, P.REJECTED}), P.REPLACED),
+    "replaceleg_reject": (frozenset({P.PENDING}), P.REJECTED),
 }
 
 
@@ -158,7 +199,7 @@ def fix_ord_status(status: str, pending: str) -> str:
 
 
 # These note or drop a pending request; the state stays what it was.
-FACET_STEPS = frozenset({"request_cancel", "refuse_cancel"})
+FACET_STEPS = frozenset({"request_cancel", "refuse_cancel", "request_replace", "refuse_replace"})
 
 
 def moved_to(step: str, source: str, targets: Sequence[str]) -> tuple[str, ...]:
@@ -169,8 +210,13 @@ def moved_to(step: str, source: str, targets: Sequence[str]) -> tuple[str, ...]:
     """
     if step == "acknowledge":
         return (V.NEW.value,) if source == V.PENDING_NEW else (source,)
-    if step != "execute":
+    if step not in {"execute", "replace"}:
         return tuple(str(target) for target in targets)
+    if source == O.PENDING_APPROVAL and step == "replace":
+        return (source,)
+    if source == V.PENDING_NEW and step == "replace":
+        # Whoever replaces it has it.
+        return (V.NEW.value, V.FILLED.value)
     if source in {O.CANCELED, O.REJECTED, O.EXPIRED}:
         return (source, O.FILLED.value)
     unfilled = V.NEW.value if V.NEW in targets else O.PENDING_EXECUTION.value

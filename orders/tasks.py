@@ -6,7 +6,19 @@ from collections.abc import Callable
 
 from celery import shared_task
 
-from orders import expiry, halting, lots, reconciliation, routing, triggers
+from orders import (
+    breaking,
+    corporate,
+    expiry,
+    halting,
+    lots,
+    mass_canceling,
+    reconciliation,
+    rerouting,
+    routing,
+    triggers,
+)
+from orders.replacing import stuck
 from orders.rfq import sweeping
 
 _MOST_ROUNDS = 50
@@ -29,6 +41,12 @@ def route() -> int:
     return _empty(routing.drain)
 
 
+@shared_task(name="orders.tasks.reroute")
+def reroute() -> int:
+    """Move what rests at one venue to where it would trade now."""
+    return rerouting.sweep()
+
+
 @shared_task(name="orders.tasks.trigger")
 def trigger() -> int:
     """Release orders whose stop price the market has reached."""
@@ -39,6 +57,24 @@ def trigger() -> int:
 def drain_halts() -> int:
     """Ask what is open under a kill switch to stop, and see whether it is gone."""
     return _empty(halting.drain)
+
+
+@shared_task(name="orders.tasks.ask_replacing")
+def ask_replacing() -> int:
+    """Ask venues about replacements that they have not answered (J13)."""
+    return stuck.sweep()
+
+
+@shared_task(name="orders.tasks.drain_mass_cancels")
+def drain_mass_cancels() -> int:
+    """Ask the orders of mass cancels that were not asked yet."""
+    return _empty(mass_canceling.drain)
+
+
+@shared_task(name="orders.tasks.look_at_breakers")
+def look_at_breakers() -> int:
+    """Halt what a circuit breaker says, and lift what has ended."""
+    return breaking.drain()
 
 
 @shared_task(name="orders.tasks.expire")
@@ -69,3 +105,9 @@ def compare() -> int:
 def reconcile() -> int:
     """Look for orders that nobody works on although they are not staged (I08)."""
     return reconciliation.watch()
+
+
+@shared_task(name="orders.tasks.corporate_actions")
+def corporate_actions() -> int:
+    """Announce and apply what bonds' schedules say; stop orders in what is no more."""
+    return corporate.run()

@@ -10,7 +10,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from allocations import accounts, engine
+from allocations import accounts, engine, post_trade
 from allocations.accounts import AccountFacts
 from oms_site.firm import policies
 from oms_site.firm.policies import PolicyFacts
@@ -59,7 +59,7 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
     _check_amount(ask, instrument, faults)
     _check_policy(ask, policy, faults)
     _check_instructions(ask, faults)
-    found = _accounts(ask, organization, faults)
+    found = _accounts(ask, organization, policy, faults)
     parties = _parties(ask, organization, found, faults)
     if ask.allocation is not None and not faults:
         faults.extend(
@@ -180,7 +180,9 @@ def worse_limit(side: str, of_order: Decimal | None, of_part: Decimal | None) ->
     return of_part > of_order if side == "buy" else of_part < of_order
 
 
-def _accounts(ask: OrderAsk, organization: str, faults: list[Detail]) -> tuple[AccountFacts, ...]:
+def _accounts(
+    ask: OrderAsk, organization: str, policy: PolicyFacts, faults: list[Detail]
+) -> tuple[AccountFacts, ...]:
     if ask.allocation is not None:
         named = [
             (f"allocations.account_allocations[{n}].account_id", one.account_id)
@@ -196,6 +198,9 @@ def _accounts(ask: OrderAsk, organization: str, faults: list[Detail]) -> tuple[A
             )
     elif ask.account_id:
         named = [("account_id", ask.account_id)]
+    elif post_trade.is_allowed(policy):
+        # For whom it is will be entered afterward; its fills lie in suspense until then.
+        return ()
     else:
         faults.append(Detail("account_id", "account_required", "Give an account, or allocations."))
         return ()

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from allocations.accounts import AccountFacts as Account
-from controls import halts, library, lists
+from controls import halts, lists
 from controls.ticket import AccountFacts, Reference, Ticket
 from oms_site.firm.principals import Principal
 from orders import order_types
@@ -51,6 +51,8 @@ def of_terms(
         parts=[one.qty for one in ask.allocation.accounts] if ask.allocation else (),
         ib_id=terms.ib_id or "",
         tags=tags_of(ask.trader_profile),
+        api_key=str(principal.api_key_id or ""),
+        strategies=[f"{one.protocol}/{one.strategy}" for one in ask.instructions],
         instrument=terms.instrument,
         accounts=terms.accounts,
         order_id=order_id,
@@ -90,6 +92,8 @@ def ticket(
     protocol: str = "",
     tags: Mapping[str, str] | None = None,
     pmp_suppressed_by: str = "",
+    api_key: str = "",
+    strategies: Sequence[str] = (),
 ) -> Ticket:
     """All that a control may know, gathered from memory: no query is asked here."""
     price = market_data.reference(instrument.id)
@@ -116,12 +120,13 @@ def ticket(
         else Reference(price.mid, price.bid, price.ask, price.source, price.at),
         economics=economics,
         recent_alike=alike,
-        restricted_on=library.restricted_on(principal.organization_id, instrument.cusip),
+        restricted_on=(),
         at=at,
         stage=stage,
         protocol=protocol,
         ib_id=ib_id,
-        **_standing(instrument, accounts, principal),
+        **_standing(instrument, accounts, principal, api_key, strategies),
+        api_key=api_key,
         tags=tags or {},
         pmp_suppressed_by=pmp_suppressed_by,
     )
@@ -147,11 +152,23 @@ def _accounts(
 
 
 def _standing(
-    instrument: InstrumentFacts, accounts: tuple[Account, ...], principal: Principal
+    instrument: InstrumentFacts,
+    accounts: tuple[Account, ...],
+    principal: Principal,
+    api_key: str,
+    strategies: Sequence[str],
 ) -> dict[str, Any]:
     """What the security is, and what lists, mandates and halts say of it and of the accounts."""
     known = lists.of(principal.organization_id)
     ids = [a.id for a in accounts]
+    stands = halts.over(
+        principal.organization_id,
+        accounts=ids,
+        trader=principal.username,
+        cusip=instrument.cusip,
+        api_key=api_key,
+        strategies=strategies,
+    )
     return {
         "issuer": instrument.issuer,
         "sector": instrument.sector,
@@ -163,12 +180,8 @@ def _standing(
         "min_increment": instrument.min_increment,
         "listed": known.hits(cusip=instrument.cusip, issuer=instrument.issuer, accounts=ids),
         "list_versions": known.versions,
-        "halted": halts.over(
-            principal.organization_id,
-            accounts=ids,
-            trader=principal.username,
-            cusip=instrument.cusip,
-        ),
+        "halted": stands.halted,
+        "reduced": stands.reduced,
         "mandates": tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
     }
 

@@ -15,6 +15,7 @@ import pytest
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.models import QuerySet
+from hypothesis import settings
 
 from oms_site import later
 from oms_site.firm import generation, principals
@@ -24,6 +25,8 @@ from tests.product import Product, running_product
 from venues import market_data
 from venues.calendar import NEW_YORK
 
+# `--hypothesis-profile=deep`: what takes minutes, for a night or before a release.
+settings.register_profile("deep", max_examples=1000, stateful_step_count=60, deadline=None)
 TEN = datetime(2026, 11, 23, 10, 0, tzinfo=NEW_YORK)
 
 

@@ -82,6 +82,11 @@ def routed(**changes: Any) -> VenueOrder:
     return VenueOrder.objects.get(order_id=order_id)
 
 
+def next_seq() -> int:
+    """A number that no report of a story has had."""
+    return next(_seq)
+
+
 def report(child: VenueOrder, exec_type: ExecType, **changes: Any) -> ExecutionReport:
     """What the venue says of one venue order; a quantity and price make it a trade."""
     terms: dict[str, Any] = {

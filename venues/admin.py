@@ -13,9 +13,24 @@ from django.contrib import admin
 from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, unfolded
 from oms_site.admin.fields import choices_list, one_choice
 from oms_site.admin.filters import one_of
-from venues import analytics
+from oms_site.kit import clock
+from venues import analytics, certification, health
 from venues.calendar import Kind, Market, new_york_date
-from venues.models import Inbound, Instrument, Outbound, ReferencePrice, TradingDayRow, Venue
+from venues.gateways import kinds
+from venues.models import (
+    Certification,
+    Dealer,
+    Inbound,
+    Instrument,
+    Outbound,
+    ReferencePrice,
+    RoutingDecision,
+    TradingDayRow,
+    Venue,
+    VenueProfile,
+    VenueSymbol,
+)
+from venues.models.venue import PROTOCOLS
 
 _MARKETS, _KINDS = get_args(Market), get_args(Kind)
 _DAY_COUNTS = (analytics.ACTUAL_ICMA, analytics.THIRTY_360)
@@ -99,6 +114,36 @@ class ReferencePriceAdmin(ConfigAdmin):
     fields = ("instrument", "bid_px", "ask_px", "mid_px", "source", "at")
 
 
+@admin.register(VenueProfile)
+class VenueProfileAdmin(ConfigAdmin):
+    """What trading at a venue costs and takes: smart order routing scores by it."""
+
+    organization_path = ""
+    deletable = True
+    list_display = (
+        "venue",
+        "taker_fee",
+        "maker_fee",
+        "fill_probability",
+        "latency_ms",
+        "is_dark",
+    )
+    list_select_related = ("venue",)
+    ordering = ("venue",)
+    fields = (*list_display, "dark_min_size")
+
+
+@admin.register(RoutingDecision)
+class RoutingDecisionAdmin(ReadOnlyAdmin):
+    """Why orders went where they went, with the quotes that were seen."""
+
+    list_display = ("id", "subject", "kind", "qty", "reason", "decided_at")
+    search_fields = ("id__exact", "subject__exact")
+    search_help_text = "Exact id of a decision or an execution order"
+    date_hierarchy = "decided_at"
+    ordering = ("-id",)
+
+
 class TradingDayForm(unfolded.RowForm):
     """A day whose sessions are on it."""
 
@@ -140,35 +185,147 @@ class TradingDayAdmin(ConfigAdmin):
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
 
+_ORD_TYPES, _TIMES_IN_FORCE = ("limit", "market", "rfq"), ("day", "ioc", "fok")
+
+
+class VenueForm(unfolded.RowForm):
+    """A venue that is active only as it has been certified."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """What the database would refuse is refused here, with what to do about it."""
+        given = super().clean() or {}
+        if given.get("status") != Venue.Status.ACTIVE:
+            return given
+        known = self.instance.pk if not self.instance._state.adding else None
+        changed = sorted(set(self.changed_data) & set(_CERTIFIED))
+        if changed:
+            names = ", ".join(changed)
+            self.add_error("status", f"Set it to testing: {names} must be certified anew.")
+        elif known is None or not certification.stands(known):
+            self.add_error("status", "Not certified: run manage.py certify with its id first.")
+        return given
+
+
+_CERTIFIED = (
+    "gateway",
+    "protocols",
+    "asset_classes",
+    "ord_types",
+    "times_in_force",
+    "amends",
+    "min_qty",
+    "max_qty",
+    "qty_increment",
+    "template",
+)
+
+
 @admin.register(Venue)
 class VenueAdmin(ConfigAdmin):
-    """Exchanges, ATSs and dealers."""
+    """Exchanges, ATSs and dealers: what they take, whether they may be used, how they are doing."""
 
     organization_path = ""
-    list_display = ("id", "name", "mpid", "gateway", "preference", "status", "last_heard_at")
+    form = VenueForm
+    list_display = (
+        "id",
+        "name",
+        "gateway",
+        "preference",
+        "status",
+        "certified",
+        "health",
+    )
     list_filter = ("status",)
     search_fields = ("id", "name", "mpid")
     ordering = ("preference", "id")
     readonly_fields = ("connected_at", "last_heard_at")
-    fields = (
-        "id",
-        "name",
-        "mpid",
-        "gateway",
-        "asset_classes",
-        "ord_types",
-        "preference",
-        "status",
-        "connected_at",
-        "last_heard_at",
+    fieldsets = (
+        (None, {"fields": ("id", "name", "mpid", "gateway", "preference", "status")}),
+        (
+            "What it takes (certified)",
+            {"fields": ("protocols", "asset_classes", "ord_types", "times_in_force", "amends")},
+        ),
+        ("Sizes (certified)", {"fields": ("min_qty", "max_qty", "qty_increment")}),
+        ("Hours, New York", {"fields": ("opens_at", "closes_at", "cutoff_at")}),
+        ("Wire (certified)", {"fields": ("template",)}),
+        ("Line", {"fields": ("max_messages_per_s", "connected_at", "last_heard_at")}),
     )
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        offered = {
+            "asset_classes": (Instrument.AssetClass.values, "Asset classes"),
+            "ord_types": (_ORD_TYPES, "Order types"),
+            "times_in_force": (_TIMES_IN_FORCE, "Times in force"),
+            "protocols": (PROTOCOLS, "Protocols"),
+        }
+        if db_field.name in offered:
+            values, label = offered[db_field.name]
+            return choices_list(values, label=label)
+        if db_field.name == "gateway":
+            return one_choice(sorted(kinds.KINDS), label="Gateway")
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    @admin.display(description="certified", boolean=True)
+    def certified(self, obj: Any) -> bool:
+        """Whether its present configuration has passed."""
+        return certification.stands(obj.pk)
+
+    @admin.display(description="health")
+    def health(self, obj: Any) -> str:
+        """The line, the lag of its newest reports, what it refused of new orders, what waits."""
+        now = health.of_all(at=clock.now())[obj.pk]
+        said = ["connected" if now.connected else "silent"]
+        if now.lag is not None:
+            said.append(f"lag {now.lag.total_seconds() * 1000:,.0f} ms")
+        if now.reject_rate is not None:
+            said.append(f"{now.reject_rate:.0%} refused")
+        return " · ".join([*said, f"{now.unsent + now.unanswered + now.unapplied} waiting"])
+
+
+@admin.register(VenueSymbol)
+class VenueSymbolAdmin(ConfigAdmin):
+    """What venues call instruments."""
+
+    organization_path = ""
+    deletable = True
+    list_display = ("venue", "instrument", "symbol")
+    list_filter = ("venue",)
+    list_select_related = ("venue", "instrument")
+    search_fields = ("symbol", "instrument__cusip")
+    autocomplete_fields = ("instrument",)
+    ordering = ("venue", "symbol")
+    fields = ("venue", "instrument", "symbol")
+
+
+@admin.register(Dealer)
+class DealerAdmin(ConfigAdmin):
+    """Who answers inquiries. They are suspended, never deleted."""
+
+    organization_path = ""
+    list_display = ("id", "name", "venue", "asset_classes", "status")
+    list_filter = ("status", "venue")
+    list_select_related = ("venue",)
+    search_fields = ("id", "name")
+    ordering = ("id",)
+    fields = ("id", "name", "venue", "asset_classes", "status")
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "asset_classes":
             return choices_list(Instrument.AssetClass.values, label="Asset classes")
-        if db_field.name == "ord_types":
-            return choices_list(("limit", "market"), label="Order types")
         return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+
+@admin.register(Certification)
+class CertificationAdmin(ReadOnlyAdmin):
+    """Runs of the acceptance matrix, with what was found."""
+
+    platform = True
+    list_display = ("id", "venue", "passed", "configuration", "began_at", "ended_at", "by")
+    list_filter = ("passed",)
+    list_select_related = ("venue",)
+    search_fields = ("venue__id__exact",)
+    search_help_text = "Exact id of the venue"
+    ordering = ("-id",)
 
 
 @admin.register(Outbound)

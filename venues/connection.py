@@ -18,12 +18,15 @@ from typing import Any, TypeVar
 from django.db import DatabaseError, InterfaceError, close_old_connections
 
 from oms_site.firm import generation
+from oms_site.firm.passage import Passage
 from oms_site.kit import clock
-from venues import inbox, market_data, messages, transmission
+from venues import inbox, messages, transmission
 from venues.gateways.port import Frame, Gateway, GatewayError
 from venues.inbox import Raw
-from venues.messages import Quote, StatusRequest
+from venues.market_data.feed import Feed
+from venues.messages import StatusRequest
 from venues.models import Inbound, Outbound, Venue
+from venues.pacing import Pace
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -31,6 +34,9 @@ RETRY_SECONDS = 0.5
 DOUBT_AFTER = timedelta(seconds=5)
 GAP_PATIENCE_SECONDS = 2.0
 BATCH = 500
+# How many are looked at and sent at a time: an engaging switch waits for no more.
+TOGETHER = 100
+MARKET_DATA = messages.Quote | messages.BookMessage
 
 
 def _send_all(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
@@ -57,8 +63,12 @@ class Connection:
         self._make_gateway = gateway
         self._handlers = handlers
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"venue-{venue_id}")
+        self._passage = Passage()
+        self._pace = Pace()
         self.bell = asyncio.Event()
         self._gap_since: float | None = None
+        self._is_behind = False
+        self._feed = Feed(venue_id)
 
     async def run(self) -> None:
         """Connect, work until something breaks, connect again."""
@@ -84,6 +94,8 @@ class Connection:
             await self._db(self._apply_stored)
             await gateway.connect(await self._db(inbox.next_seq, self.venue_id))
             await self._db(_mark_connected, self.venue_id)
+            self._pace.limit = await self._db(transmission.pace_of, self.venue_id)
+            await self._send(gateway, self._feed.begin())
             log.info("%s: connected", self.venue_id)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_receiving(gateway))
@@ -91,11 +103,15 @@ class Connection:
                 tasks.create_task(self._keep_asking(gateway))
         finally:
             await gateway.close()
+            await self._passage.close()
+            await self._db(self._feed.lose, "the venue is not connected")
 
     # --- in ----------------------------------------------------------------------------------
     async def _keep_receiving(self, gateway: Gateway) -> None:
         async for frames in gateway.receive():
             await self._db(self._take, frames)
+            if missing := self._feed.wanted():
+                await self._send(gateway, missing)
             self._refuse_stuck_gap()
 
     def _take(self, frames: Sequence[Frame]) -> None:
@@ -107,16 +123,19 @@ class Connection:
         for frame in frames:
             if frame.message is None:
                 self._handlers.unreadable(self.venue_id, frame.text, frame.error)
-        quotes = [f.message for f in frames if isinstance(f.message, Quote)]
-        if quotes:
-            generation.check()
-            market_data.take(quotes, source=self.venue_id)
+        told = [f.message.last_seq for f in frames if isinstance(f.message, messages.Heartbeat)]
+        if told and told[-1] is not None:
+            self._is_behind = not inbox.has(self.venue_id, told[-1])
         self._apply_stored()
+        if any(isinstance(f.message, MARKET_DATA) for f in frames):
+            # After the reports: an order waits for its fill, a book waits for nobody.
+            generation.check()
+            self._feed.take(f.message for f in frames)
 
     def _apply_stored(self) -> None:
         while ready := inbox.contiguous(self.venue_id, limit=BATCH):
             self._handlers.apply(self.venue_id, ready)
-        gap = inbox.has_unapplied(self.venue_id)
+        gap = self._is_behind or inbox.has_unapplied(self.venue_id)
         self._gap_since = (self._gap_since or clock.monotonic()) if gap else None
 
     def _refuse_stuck_gap(self) -> None:
@@ -130,9 +149,9 @@ class Connection:
     # --- out ---------------------------------------------------------------------------------
     async def _keep_sending(self, gateway: Gateway) -> None:
         while True:
-            while due := await self._db(transmission.take_due, self.venue_id, limit=BATCH):
-                if rows := await self._db(self._handlers.before_wire, self.venue_id, due):
-                    await gateway.send([messages.decode_outgoing(row.body) for row in rows])
+            while due := await self._take_due():
+                for n in range(0, len(due), TOGETHER):
+                    await self._look_and_send(gateway, due[n : n + TOGETHER])
             try:
                 async with asyncio.timeout(0.25):
                     await self.bell.wait()
@@ -140,16 +159,42 @@ class Connection:
                 pass
             self.bell.clear()
 
+    async def _take_due(self) -> list[Outbound]:
+        """As many as the venue takes now; the rest waits where a cancel can overtake it."""
+        limit = min(BATCH, await self._pace.wait())
+        return await self._db(
+            transmission.take_due,
+            self.venue_id,
+            limit=limit,
+            cancels_first=bool(self._pace.limit),
+        )
+
+    async def _send(self, gateway: Gateway, out: Sequence[messages.WireOut]) -> None:
+        """Put messages on the wire, no faster than the venue takes them."""
+        while out:
+            part = out[: await self._pace.wait()]
+            booked = self._pace.begin(len(part))
+            await gateway.send(part)
+            self._pace.end(booked)
+            out = out[len(part) :]
+
+    async def _look_and_send(self, gateway: Gateway, due: Sequence[Outbound]) -> None:
+        """The last look holds until the bytes are gone: whoever engages a switch waits for them."""
+        async with self._passage.inside():
+            if rows := await self._db(self._handlers.before_wire, self.venue_id, due):
+                await self._send(gateway, [messages.decode_outgoing(row.body) for row in rows])
+
     async def _keep_asking(self, gateway: Gateway) -> None:
         """What was sent and never answered is asked about; a cancel goes out again as it was."""
         while True:
             await asyncio.sleep(2.0)
             await self._db(_mark_heard, self.venue_id)
+            self._pace.limit = await self._db(transmission.pace_of, self.venue_id)
             doubtful = await self._db(
                 transmission.take_doubtful, self.venue_id, older_than=DOUBT_AFTER
             )
             if doubtful:
-                await gateway.send([_question(row) for row in doubtful])
+                await self._send(gateway, [one for row in doubtful for one in _questions(row)])
 
     async def _db(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         loop = asyncio.get_running_loop()
@@ -163,13 +208,20 @@ def _clean(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         close_old_connections()
 
 
-def _question(row: Outbound) -> messages.WireOut:
+def _questions(row: Outbound) -> list[messages.WireOut]:
+    """A repeated request keeps its ClOrdID: a venue that has it does not do it twice."""
     message = messages.decode_outgoing(row.body)
     if isinstance(message, messages.NewOrder | messages.QuoteResponse):
-        return StatusRequest(
-            cl_ord_id=message.cl_ord_id, security_id=message.security_id, side=message.side
-        )
-    return message
+        return [_status_of(message.cl_ord_id, message)]
+    if isinstance(message, messages.ReplaceRequest):
+        return [message, _status_of(message.orig_cl_ord_id, message)]
+    return [message]
+
+
+def _status_of(
+    cl_ord_id: str, about: messages.NewOrder | messages.QuoteResponse | messages.ReplaceRequest
+) -> StatusRequest:
+    return StatusRequest(cl_ord_id=cl_ord_id, security_id=about.security_id, side=about.side)
 
 
 def _mark_connected(venue_id: str) -> None:

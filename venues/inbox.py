@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import connection
 
+from oms_site.journal.statements import encode
 from venues.models import Inbound
 
 Verdict = tuple[int, str, str]  # inbox row, verdict, note
@@ -28,9 +29,9 @@ def store(venue_id: str, reports: Sequence[Raw], *, at: datetime) -> int:
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO venues_inbound (venue_id, seq, body, received_at, verdict, note) "
-            "SELECT %s, seq, body, %s, '', '' FROM unnest(%s::bigint[], %s::text[]) "
-            "AS r (seq, body) ON CONFLICT (venue_id, seq) DO NOTHING",
-            [venue_id, at, [r.seq for r in reports], [r.body for r in reports]],
+            "SELECT %s, seq, body, %s, '', '' FROM json_to_recordset(%s::json) "
+            "AS r (seq bigint, body text) ON CONFLICT (venue_id, seq) DO NOTHING",
+            [venue_id, at, encode([{"seq": r.seq, "body": r.body} for r in reports])],
         )
         return int(cursor.rowcount)
 
@@ -76,6 +77,11 @@ def contiguous(venue_id: str, *, limit: int) -> list[Inbound]:
 def has_unapplied(venue_id: str) -> bool:
     """Whether a report waits behind a hole."""
     return Inbound.objects.filter(venue_id=venue_id, applied_at=None).exists()
+
+
+def has(venue_id: str, seq: int) -> bool:
+    """Whether the report of this number has been stored; number 0 is nothing to wait for."""
+    return not seq or Inbound.objects.filter(venue_id=venue_id, seq=seq).exists()
 
 
 def close(verdicts: Sequence[Verdict], *, at: datetime) -> None:

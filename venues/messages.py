@@ -70,9 +70,14 @@ class Logon(_Message, frozen=True, tag="logon"):
 
 
 class Heartbeat(_Message, frozen=True, tag="heartbeat"):
-    """Keeps a session alive; carries the sender's time."""
+    """Keeps a session alive; carries the sender's time.
+
+    A venue adds the number of its last report (as FIX's MsgSeqNum does): a report lost on the way
+    is missed within a heartbeat, although nothing follows it.
+    """
 
     now: datetime
+    last_seq: int | None = None
 
 
 class NewOrder(_Message, frozen=True, tag="D"):
@@ -101,7 +106,10 @@ class CancelRequest(_Message, frozen=True, tag="F"):
 
 
 class ReplaceRequest(_Message, frozen=True, tag="G"):
-    """OrderCancelReplaceRequest(G): order_qty is the new total, not the rest."""
+    """OrderCancelReplaceRequest(G): order_qty is the new total, not the rest.
+
+    Every instruction is repeated: a venue carries nothing over from the order it replaces.
+    """
 
     cl_ord_id: str
     orig_cl_ord_id: str
@@ -111,6 +119,9 @@ class ReplaceRequest(_Message, frozen=True, tag="G"):
     order_qty: Decimal
     transact_time: datetime
     price: Decimal | None = None
+    time_in_force: str = "0"
+    exec_inst: str = ""
+    expire_time: datetime | None = None
 
 
 class StatusRequest(_Message, frozen=True, tag="H"):
@@ -161,7 +172,7 @@ class CancelReject(_Message, frozen=True, tag="9"):
 
 
 class Quote(_Message, frozen=True, tag="W"):
-    """Top of book for one security; an absent side has no price."""
+    """Top of book; an absent side has no price. `rpt_seq` is its book's, to who follows books."""
 
     security_id: str
     at: datetime
@@ -169,6 +180,7 @@ class Quote(_Message, frozen=True, tag="W"):
     bid_size: Decimal | None = None
     ask_px: Decimal | None = None
     ask_size: Decimal | None = None
+    rpt_seq: int | None = None
 
 
 class QuoteRespType(IntEnum):
@@ -278,6 +290,61 @@ class QuoteCancel(_Message, frozen=True, tag="Z"):
     text: str = ""
 
 
+class MdEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One order of a book: type(269) 0 bid, 1 offer; action(279) 0 new, 1 change, 2 gone.
+
+    `entry_id` is the order's for life, of ours the OrderID(37). A trade takes at least `min_size`,
+    in steps of `min_increment`, and leaves nothing or at least `min_balance_remaining`.
+    """
+
+    entry_id: str
+    entry_type: Literal["0", "1"]
+    px: Decimal
+    size: Decimal
+    action: Literal["0", "1", "2"] = "0"
+    min_size: Decimal | None = None
+    min_increment: Decimal | None = None
+    min_balance_remaining: Decimal | None = None
+
+
+class MdTrade(msgspec.Struct, frozen=True, kw_only=True):
+    """The last trade of a security at a venue."""
+
+    px: Decimal
+    size: Decimal
+    at: datetime
+
+
+class BookSnapshot(_Message, frozen=True, tag="book"):
+    """MarketDataSnapshotFullRefresh(W): a whole book, best first; RptSeq(83) is per security."""
+
+    security_id: str
+    rpt_seq: int
+    at: datetime
+    entries: tuple[MdEntry, ...] = ()
+    trade: MdTrade | None = None
+
+
+class BookUpdate(_Message, frozen=True, tag="X"):
+    """MarketDataIncrementalRefresh(X): what changed in one book since `rpt_seq` - 1."""
+
+    security_id: str
+    rpt_seq: int
+    at: datetime
+    entries: tuple[MdEntry, ...] = ()
+    trade: MdTrade | None = None
+
+
+class MarketDataRequest(_Message, frozen=True, tag="V"):
+    """MarketDataRequest(V): 263=0 asks for a snapshot, 1 for updates too, 2 for no more of them.
+
+    Without securities it is about all of them.
+    """
+
+    kind: Literal["0", "1", "2"] = "1"
+    securities: tuple[str, ...] = ()
+
+
 class LogonAck(_Message, frozen=True, tag="logon_ack"):
     """The venue's answer: the number of the last report it has ever sent on this session."""
 
@@ -293,12 +360,15 @@ WireOut = (
     | StatusRequest
     | QuoteRequest
     | QuoteResponse
+    | MarketDataRequest
 )
 # What moves orders, and what moves inquiries: both are numbered, stored and applied in one order.
 OrderReport = ExecutionReport | CancelReject
 QuoteReport = DealerQuote | QuoteStatusReport | QuoteRequestReject | QuoteCancel
 Report = OrderReport | QuoteReport
-WireIn = LogonAck | Heartbeat | Report | Quote
+# Books are numbered by themselves: a missing one is asked for as a snapshot, and none is stored.
+BookMessage = BookSnapshot | BookUpdate
+WireIn = LogonAck | Heartbeat | Report | Quote | BookMessage
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _outgoing: msgspec.json.Decoder[WireOut] = msgspec.json.Decoder(WireOut)

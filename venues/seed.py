@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
-from venues import calendar_source, catalog
+from venues import calendar_source, catalog, certification
 from venues.calendar import Market
 from venues.catalog import Listing, SecurityType
-from venues.models import Dealer, Instrument, ReferencePrice, TradingDayRow, Venue
+from venues.models import (
+    Dealer,
+    Instrument,
+    ReferencePrice,
+    TradingDayRow,
+    Venue,
+    VenueProfile,
+)
 
 _DEALERS = (
     ("DLR-SWIFT", "Swift Capital"),
@@ -40,14 +48,41 @@ def seed(*, at: datetime, years: tuple[int, int]) -> None:
         Venue.objects.get_or_create(
             id=venue_id, defaults={"name": name, "mpid": venue_id, "preference": preference}
         )
+    _profiles()
     _dealers()
+    for venue in Venue.objects.filter(gateway="simulator", certifications=None).order_by("id"):
+        # The simulated venues pass the matrix in the tests of every release.
+        certification.note(venue, [], began_at=at, ended_at=at, by="the release's own tests")
+        certification.activate(venue)
+
+
+def _profiles() -> None:
+    """What the sandbox's venues cost and take, in price points: made up, and a little apart."""
+    for venue_id, taker, maker, probability, latency_ms in (
+        ("SIMA", "0.001", "0", "0.99", 5),
+        ("SIMB", "0.002", "-0.0005", "0.97", 8),
+    ):
+        VenueProfile.objects.get_or_create(
+            venue_id=venue_id,
+            defaults={
+                "taker_fee": Decimal(taker),
+                "maker_fee": Decimal(maker),
+                "fill_probability": Decimal(probability),
+                "latency_ms": latency_ms,
+            },
+        )
 
 
 def _dealers() -> None:
     """The quote venue takes inquiries only, and so no order is ever routed there by price."""
     Venue.objects.get_or_create(
         id="SIMQ",
-        defaults={"name": "Simulated dealers", "mpid": "SIMQ", "ord_types": ["rfq"]},
+        defaults={
+            "name": "Simulated dealers",
+            "mpid": "SIMQ",
+            "ord_types": ["rfq"],
+            "protocols": ["rfq"],
+        },
     )
     for dealer_id, name in _DEALERS:
         Dealer.objects.get_or_create(id=dealer_id, defaults={"name": name, "venue_id": "SIMQ"})

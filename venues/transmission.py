@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import messages
-from venues.models import Outbound
+from venues.models import Outbound, Venue
 
 CHANNEL = "oms_outbound"
 Outgoing = (
@@ -28,7 +28,7 @@ Outgoing = (
 )
 HIT = f"AJ{int(messages.QuoteRespType.HIT)}"
 # What a venue has to answer, by our word for it; the other quote responses are only told.
-_ANSWERED = ("D", "F", "R", HIT)
+_ANSWERED = ("D", "F", "G", "R", HIT)
 _KINDS: dict[type, str] = {
     messages.NewOrder: "D",
     messages.CancelRequest: "F",
@@ -54,17 +54,48 @@ def queue(work: Unit, venue_id: str, message: Outgoing, *, at: datetime) -> None
     )
 
 
-def take_due(venue_id: str, *, limit: int = 500) -> list[Outbound]:
-    """Messages to send now, marked as sent before they touch the wire, oldest first."""
+def take_due(venue_id: str, *, limit: int = 500, cancels_first: bool = False) -> list[Outbound]:
+    """Messages to send now, marked as sent before they touch the wire, oldest first.
+
+    `cancels_first` is for a venue that takes fewer than there are: a cancel overtakes everything
+    but the message whose order it cancels.
+    """
     with transaction.atomic():
-        rows = list(
-            Outbound.objects.select_for_update(skip_locked=True)
-            .filter(venue_id=venue_id, sent_at=None)
-            .order_by("id")[:limit]
+        waiting = Outbound.objects.select_for_update(skip_locked=True).filter(
+            venue_id=venue_id, sent_at=None
         )
+        rows = _overtaking(venue_id, waiting, limit) if cancels_first else []
+        taken = [row.pk for row in rows]
+        if len(rows) < limit:
+            rows += waiting.exclude(pk__in=taken).order_by("id")[: limit - len(rows)]
         if rows:
             _mark_sent([row.pk for row in rows])
     return rows
+
+
+def _overtaking(venue_id: str, waiting: QuerySet[Outbound], limit: int) -> list[Outbound]:
+    """Cancels whose order is not itself still waiting to be sent."""
+    cancels = {
+        row: messages.decode_outgoing(row.body)
+        for row in waiting.filter(kind="F").order_by("id")[:limit]
+    }
+    named = [m.orig_cl_ord_id for m in cancels.values() if isinstance(m, messages.CancelRequest)]
+    unsent = set(
+        Outbound.objects.filter(
+            venue_id=venue_id, sent_at=None, kind__in=("D", "G"), cl_ord_id__in=named
+        ).values_list("cl_ord_id", flat=True)
+    )
+    return [
+        row
+        for row, message in cancels.items()
+        if isinstance(message, messages.CancelRequest) and message.orig_cl_ord_id not in unsent
+    ]
+
+
+def pace_of(venue_id: str) -> int:
+    """How many messages a second the venue takes from us; 0 is no limit."""
+    rows = Venue.objects.filter(pk=venue_id).values_list("max_messages_per_s", flat=True)
+    return int(rows.first() or 0)
 
 
 def take_doubtful(venue_id: str, *, older_than: timedelta, limit: int = 200) -> list[Outbound]:

@@ -74,9 +74,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--drift",
         type=int,
-        default=0,
+        default=int(os.environ.get("OMS_MARKET_DRIFT", "0")),
         metavar="SECONDS",
-        help="move the quotes so often; 0: never",
+        help="move the quotes so often; 0: never ($OMS_MARKET_DRIFT)",
     )
 
 

@@ -53,6 +53,9 @@ class BookingInstruction:
     settlement_date: date
     currency: str = "USD"
     reference: str = ""
+    # What its booking configuration says; empty where nobody has made one.
+    booking_type: str = ""
+    instructions: str = ""
 
 
 @dataclass(frozen=True, slots=True)

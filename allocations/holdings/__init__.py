@@ -6,7 +6,7 @@ split. Everybody else reads: `positions` and `cash` for whole batches, `past` fo
 
 from __future__ import annotations
 
-from allocations.holdings.reading import Cash, cash, positions
+from allocations.holdings.reading import Cash, cash, positions, settled_positions
 from allocations.holdings.reservations import Reserved
 from allocations.holdings.suspense import is_suspense, suspense
 
@@ -16,5 +16,6 @@ __all__ = [
     "cash",
     "is_suspense",
     "positions",
+    "settled_positions",
     "suspense",
 ]

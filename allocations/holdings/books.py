@@ -17,6 +17,7 @@ from allocations.holdings.costing import Lot, Move, Picks, State
 from allocations.holdings.posting import Posting
 from allocations.holdings.suspense import is_suspense
 from allocations.models import CashBalance, LotChoice, Movement, Position, TaxLot
+from oms_site.journal import statements
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 
@@ -136,7 +137,8 @@ class Book:
         return changed
 
     def _row(self, lot: Lot) -> TaxLot:
-        return TaxLot(
+        return statements.fresh(
+            TaxLot,
             id=lot.id,
             organization_id=self.row.organization_id,
             position_id=self.row.id,
@@ -252,7 +254,8 @@ def _closes(book: Book, postings: Iterable[Posting]) -> bool:
     if book.has_read_lots:
         return False
     same = all((one.qty < 0) == (book.row.qty < 0) for one in postings if one.qty)
-    return not same or relief_of(book.row) == "average"
+    splits = any(one.ratio_new for one in postings)
+    return not same or splits or relief_of(book.row) == "average"
 
 
 def relief_of(row: Position) -> str:
@@ -317,6 +320,7 @@ def as_move(movement: Movement) -> Move:
         price=movement.price,
         relief=movement.relief,
         reverses=movement.reverses,
+        is_split=bool(movement.ratio_new),
     )
 
 

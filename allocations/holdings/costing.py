@@ -14,9 +14,10 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from oms_site.kit.numbers import round_fraction
+from oms_site.kit.numbers import largest_remainder, round_fraction
 
 ZERO = Decimal("0.00")
+MILLIONTH = Decimal("0.000001")
 Picks = Sequence[tuple[str, Decimal]]  # lot id, quantity without a sign
 
 
@@ -33,6 +34,7 @@ class Move:
     price: Decimal | None = None
     relief: str = "fifo"
     reverses: str = ""
+    is_split: bool = False
 
 
 @dataclass(slots=True)
@@ -102,6 +104,9 @@ def effective(moves: Sequence[Move]) -> list[Move]:
 def apply(state: State, move: Move, *, picks: Picks = ()) -> None:
     """Move a position: close lots of the other sign, then open one with what is left."""
     left, money = move.qty, move.consideration
+    if move.is_split:
+        _scale(state, state.qty + left)
+        return
     if not left:
         state.realized -= money
         return
@@ -132,6 +137,18 @@ def _close(state: State, move: Move, picks: Picks) -> tuple[Decimal, Decimal]:
         if not left:
             break
     return left, money
+
+
+def _scale(state: State, qty: Decimal) -> None:
+    """A split: every open lot becomes its share of the new quantity; what it cost stays."""
+    lots = [lot for lot in state.lots.values() if lot.open_qty]
+    parts = largest_remainder(abs(qty), [abs(lot.open_qty) for lot in lots], quantum=MILLIONTH)
+    for lot, part in zip(lots, parts, strict=True):
+        grown = part if lot.open_qty > 0 else -part
+        whole = Fraction(lot.qty) * Fraction(grown) / Fraction(lot.open_qty)
+        lot.qty = grown if lot.qty == lot.open_qty else round_fraction(whole, places=6)
+        lot.open_qty = grown
+    state.qty = qty
 
 
 def _open(state: State, move: Move, qty: Decimal, cost: Decimal) -> None:

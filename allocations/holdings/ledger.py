@@ -105,6 +105,11 @@ def _move(held: books.Books, one: Posting, *, update_id: str, at: datetime) -> M
         trade_date=one.trade_date,
         settlement_date=one.settlement_date,
         relief=books.relief_of(book.row) if book else "",
+        ratio_new=one.ratio_new,
+        ratio_old=one.ratio_old,
+        fx_rate=one.fx_rate,
+        fx_source=one.fx_source,
+        fx_at=one.fx_at,
         at=moment,
     )
     if book is not None:
@@ -145,7 +150,9 @@ def _record(
 
 def wire(movement: Movement) -> dict[str, Any]:
     """A movement as events and the API tell it."""
+    told: dict[str, Any] = {} if movement.fx_rate is None else _changed_at(movement)
     return {
+        **told,
         "movement_id": movement.id,
         "kind": str(movement.kind),
         "source_id": movement.source_id,
@@ -161,6 +168,14 @@ def wire(movement: Movement) -> dict[str, Any]:
         "net_money": movement.cash,
         "trade_date": movement.trade_date,
         "settlement_date": movement.settlement_date,
+    }
+
+
+def _changed_at(movement: Movement) -> dict[str, Any]:
+    return {
+        "fx_rate": movement.fx_rate,
+        "fx_source": movement.fx_source,
+        "fx_at": movement.fx_at,
     }
 
 

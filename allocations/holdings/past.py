@@ -53,13 +53,20 @@ FROM allocations_position p CROSS JOIN LATERAL (
     WHERE m.account_id = p.account_id AND m.instrument_id = p.instrument_id AND m.at <= %s
         AND m.instrument_id IS NOT NULL
     ORDER BY m.at DESC, m.sequence DESC LIMIT 1) m
-WHERE p.account_id = ANY(%s) ORDER BY p.account_id, p.instrument_id
+WHERE p.account_id = ANY(%s) AND (%s::bigint IS NULL OR p.instrument_id = %s)
+    AND (%s::text IS NULL OR (p.account_id, p.instrument_id) > (%s, %s))
+    AND (NOT %s OR m.qty_after <> 0 OR m.realized_after <> 0)
+ORDER BY p.account_id, p.instrument_id LIMIT %s
 """
 _CASH = """
-SELECT b.account_id, b.currency, m.cash_after, m.cash_after - coalesce((
+SELECT b.account_id, b.currency, m.cash_after, coalesce((
     SELECT sum(u.cash) FROM allocations_movement u
     WHERE u.account_id = b.account_id AND u.currency = b.currency
-        AND u.settlement_date > %s AND u.at <= %s), 0), m.at
+        AND u.settlement_date <= %s AND u.at <= %s
+        AND u.kind NOT IN ('trade', 'bust', 'correction', 'allocation', 'reversal')), 0)
+    + coalesce((SELECT s.cash_after FROM allocations_settlementfact s
+    WHERE s.account_id = b.account_id AND s.currency = b.currency AND s.at <= %s
+    ORDER BY s.cash_sequence DESC LIMIT 1), 0), m.at
 FROM allocations_cashbalance b CROSS JOIN LATERAL (
     SELECT cash_after, at FROM allocations_movement m
     WHERE m.account_id = b.account_id AND m.currency = b.currency AND m.at <= %s
@@ -69,15 +76,29 @@ WHERE b.account_id = ANY(%s) ORDER BY b.account_id, b.currency
 """
 
 
-def positions_at(account_ids: Collection[str], *, at: datetime) -> list[Held]:
-    """Every position these accounts had at a moment, flat ones that had moved included."""
-    return [Held(*row) for row in _ask(_POSITIONS, [at, sorted(set(account_ids))])]
+def positions_at(
+    account_ids: Collection[str],
+    *,
+    at: datetime,
+    instrument_id: int | None = None,
+    after: tuple[str, int] | None = None,
+    most: int | None = None,
+    moved_only: bool = False,
+) -> list[Held]:
+    """Every position these accounts had at a moment, flat ones that had moved included.
+
+    In order of account and instrument: at most `most`, after the pair `after`; `moved_only` leaves
+    out those that are flat and have earned nothing.
+    """
+    account, number = after or (None, None)
+    asked = [at, sorted(set(account_ids)), instrument_id, instrument_id, account, account, number]
+    return [Held(*row) for row in _ask(_POSITIONS, [*asked, moved_only, most])]
 
 
 def cash_at(account_ids: Collection[str], *, at: datetime) -> list[Money]:
-    """Every cash balance these accounts had at a moment."""
+    """Every cash balance these accounts had at a moment; settled as custodians had said by then."""
     day = new_york_date(at)
-    return [Money(*row) for row in _ask(_CASH, [day, at, at, sorted(set(account_ids))])]
+    return [Money(*row) for row in _ask(_CASH, [day, at, at, at, sorted(set(account_ids))])]
 
 
 def fold_of(account_id: str, instrument_id: int, *, at: datetime | None = None) -> State:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 ZERO = Decimal("0.00")
@@ -30,6 +30,12 @@ class Posting:
     cash: Decimal = ZERO
     reverses: str = ""
     order_id: str = ""
+    # A split gives so many new for so many old; a currency leg names its rate.
+    ratio_new: int = 0
+    ratio_old: int = 0
+    fx_rate: Decimal | None = None
+    fx_source: str = ""
+    fx_at: datetime | None = None
 
 
 def of_trade(

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from allocations.holdings import ledger
+from allocations.holdings import fx, ledger
 from allocations.holdings.posting import Posting, of_trade
 from allocations.holdings.suspense import suspense
 from allocations.models import AccountAllocation, Allocation, BookingLeg, Movement
@@ -43,7 +43,7 @@ def settle(work: Unit, splits: Iterable[Split], *, at: datetime) -> None:
             postings += way.postings(Movement.Kind.ALLOCATION)
         elif way.leg.id in posted:
             postings += way.postings(Movement.Kind.REVERSAL)
-    ledger.post(work, postings, at=at)
+    ledger.post(work, fx.with_legs(postings, at=at), at=at)
 
 
 def of(work: Unit, allocations: Mapping[str, Allocation]) -> list[Split]:

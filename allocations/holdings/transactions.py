@@ -1,7 +1,8 @@
 """Cash and securities moved by people: asked for under a client's id, applied at once or checked.
 
 A deposit or a withdrawal of cash is applied as it comes. A transfer out of suspense and every
-correction wait for a second person. Asking again with the same id answers what it made.
+correction wait for a second person. Asking again with the same id answers what it made. Nothing
+leaves a client account that is not there: what open orders reserve and what is owed is not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import msgspec
 
 from allocations import accounts
-from allocations.holdings import ledger
+from allocations.holdings import fx, ledger, sufficiency
 from allocations.holdings.posting import Posting
 from allocations.holdings.suspense import is_suspense, suspense
 from allocations.models import Transaction
@@ -50,6 +51,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
     qty: Decimal = Decimal(0)
     cost: Decimal = ZERO
     settlement_date: date | None = None
+    to_currency: str | None = None
     reason: str = ""
     client_transaction_id: str | None = None
 
@@ -81,6 +83,7 @@ def submit(ask: Ask, *, by: Principal, at: datetime, correlation_id: str = "") -
     by.require(MAKE)
     names = _resolve(ask, by.organization_id)
     _check(ask, names)
+    changed = _exchanged(ask, names, at)
     content = hashlib.sha256(msgspec.json.encode(ask)).hexdigest()
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         known = _known(work, ask, by.organization_id)
@@ -103,6 +106,7 @@ def submit(ask: Ask, *, by: Principal, at: datetime, correlation_id: str = "") -
             reason=ask.reason[:300],
             maker_id=by.user_id,
             created_at=at,
+            **changed,
         )
         work.add(row)
         _tell(work, row, "transaction_request", at, **_terms(row))
@@ -150,6 +154,7 @@ def needs_checker(row: Transaction) -> bool:
 
 
 def _apply(work: Unit, row: Transaction, *, at: datetime) -> None:
+    sufficiency.require(work, row)
     row.decision, row.decided_at = "applied", at
     _tell(work, row, "transaction_apply", at, annotation=row.annotation)
     ledger.post(work, _postings(row, at), at=at)
@@ -163,6 +168,9 @@ def _postings(row: Transaction, at: datetime) -> Iterator[Posting]:
         "trade_date": new_york_date(at),
         "settlement_date": row.settlement_date,
     }
+    if row.kind == Transaction.Kind.EXCHANGE:
+        yield from _exchange(row, named)
+        return
     if row.kind == Transaction.Kind.TRANSFER:
         for account_id, sign in ((row.account_id, -1), (row.to_account_id or "", 1)):
             yield Posting(
@@ -186,6 +194,14 @@ def _postings(row: Transaction, at: datetime) -> Iterator[Posting]:
         cash=sign * row.amount,
         **named,
     )
+
+
+def _exchange(row: Transaction, named: dict[str, Any]) -> Iterator[Posting]:
+    """Both sides at the rate that the transaction keeps."""
+    rate: dict[str, Any] = {"fx_rate": row.fx_rate, "fx_source": row.fx_source, "fx_at": row.fx_at}
+    yield Posting(account_id=row.account_id, kind="fx_sell", cash=-row.amount, **rate, **named)
+    bought = {**named, "currency": row.to_currency}
+    yield Posting(account_id=row.account_id, kind="fx_buy", cash=row.to_amount, **rate, **bought)
 
 
 # --- reading the ask -------------------------------------------------------------------------
@@ -233,11 +249,38 @@ def _check(ask: Ask, names: _Names) -> None:
         faults.append(Detail("cost", "not_expected", "Only securities have a cost."))
     if ask.kind != Transaction.Kind.CORRECTION and (ask.amount < 0 or ask.qty < 0 or ask.cost < 0):
         faults.append(Detail("amount", "amount_not_positive", "Give more than zero."))
+    exchanges = ask.kind == Transaction.Kind.EXCHANGE
+    if exchanges and not ask.to_currency:
+        faults.append(Detail("to_currency", "required", "Say which currency is bought."))
+    if exchanges and (ask.qty or ask.cost or ask.instrument_id):
+        faults.append(Detail("qty", "not_expected", "Only money is exchanged."))
+    if exchanges and (ask.to_currency or "").upper() == names.currency:
+        faults.append(Detail("to_currency", "same_currency", "Name another currency."))
+    if not exchanges and ask.to_currency:
+        faults.append(Detail("to_currency", "not_expected", "Only an exchange buys a currency."))
     if ask.kind == Transaction.Kind.CORRECTION and not ask.reason.strip():
         faults.append(Detail("reason", "required", "A correction says why."))
     if ask.qty and ask.cost and (ask.qty < 0) != (ask.cost < 0):
         faults.append(Detail("cost", "sign_differs", "Cost has the sign of its quantity."))
     refuse(faults)
+
+
+def _exchanged(ask: Ask, names: _Names, at: datetime) -> dict[str, Any]:
+    """What an exchange brings at the rate of now, to the cent; nothing for other kinds."""
+    if ask.kind != Transaction.Kind.EXCHANGE:
+        return {}
+    into = (ask.to_currency or "").upper()
+    found = fx.require(names.currency, into, at=at)
+    (bought,) = fx.convert([ask.amount], found.rate)
+    if bought <= 0:
+        raise OmsError("amount_too_small", "It comes to less than a cent.", field="amount")
+    return {
+        "to_currency": into,
+        "to_amount": bought,
+        "fx_rate": found.rate,
+        "fx_source": found.source,
+        "fx_at": found.at,
+    }
 
 
 def _known(work: Unit, ask: Ask, organization_id: str) -> Transaction | None:
@@ -301,6 +344,11 @@ def view(row: Transaction) -> dict[str, Any]:
         "account_id": row.account_id,
         "to_account_id": row.to_account_id,
         **_terms(row),
+        "to_currency": row.to_currency or None,
+        "to_amount": row.to_amount if row.to_currency else None,
+        "fx_rate": row.fx_rate,
+        "fx_source": row.fx_source or None,
+        "fx_at": row.fx_at,
         "settlement_date": row.settlement_date,
         "created_at": row.created_at,
         "decided_at": row.decided_at,

@@ -5,19 +5,23 @@ Everything is scoped to an organization: an account of another one has no rows h
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
+from django.db.models import Q
+
 from allocations import accounts
-from allocations.holdings import past, reading, reservations, valuation
+from allocations.holdings import base_currency, past, reading, reservations, valuation
 from allocations.holdings.past import Held
 from allocations.holdings.suspense import is_suspense, suspense
 from allocations.models import Movement, Position, TaxLot
 from venues import instruments
 
 ZERO = Decimal("0.00")
+_AT_ONCE = 50  # positions folded at a time
 
 
 def account_ids(organization_id: str, named: str = "") -> list[str]:
@@ -46,23 +50,50 @@ def positions(
     at: datetime,
     as_of: datetime | None = None,
     instrument_id: int | None = None,
+    after: tuple[str, int] | None = None,
+    most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Positions now with their worth, or as they stood at `as_of` with their cost."""
-    held = past.positions_at(asked, at=as_of) if as_of else _now(asked)
-    taken = {} if as_of else reservations.reserved(asked).securities
-    return [
+    """Positions now with their worth, or as they stood at `as_of` with their cost.
+
+    In order of account and instrument: at most `most`, after the pair `after`.
+    """
+    page: dict[str, Any] = {"instrument_id": instrument_id, "after": after, "most": most}
+    if as_of is not None:
+        held = past.positions_at(asked, at=as_of, moved_only=True, **page)
+        return [_position(organization_id, one, None, ZERO) for one in held]
+    held = _now(asked, **page)
+    taken = reservations.reserved({one.account_id for one in held}).securities
+    told = [
         _position(organization_id, one, at, taken.get((one.account_id, one.instrument_id), ZERO))
-        if as_of is None
-        else _position(organization_id, one, None, ZERO)
         for one in held
-        if instrument_id in (None, one.instrument_id) and (one.qty or one.realized)
     ]
+    keys = [(one.account_id, one.instrument_id) for one in held]
+    hands = reading.settled_positions({one.account_id for one in held})
+    for key, line in zip(keys, told, strict=True):
+        line["settled"] = hands.get(key, ZERO)
+    values = {key: line["market_value"] for key, line in zip(keys, told, strict=True)}
+    base = base_currency.columns(organization_id, held, values, at=at)
+    return [{**line, **base[key]} for key, line in zip(keys, told, strict=True)]
 
 
-def _now(asked: Sequence[str]) -> list[Held]:
-    rows = Position.objects.filter(account_id__in=asked).order_by("account_id", "instrument_id")
+def _now(
+    asked: Sequence[str],
+    *,
+    instrument_id: int | None,
+    after: tuple[str, int] | None,
+    most: int | None,
+) -> list[Held]:
+    rows = Position.objects.filter(account_id__in=asked).exclude(qty=0, realized=0)
+    if instrument_id is not None:
+        rows = rows.filter(instrument_id=instrument_id)
+    if after is not None:
+        account_id, number = after
+        rows = rows.filter(
+            Q(account_id__gt=account_id) | Q(account_id=account_id, instrument_id__gt=number)
+        )
     return [
-        Held(r.account_id, r.instrument_id, r.qty, r.cost, r.realized, r.moved_at) for r in rows
+        Held(r.account_id, r.instrument_id, r.qty, r.cost, r.realized, r.moved_at)
+        for r in rows.order_by("account_id", "instrument_id")[:most]
     ]
 
 
@@ -72,6 +103,7 @@ def _position(
     facts = instruments.by_id(one.instrument_id)
     told: dict[str, Any] = {
         "account_id": one.account_id,
+        "instrument_id": one.instrument_id,
         "account_code": code_of(organization_id, one.account_id),
         "provisional": is_suspense(one.account_id),
         "cusip": facts.cusip,
@@ -80,6 +112,7 @@ def _position(
         "currency": facts.currency,
         "amount_type": facts.amount_type,
         "amount": one.qty,
+        "settled": None,
         "reserved": taken,
         "cost": one.cost,
         "average_price": valuation.average_price(one.instrument_id, qty=one.qty, cost=one.cost),
@@ -110,18 +143,44 @@ def _position(
 
 
 def balances(
-    organization_id: str, asked: Sequence[str], *, as_of: datetime | None = None
+    organization_id: str,
+    asked: Sequence[str],
+    *,
+    as_of: datetime | None = None,
+    after: tuple[str, str] | None = None,
+    most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Cash now (traded, settled, reserved, available), or as it stood at `as_of`."""
+    """Cash now (traded, settled, reserved, available), or as it stood at `as_of`.
+
+    In order of account and currency: at most `most`, after the pair `after`. Accounts are read a
+    page at a time, never more than are needed.
+    """
+    wanted = sorted(one for one in asked if after is None or one >= after[0])
+    step = len(wanted) if most is None else most
+    found: list[dict[str, Any]] = []
+    for n in range(0, len(wanted), step or 1):
+        some = _balances(organization_id, wanted[n : n + step], as_of)
+        found += [
+            one for one in some if after is None or (one["account_id"], one["currency"]) > after
+        ]
+        if most is not None and len(found) >= most:
+            return found[:most]
+    return found
+
+
+def _balances(
+    organization_id: str, asked: Sequence[str], as_of: datetime | None
+) -> list[dict[str, Any]]:
     if as_of is not None:
         return [
             _balance(organization_id, m.account_id, m.currency, m.traded, m.settled, None, None)
-            for m in past.cash_at(asked, at=as_of)
+            for m in sorted(
+                past.cash_at(asked, at=as_of), key=lambda one: (one.account_id, one.currency)
+            )
         ]
-    found = sorted(reading.cash(asked).items())
     return [
         _balance(organization_id, key[0], key[1], c.traded, c.settled, c.reserved, c.available)
-        for key, c in found
+        for key, c in sorted(reading.cash(asked).items())
     ]
 
 
@@ -146,37 +205,71 @@ def _balance(
     }
 
 
+LotKey = tuple[str, int, int, str]
+
+
 def lots(
     organization_id: str,
     asked: Sequence[str],
     *,
     as_of: datetime | None = None,
     instrument_id: int | None = None,
+    after: LotKey | None = None,
+    most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Open lots, in order of account, instrument and opening."""
+    """Open lots, in order of account, instrument and opening: at most `most`, after that key."""
     if as_of is not None:
-        return [
-            _lot(organization_id, one.account_id, one.instrument_id, lot)
-            for one in past.positions_at(asked, at=as_of)
-            if instrument_id in (None, one.instrument_id) and not is_suspense(one.account_id)
-            for lot in past.lots_at(one.account_id, [one.instrument_id], at=as_of)
-        ]
+        then = _lots_then(asked, as_of, instrument_id, after)
+        return [_lot(organization_id, *one) for one in islice(then, most)]
     rows = TaxLot.objects.filter(position__account_id__in=asked).exclude(open_qty=0)
     if instrument_id is not None:
         rows = rows.filter(position__instrument_id=instrument_id)
-    ordered = rows.select_related("position").order_by(
-        "position__account_id", "position__instrument_id", "opened"
-    )
+    names = ("position__account_id", "position__instrument_id", "opened", "id")
+    if after is not None:
+        rows = rows.filter(_beyond(names, after))
+    ordered = rows.select_related("position").order_by(*names)
     return [
         _lot(organization_id, row.position.account_id, row.position.instrument_id, row)
-        for row in ordered
+        for row in ordered[:most]
     ]
+
+
+def _beyond(names: Sequence[str], key: Sequence[Any]) -> Q:
+    """Rows whose names come after a key, compared one after the other."""
+    found = Q()
+    for n, name in enumerate(names):
+        same = dict(zip(names[:n], key[:n], strict=True))
+        found |= Q(**same, **{f"{name}__gt": key[n]})
+    return found
+
+
+def _lots_then(
+    asked: Sequence[str], as_of: datetime, instrument_id: int | None, after: LotKey | None
+) -> Iterator[tuple[str, int, Any]]:
+    """Open lots at a moment, position by position, folded only as far as somebody reads."""
+    start = None if after is None else (after[0], after[1] - 1)
+    while True:
+        held = past.positions_at(
+            asked, at=as_of, instrument_id=instrument_id, after=start, most=_AT_ONCE
+        )
+        for one in held:
+            if is_suspense(one.account_id) or not one.qty:
+                continue
+            for lot in past.lots_at(one.account_id, [one.instrument_id], at=as_of):
+                key = (one.account_id, one.instrument_id, lot.opened, lot.id)
+                if after is None or key > after:
+                    yield one.account_id, one.instrument_id, lot
+        if len(held) < _AT_ONCE:
+            return
+        start = (held[-1].account_id, held[-1].instrument_id)
 
 
 def _lot(organization_id: str, account_id: str, instrument_id: int, lot: Any) -> dict[str, Any]:
     facts = instruments.by_id(instrument_id)
     return {
         "lot_id": lot.id,
+        "instrument_id": instrument_id,
+        "opened": lot.opened,
         "movement_id": lot.movement_id,
         "account_id": account_id,
         "account_code": code_of(organization_id, account_id),

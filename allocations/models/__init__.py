@@ -2,6 +2,13 @@
 
 from allocations.models.account import Account, Custodian, IntroducingBroker, RiskGroup
 from allocations.models.allocation import AccountAllocation, Allocation, BookingLeg
+from allocations.models.arrangement import BookingConfiguration, ReleaseRule
+from allocations.models.confirming import (
+    ConfirmAdjustment,
+    CounterpartyTrade,
+    MatchVerdict,
+    TradeConfirm,
+)
 from allocations.models.holding import (
     CashBalance,
     LotChoice,
@@ -10,23 +17,48 @@ from allocations.models.holding import (
     TaxLot,
     Transaction,
 )
+from allocations.models.post_trade import PostTradeEntry
 from allocations.models.repair import Repair, Template, TemplateShare
+from allocations.models.settlement import (
+    CustodianMessage,
+    SettlementDue,
+    SettlementFact,
+    SettlementInstruction,
+    StandingInstruction,
+)
+from allocations.models.treasury import CorporateAction, FxRate, MarginCall, MarginRate
 
 __all__ = [
     "Account",
     "AccountAllocation",
     "Allocation",
+    "BookingConfiguration",
     "BookingLeg",
     "CashBalance",
+    "ConfirmAdjustment",
+    "CorporateAction",
+    "CounterpartyTrade",
     "Custodian",
+    "CustodianMessage",
+    "FxRate",
     "IntroducingBroker",
     "LotChoice",
+    "MarginCall",
+    "MarginRate",
+    "MatchVerdict",
     "Movement",
     "Position",
+    "PostTradeEntry",
+    "ReleaseRule",
     "Repair",
     "RiskGroup",
+    "SettlementDue",
+    "SettlementFact",
+    "SettlementInstruction",
+    "StandingInstruction",
     "TaxLot",
     "Template",
     "TemplateShare",
+    "TradeConfirm",
     "Transaction",
 ]

@@ -70,6 +70,12 @@ class Account(models.Model):
     currency = models.CharField(max_length=3, default="USD")
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     lot_relief = models.CharField(max_length=8, choices=Relief.choices, default=Relief.FIFO)
+    converts = models.BooleanField(
+        default=False, help_text="trades in other currencies are paid in the account's own"
+    )
+    margin = models.BooleanField(
+        default=False, help_text="may owe money; must own a part of what it holds"
+    )
 
     class Meta:
         constraints = [

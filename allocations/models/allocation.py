@@ -10,6 +10,7 @@ from django.db.models import Q
 from django_fsm import FSMField, transition
 
 from allocations.models.account import Account, Custodian
+from allocations.models.arrangement import BookingConfiguration
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS, AllocationStatus, LegStatus
 from oms_site.journal.rows import LedgerRow
 from venues.models import Instrument
@@ -31,7 +32,9 @@ class Allocation(LedgerRow):
     """The basis (who, how much, by which strategy) and how far it has come.
 
     `order_id` is the order's id as plain text: this floor does not know orders. An implicit
-    allocation is made at the first fill of an order for a single account.
+    allocation is made at the first fill of an order for a single account. One that was entered
+    after the fact names its `entry`. `release` says when legs are queued, empty as the strategy
+    does; by hand from `released_at` on.
     """
 
     order_id = models.CharField(max_length=40, unique=True)
@@ -47,6 +50,15 @@ class Allocation(LedgerRow):
     side = models.CharField(max_length=4)
     requested_qty = models.DecimalField(max_digits=20, decimal_places=6)
     created_at = models.DateTimeField()
+    entry = models.ForeignKey(
+        "allocations.PostTradeEntry",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
+    release = models.CharField(max_length=5, default="", blank=True)
 
     status = FSMField(default=AllocationStatus.CREATED.value, protected=True, max_length=12)
     actual_qty = models.DecimalField(max_digits=20, decimal_places=6, default=0)
@@ -54,14 +66,17 @@ class Allocation(LedgerRow):
     code = models.CharField(max_length=40, blank=True)
     reason = models.CharField(max_length=200, blank=True)
     revision = models.PositiveSmallIntegerField(default=0)
+    released_at = models.DateTimeField(null=True, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
+        "requested_qty",
         "status",
         "actual_qty",
         "complete",
         "code",
         "reason",
         "revision",
+        "released_at",
     )
 
     class Meta:
@@ -129,7 +144,7 @@ class AccountAllocation(LedgerRow):
 
     actual_qty = models.DecimalField(max_digits=20, decimal_places=6, default=0)
 
-    MUTABLE: ClassVar[tuple[str, ...]] = ("actual_qty",)
+    MUTABLE: ClassVar[tuple[str, ...]] = ("requested_qty", "actual_qty")
 
     class Meta:
         constraints = [
@@ -176,6 +191,14 @@ class BookingLeg(LedgerRow):
     revision = models.PositiveSmallIntegerField(default=0)
     booked_account = models.ForeignKey(
         Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    configuration = models.ForeignKey(
+        BookingConfiguration,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
     )
 
     status = FSMField(default=LegStatus.QUEUED.value, protected=True, max_length=10)

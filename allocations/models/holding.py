@@ -39,6 +39,13 @@ class Movement(LedgerFact):
         DEPOSIT = "deposit"
         WITHDRAWAL = "withdrawal"
         ADJUSTMENT = "adjustment"
+        COUPON = "coupon"
+        DIVIDEND = "dividend"
+        REDEMPTION = "redemption"
+        CALL = "call"
+        SPLIT = "split"
+        FX_BUY = "fx_buy", "currency bought"
+        FX_SELL = "fx_sell", "currency sold"
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
@@ -67,6 +74,11 @@ class Movement(LedgerFact):
     trade_date = models.DateField()
     settlement_date = models.DateField()
     relief = models.CharField(max_length=8, blank=True)
+    ratio_new = models.PositiveIntegerField(default=0)
+    ratio_old = models.PositiveIntegerField(default=0)
+    fx_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    fx_source = models.CharField(max_length=40, blank=True)
+    fx_at = models.DateTimeField(null=True, blank=True)
     at = models.DateTimeField()
 
     sequence = models.PositiveBigIntegerField(null=True, blank=True)
@@ -230,6 +242,7 @@ class Transaction(LedgerRow):
         WITHDRAWAL = "withdrawal"
         TRANSFER = "transfer"
         CORRECTION = "correction"
+        EXCHANGE = "exchange"
 
     client_transaction_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
@@ -259,6 +272,11 @@ class Transaction(LedgerRow):
     amount = models.DecimalField(default=0, max_digits=20, decimal_places=2)
     cost = models.DecimalField(default=0, max_digits=20, decimal_places=2)
     settlement_date = models.DateField()
+    to_currency = models.CharField(max_length=3, blank=True)
+    to_amount = models.DecimalField(default=0, max_digits=20, decimal_places=2)
+    fx_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
+    fx_source = models.CharField(max_length=40, blank=True)
+    fx_at = models.DateTimeField(null=True, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     maker_id = models.BigIntegerField()
     created_at = models.DateTimeField()

@@ -6,13 +6,11 @@ from typing import Any
 
 from rest_framework import serializers as s
 
+from oms_site.api.bricks import shape
+
 _EFFECTS = ["warn", "flag", "reject"]
 _TYPES = ["universe", "exposure", "order", "attestation"]
 _STATUSES = ["draft", "pending_approval", "active", "suspended", "retired"]
-
-
-def _shape(title: str, /, **fields: Any) -> Any:
-    return type(title, (s.Serializer,), fields)
 
 
 def _text(**kw: Any) -> s.CharField:
@@ -36,22 +34,22 @@ def _content() -> dict[str, Any]:
     }
 
 
-ControlRequest = _shape(
+ControlRequest = shape(
     "ControlRequest", control_id=s.CharField(), reason=s.CharField(), **_content()
 )
-VersionRequest = _shape(
+VersionRequest = shape(
     "ControlVersionRequest",
     reason=s.CharField(),
     base=s.IntegerField(required=False),
     **_content(),
 )
-StepRequest = _shape("ControlStepRequest", version=s.IntegerField(required=False), reason=_text())
-SimulationRequest = _shape(
+StepRequest = shape("ControlStepRequest", version=s.IntegerField(required=False), reason=_text())
+SimulationRequest = shape(
     "ControlSimulationRequest",
     version=s.IntegerField(required=False),
     days=s.IntegerField(default=30),
 )
-Simulation = _shape(
+Simulation = shape(
     "ControlSimulation",
     control_id=s.CharField(),
     version=s.IntegerField(),
@@ -63,7 +61,7 @@ Simulation = _shape(
     made_at=s.DateTimeField(),
     report=s.DictField(),
 )
-Control = _shape(
+Control = shape(
     "Control",
     control_id=s.CharField(),
     version=s.IntegerField(),
@@ -82,14 +80,14 @@ Control = _shape(
     in_force_until=s.DateTimeField(allow_null=True),
     **_content(),
 )
-ControlPage = _shape("ControlPage", controls=s.ListField(child=Control()))
-Difference = _shape(
+ControlPage = shape("ControlPage", controls=s.ListField(child=Control()))
+Difference = shape(
     "ControlDifference",
     control_id=s.CharField(),
     from_version=s.IntegerField(),
     to_version=s.IntegerField(),
     differences=s.ListField(child=s.DictField()),
 )
-History = _shape(
+History = shape(
     "ControlHistory", control_id=s.CharField(), changes=s.ListField(child=s.DictField())
 )

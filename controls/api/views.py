@@ -7,45 +7,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from controls import content, evidence, governance, library, lifecycle, simulation
 from controls.api import schema
+from controls.api.base import Endpoint, body_of, number, text
 from controls.models import Control, Simulation
 from controls.states import ControlStatus, Pending
-from oms_site.firm import generation
 from oms_site.firm.principals import Principal
-from oms_site.kit import clock
-from oms_site.kit.errors import Forbidden, OmsError
 
 _REQUESTS = {"suspend": Pending.SUSPEND, "resume": Pending.RESUME, "retire": Pending.RETIRE}
 _PEOPLE = ("created_by", "approved_by", "requested_by")
-
-
-class Endpoint(APIView):
-    """Base: who asks, and when."""
-
-    principal: Principal
-    at: datetime
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        assert isinstance(request.user, Principal)
-        self.principal = request.user
-        self.at = clock.now()
-        generation.check()
-
-    def may_look(self) -> None:
-        """Raises not_entitled (403) for who may not see controls."""
-        needs = (*governance.VIEW, governance.MANAGE, governance.CONFIGURE)
-        if not any(map(self.principal.may, needs)):
-            raise Forbidden("not_entitled", "This needs the entitlement order.view.")
 
 
 class ControlList(Endpoint):
@@ -78,11 +54,11 @@ class ControlList(Endpoint):
         responses={201: schema.Control},
     )
     def post(self, request: Request) -> Response:
-        body = _body(request)
+        body = body_of(request)
         row = governance.draft(
-            _text(body, "control_id"),
+            text(body, "control_id"),
             body,
-            reason=_text(body, "reason"),
+            reason=text(body, "reason"),
             by=self.principal,
             at=self.at,
         )
@@ -100,7 +76,7 @@ class ControlDetail(Endpoint):
     )
     def get(self, request: Request, control_id: str) -> Response:
         self.may_look()
-        version = _number(request.query_params.get("version"), "version")
+        version = number(request.query_params.get("version"), "version")
         row = governance.find(control_id, by=self.principal, version=version)
         newest = simulation.latest(row)
         told = {**view(row, self.principal), "simulation": newest and _simulated(newest)}
@@ -113,10 +89,10 @@ class ControlDetail(Endpoint):
         responses={202: schema.Control},
     )
     def delete(self, request: Request, control_id: str) -> Response:
-        body = _body(request)
+        body = body_of(request)
         row = _own(control_id, body, self.principal)
         step = "discard" if row.status == ControlStatus.DRAFT else "retire"
-        moved = take(step, row, reason=_text(body, "reason"), by=self.principal, at=self.at)
+        moved = take(step, row, reason=text(body, "reason"), by=self.principal, at=self.at)
         return Response(view(moved, self.principal), status=202)
 
 
@@ -145,12 +121,12 @@ class ControlVersions(Endpoint):
         responses={201: schema.Control},
     )
     def post(self, request: Request, control_id: str) -> Response:
-        body = _body(request)
+        body = body_of(request)
         row = governance.revise(
             control_id,
             body,
-            base=_number(body.pop("base", None), "base"),
-            reason=_text(body, "reason"),
+            base=number(body.pop("base", None), "base"),
+            reason=text(body, "reason"),
             by=self.principal,
             at=self.at,
         )
@@ -168,9 +144,9 @@ class ControlStep(Endpoint):
         responses={200: schema.Control},
     )
     def post(self, request: Request, control_id: str) -> Response:
-        body = _body(request)
+        body = body_of(request)
         row = _own(control_id, body, self.principal, step=self.step)
-        moved = take(self.step, row, reason=_text(body, "reason"), by=self.principal, at=self.at)
+        moved = take(self.step, row, reason=text(body, "reason"), by=self.principal, at=self.at)
         return Response(view(moved, self.principal))
 
 
@@ -188,7 +164,7 @@ class ControlDiff(Endpoint):
         asked = request.query_params
         old, new = (
             governance.find(
-                control_id, by=self.principal, version=_number(asked.get(name, ""), name)
+                control_id, by=self.principal, version=number(asked.get(name, ""), name)
             )
             for name in ("from", "to")
         )
@@ -227,9 +203,9 @@ class ControlSimulate(Endpoint):
         responses={201: schema.Simulation},
     )
     def post(self, request: Request, control_id: str) -> Response:
-        body = _body(request)
+        body = body_of(request)
         row = _own(control_id, body, self.principal, step="approve")
-        days = _number(body.get("days", 30), "days")
+        days = number(body.get("days", 30), "days")
         made = simulation.run(row, days=days or 0, by=self.principal, at=self.at)
         return Response(_simulated(made), status=201)
 
@@ -285,7 +261,7 @@ def _simulated(row: Simulation) -> dict[str, Any]:
 def _own(control_id: str, body: dict[str, Any], by: Principal, *, step: str = "") -> Control:
     """The version that a step is about: the one named, else the one that is waiting for it."""
     governance.require_manager(by)
-    version = _number(body.get("version"), "version")
+    version = number(body.get("version"), "version")
     row = governance.own(control_id, by=by, version=version)
     if version is not None or step not in {"submit", "approve", "reject", "discard"}:
         return row
@@ -299,27 +275,3 @@ def _own(control_id: str, body: dict[str, Any], by: Principal, *, step: str = ""
             else waiting.filter(status__in=[ControlStatus.PENDING_APPROVAL, ControlStatus.DRAFT])
         )
     return waiting.order_by("-version").first() or row
-
-
-def _body(request: Request) -> dict[str, Any]:
-    if not isinstance(request.data, dict):
-        raise OmsError("invalid_request", "Give a JSON object.")
-    return dict(request.data)
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    """Take a text out of the body, so that what is left is the content."""
-    value = body.pop(name, "")
-    if not isinstance(value, str):
-        raise OmsError("invalid_text", "Give a text.", field=name)
-    return value
-
-
-def _number(value: Any, field: str) -> int | None:
-    if value is None:
-        return None
-    text = str(value)
-    whole = isinstance(value, str | int | Decimal) and text.isascii() and text.isdigit()
-    if not whole or len(text) > 9:
-        raise OmsError("invalid_number", "Give a whole number.", field=field)
-    return int(text)

@@ -8,7 +8,13 @@ from controls.ticket import Ticket
 
 
 def standing(ticket: Ticket, params: Params) -> Answer:
-    """Nothing that the order belongs to is halted."""
-    if not ticket.halted:
-        return PASSED
-    return Finding(f"Trading is halted: {'; '.join(ticket.halted)}.", None, len(ticket.halted))
+    """Nothing that the order belongs to is halted, or the order reduces where that may pass."""
+    if ticket.halted:
+        return Finding(f"Trading is halted: {'; '.join(ticket.halted)}.", None, len(ticket.halted))
+    if ticket.reduced and not ticket.reduces():
+        return Finding(
+            f"Only orders that reduce a position pass: {'; '.join(ticket.reduced)}.",
+            None,
+            len(ticket.reduced),
+        )
+    return PASSED

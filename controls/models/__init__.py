@@ -1,6 +1,8 @@
 """Tables of the gate."""
 
-from controls.models.control import Control, RestrictedInstrument
+from controls.models.breaker import Breaker, PriceMark
+from controls.models.control import Control
+from controls.models.decision import ListingDecision
 from controls.models.halt import Halt
 from controls.models.history import ControlChange, Simulation
 from controls.models.listing import ControlList, Mandate
@@ -9,12 +11,14 @@ from controls.models.screening import Screening
 from controls.models.vote import ReviewDecision, ReviewVote
 
 __all__ = [
+    "Breaker",
     "Control",
     "ControlChange",
     "ControlList",
     "Halt",
+    "ListingDecision",
     "Mandate",
-    "RestrictedInstrument",
+    "PriceMark",
     "Review",
     "ReviewDecision",
     "ReviewVote",

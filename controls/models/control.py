@@ -175,22 +175,3 @@ class Control(models.Model):
     @transition(field=status, **_step("control_retire"))
     def retire(self) -> None:
         """Out of force for ever."""
-
-
-class RestrictedInstrument(models.Model):
-    """A security that an organization may not trade."""
-
-    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
-    list_name = models.CharField(max_length=40, default="restricted")
-    cusip = models.CharField(max_length=9)
-    reason = models.CharField(max_length=200, blank=True)
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "list_name", "cusip"], name="restricted_once"
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.cusip} ({self.list_name})"

@@ -19,12 +19,16 @@ def _step(name: str) -> dict[str, Any]:
     return {"source": list(sources), "target": target}
 
 
+# Whoever stopped trading by judgment or by a price gives it back with a second person's word.
+BY_TWO = ("kill_switch", "circuit_breaker")
+
+
 def _ends_on_its_own(halt: Any) -> bool:
-    return bool(halt.kind != Halt.Kind.KILL_SWITCH)
+    return not _needs_two(halt)
 
 
 def _needs_two(halt: Any) -> bool:
-    return bool(halt.kind == Halt.Kind.KILL_SWITCH)
+    return str(halt.kind) in BY_TWO
 
 
 def _may_be_asked(halt: Any) -> bool:
@@ -36,13 +40,15 @@ class Halt(LedgerRow):
     """What is stopped, why, by whom, and how far it has come.
 
     It stops orders of its own organization; those that the house engages (`imposed`) stop
-    everybody's, and share an `engagement_id` over all organizations. A kill switch is released by
-    two persons; the database refuses one person in both roles. Breakers lift by themselves.
+    everybody's, and share an `engagement_id` over all organizations. Kill switches and what circuit
+    breakers stopped are released by two persons; the database refuses one person in both roles. A
+    lack of capacity and a regulator's halt are lifted when their cause has gone.
     """
 
     class Kind(models.TextChoices):
         KILL_SWITCH = "kill_switch"
         CIRCUIT_BREAKER = "circuit_breaker"
+        CAPACITY = "capacity"
         REGULATORY = "regulatory"
 
     class Scope(models.TextChoices):
@@ -122,8 +128,8 @@ class Halt(LedgerRow):
                 name="two_persons_release",
             ),
             models.CheckConstraint(
-                condition=~Q(status="released", kind="kill_switch") | Q(released_by__isnull=False),
-                name="kill_switch_released_by_a_person",
+                condition=~Q(status="released", kind__in=BY_TWO) | Q(released_by__isnull=False),
+                name="halt_released_by_a_person",
             ),
             models.CheckConstraint(
                 condition=~Q(status="release_requested") | Q(release_requested_by__isnull=False),
@@ -135,7 +141,7 @@ class Halt(LedgerRow):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="halt_has_a_reason"),
             models.UniqueConstraint(
-                fields=["organization", "kind", "scope", "target"],
+                fields=["organization", "kind", "scope", "target", "imposed"],
                 name="one_standing_halt",
                 condition=Q(status__in=sorted(HALT_STANDING)),
             ),
@@ -152,6 +158,11 @@ class Halt(LedgerRow):
     def is_standing(self) -> bool:
         """Whether it stops anything now."""
         return self.status in HALT_STANDING
+
+    @property
+    def by_two(self) -> bool:
+        """Whether two persons give it back; otherwise it ends with its cause."""
+        return _needs_two(self)
 
     @transition(field=status, **_step("halt_engage"))
     def engage(self) -> None:

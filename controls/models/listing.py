@@ -1,4 +1,7 @@
-"""Lists of securities, issuers and accounts, and what clients allow: by version, never edited."""
+"""Lists of securities, issuers and accounts, and what clients allow: by version, never edited.
+
+A version is somebody's proposal until a second person has approved it, see `ListingDecision`.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from oms_site.firm.models import Organization, User
 
 
 class ControlList(models.Model):
-    """One version of one list; the highest version is in force. An empty one lists nothing.
+    """One version of one list; the highest approved one is in force. An empty one lists nothing.
 
     Restricted, watch and do-not-trade lists forbid. A universe names what may be traded, a group
     what belongs together. Members are CUSIPs, issuers by name, or account ids.
@@ -56,7 +59,7 @@ class ControlList(models.Model):
 
 
 class Mandate(models.Model):
-    """One version of what an account's client allows; the highest version is in force.
+    """One version of what an account's client allows; the highest approved one is in force.
 
     `rules`: min_rating, asset_classes, sectors, countries, currencies, excluded_sectors,
     excluded_countries, excluded_issuers, max_maturity_years.

@@ -63,14 +63,19 @@ def activate(
     pack: Pack, organization_id: str, *, maker: Principal, checker: Principal, at: datetime
 ) -> list[Control]:
     """Put the pack's drafts in force: one person asks, a second one approves after simulating."""
-    drafts = Control.objects.filter(
-        organization_id=organization_id, origin=pack.origin, status=ControlStatus.DRAFT
+    waiting = Control.objects.filter(
+        organization_id=organization_id,
+        origin=pack.origin,
+        status__in=[ControlStatus.DRAFT, ControlStatus.PENDING_APPROVAL],
     )
     done = []
-    for row in drafts.order_by("code"):
-        lifecycle.submit(row.pk, by=maker, at=at)
-        simulation.run(row, days=30, by=maker, at=at, most=None)
-        done.append(lifecycle.approve(row.pk, reason=pack.title, by=checker, at=at))
+    # All of the pack or nothing of it.
+    with transaction.atomic():
+        for row in waiting.order_by("code"):
+            if row.status == ControlStatus.DRAFT:
+                lifecycle.submit(row.pk, by=maker, at=at)
+            simulation.run(row, days=30, by=maker, at=at, most=None)
+            done.append(lifecycle.approve(row.pk, reason=pack.title, by=checker, at=at))
     return done
 
 

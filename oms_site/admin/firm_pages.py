@@ -1,11 +1,11 @@
-"""The back office's pages of the firm: organizations, people, keys, policies, edits."""
+"""The back office's pages of the firm: organizations, people, keys, edits."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
@@ -13,23 +13,23 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
+from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, access, commands, firm_decisions, unfolded
 from oms_site.admin.fields import choices_list
-from oms_site.firm import api_keys, policies
+from oms_site.firm import api_keys, role_changes
 from oms_site.firm.models import (
     ApiKey,
     Generation,
     Organization,
-    Policy,
     SandboxClock,
     User,
 )
 from oms_site.firm.roles import Role
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 
 # Roles grant entitlements; Django's groups and permissions grant nothing here.
 admin.site.unregister(Group)
-_PEOPLE = ("config.manage", "audit.view")
+_PEOPLE = firm_decisions.PEOPLE
 
 
 @admin.register(Organization)
@@ -78,6 +78,36 @@ class UserAdmin(ConfigAdmin, DjangoUserAdmin):  # type: ignore[type-arg]  # not 
         (None, {"fields": ("username", "organization", "email", "password1", "password2")}),
         ("Access", {"fields": ("roles", "is_staff")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Everything but more roles, which a second person has to approve."""
+        wanted = list(obj.roles)
+        held = User.objects.get(pk=obj.pk) if change else User(is_active=True)
+        wider = not role_changes.is_narrower(held, wanted) and (obj.is_active or not change)
+        if wider:
+            obj.roles = held.roles
+            if change and not held.is_active:
+                # Who comes back starts without any.
+                obj.roles = []
+                User.objects.filter(pk=obj.pk).update(roles=[])
+        super().save_model(request, obj, form, change)
+        if wider:
+            self._propose(request, obj, wanted)
+
+    def _propose(self, request: HttpRequest, obj: User, wanted: list[str]) -> None:
+        try:
+            role_changes.propose(
+                obj.username,
+                wanted,
+                reason="in the back office",
+                by=firm_decisions.acting_in(request, obj.organization_id or ""),
+                at=clock.now(),
+            )
+        except OmsError as error:
+            self.message_user(request, error.message, messages.WARNING)
+        else:
+            told = f"A second person has to approve the roles {', '.join(wanted)}."
+            self.message_user(request, told, messages.INFO)
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         if db_field.name == "roles":
@@ -191,55 +221,6 @@ class ApiKeyAdmin(ConfigAdmin):
     def revoke(self, request: HttpRequest, keys: list[Any]) -> None:
         """End the key of this page."""
         self._revoke(request, keys)
-
-
-class PolicyForm(unfolded.RowForm):
-    """The rules that this version decides otherwise than the guide."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if "effective_at" in self.fields:
-            self.fields["effective_at"].required = False
-            self.fields["effective_at"].help_text = "UTC. Leave it empty for: at once."
-            self.initial["effective_at"] = None
-
-    def clean_rules(self) -> Any:
-        """Only known rules, each with a value of its kind."""
-        rules = self.cleaned_data["rules"] or {}
-        if not isinstance(rules, dict):
-            raise forms.ValidationError("An object of rules.", code="rules")
-        for name, value in rules.items():
-            usual = policies.GUIDE.get(name)
-            if usual is None:
-                known = ", ".join(sorted(policies.GUIDE))
-                raise forms.ValidationError(f"{name} is not a rule. Known: {known}.", code="rules")
-            if type(value) is not type(usual):
-                kind = type(usual).__name__
-                raise forms.ValidationError(f"{name} is a {kind}, such as {usual}.", code="rules")
-        return rules
-
-    def clean_effective_at(self) -> Any:
-        """A policy decides what comes: what was decided stays."""
-        moment = self.cleaned_data["effective_at"]
-        if moment is not None and moment < clock.now():
-            raise forms.ValidationError("This time has passed.", code="past")
-        return moment or clock.now()
-
-
-@admin.register(Policy)
-class PolicyAdmin(VersionedAdmin):
-    """Each organization's rules, by version; orders keep the version that decided them."""
-
-    series: ClassVar[tuple[str, ...]] = ("organization",)
-    content: ClassVar[tuple[str, ...]] = ("preset", "rules", "effective_at")
-    after_saving = "Orders that are there keep the version they have."
-    form = PolicyForm
-    list_display = ("__str__", "organization", "version", "preset", "effective_at")
-    list_select_related = ("organization",)
-    ordering = ("organization", "-version")
-    fields = ("organization", "version", "preset", "rules", "effective_at")
-    readonly_fields = ("version",)
-    search_fields = ("=organization__id",)
 
 
 @admin.register(LogEntry)

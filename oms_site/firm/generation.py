@@ -2,7 +2,10 @@
 
 Every reference table raises one number in the database whenever a statement touches it (triggers,
 so no path is missed). `check` reads that number once per batch; a `Cached` value is loaded again
-when it has risen. Nothing expires by time, and nothing is asked per order.
+when it has changed. Nothing expires by time, and nothing is asked per order.
+
+The number has two parts: what changes often and must be known at once, such as kill switches, moves
+only the upper one, and only what is `quick` is loaded again.
 """
 
 from __future__ import annotations
@@ -14,7 +17,9 @@ from typing import Generic, TypeVar
 from django.db import connection
 
 T = TypeVar("T")
-_ENTRANCE = 0x0E35_0003
+ENTRANCE = 0x0E35_0003
+REFERENCE_BITS = 40
+_REFERENCE = (1 << REFERENCE_BITS) - 1
 _current = 0
 _epoch = 0
 
@@ -39,7 +44,7 @@ def enter() -> int:
     global _current
     with connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT pg_advisory_xact_lock_shared({_ENTRANCE});"
+            f"SELECT pg_advisory_xact_lock_shared({ENTRANCE});"
             "SELECT number FROM firm_generation WHERE id = 1"
         )
         cursor.nextset()
@@ -52,7 +57,7 @@ def enter() -> int:
 def shut_entrance() -> None:
     """Until this transaction ends nobody enters; whoever is inside is waited for."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_ENTRANCE])
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ENTRANCE])
 
 
 def forget() -> None:
@@ -63,24 +68,25 @@ def forget() -> None:
 
 
 class Cached(Generic[T]):
-    """A value loaded from reference tables, reloaded when the generation has risen."""
+    """A value loaded from reference tables, reloaded when the generation has changed."""
 
-    def __init__(self, loader: Callable[[], T]) -> None:
+    def __init__(self, loader: Callable[[], T], *, quick: bool = False) -> None:
         self._load = loader
+        self._part = -1 if quick else _REFERENCE
         self._lock = threading.Lock()
         self._held: tuple[tuple[int, int], T] | None = None
 
     def get(self) -> T:
         """The value as of the last `check`; loads it on first use."""
         held = self._held
-        if held is not None and held[0] == (_epoch, _current):
+        if held is not None and held[0] == (_epoch, _current & self._part):
             return held[1]
         with self._lock:
             held = self._held
-            if held is not None and held[0] == (_epoch, _current):
+            if held is not None and held[0] == (_epoch, _current & self._part):
                 return held[1]
             # Read the number before the rows: a change in between makes us load once more.
             number = _current or check()
             value = self._load()
-            self._held = ((_epoch, number), value)
+            self._held = ((_epoch, number & self._part), value)
             return value

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from oms_site.firm.roles import Role
 
@@ -38,6 +39,12 @@ class User(AbstractUser):
     )
 
 
+def _person() -> models.ForeignKey[Any, Any]:
+    return models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+
+
 def digest(token: str) -> str:
     """What is stored of an API key: its SHA-256. Keys are 128 random bits, so no salt is needed."""
     return hashlib.sha256(token.encode()).hexdigest()
@@ -59,7 +66,17 @@ class ApiKey(models.Model):
 
 
 class Policy(models.Model):
-    """What desks do differently, decided per organization, versioned, pinned on each order."""
+    """What desks do differently, decided per organization, versioned, pinned on each order.
+
+    One person proposes a version, a second one decides; the database refuses anything else. The
+    first version comes with the organization. What a version states never changes.
+    """
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
 
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="policies"
@@ -68,15 +85,78 @@ class Policy(models.Model):
     preset = models.CharField(max_length=20, default="guide")
     rules = models.JSONField(default=dict, blank=True)
     effective_at = models.DateTimeField()
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PROPOSED)
+    # "system" on the one that came with the organization.
+    origin = models.CharField(max_length=20, blank=True, default="")
+    reason = models.CharField(max_length=500, blank=True)
+    proposed_by = _person()
+    proposed_at = models.DateTimeField(null=True, blank=True)
+    decided_by = _person()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.CharField(max_length=500, blank=True)
 
     class Meta:
         verbose_name_plural = "policies"
         constraints = [
-            models.UniqueConstraint(fields=["organization", "version"], name="policy_version_once")
+            models.UniqueConstraint(fields=["organization", "version"], name="policy_version_once"),
+            models.CheckConstraint(
+                condition=Q(status__in=["proposed", "approved", "rejected", "withdrawn"]),
+                name="policy_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")),
+                name="policy_maker_is_not_checker",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.organization_id} policy {self.version} ({self.preset})"
+
+
+class RoleChange(models.Model):
+    """The roles one person wants a user to have; a second person, not the user, decides."""
+
+    class Status(models.TextChoices):
+        PROPOSED = "proposed"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+        WITHDRAWN = "withdrawn"
+
+    user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="role_changes")
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
+    was = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    roles = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    status = models.CharField(max_length=9, choices=Status.choices, default=Status.PROPOSED)
+    reason = models.CharField(max_length=500)
+    proposed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    proposed_at = models.DateTimeField()
+    decided_by = _person()
+    decided_at = models.DateTimeField(null=True, blank=True)
+    decision_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(status__in=["proposed", "approved", "rejected", "withdrawn"]),
+                name="role_change_status_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")),
+                name="role_change_maker_is_not_checker",
+            ),
+            models.CheckConstraint(
+                condition=~Q(status="approved") | ~Q(decided_by=F("user")),
+                name="nobody_approves_his_own_roles",
+            ),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(status="proposed"), name="one_role_change_at_a_time"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {', '.join(self.roles) or 'no role'}"
 
 
 class Generation(models.Model):

@@ -1,4 +1,7 @@
-"""The policy in force for an organization, from memory."""
+"""The policy in force for an organization, from memory, and the words it may be written in.
+
+Read by every floor. How a policy changes is `policy_changes`'s.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from typing import Any
 
 from oms_site.firm.generation import Cached
 from oms_site.firm.models import Policy
+from oms_site.kit import numbers
+from oms_site.kit.errors import Detail
 
 # The guide's own rules; an organization's policy row overrides what it names.
 GUIDE: dict[str, Any] = {
@@ -15,6 +20,8 @@ GUIDE: dict[str, Any] = {
     "allowed_tif": ["day"],
     "outside_hours": "reject",
     "order_amendment": "disallowed",
+    # What an order does while its new terms wait for a review: "live", or "hold" to send no more.
+    "amendment_review": "live",
     "allocation_entry": "pre_trade_only",
     "allowed_allocation_strategies": ["fifo_without_averaging", "pro_rata_with_averaging"],
     "late_fill": "quarantine",
@@ -26,6 +33,10 @@ GUIDE: dict[str, Any] = {
     "expiry_event": "expire",
     # "hold": no order is taken before the day's first comparison with the outside is explained.
     "start_of_day_check": "warn",
+    # What affirms a trade: that it "match"es, the "counterparty" once it matches, or a "person".
+    "trade_affirmation": "match",
+    # Settling days after a failed one until it is bought in.
+    "buy_in_days": 4,
 }
 
 
@@ -42,6 +53,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "limit_if_touched",
         ],
         "allowed_tif": ["day", "ioc", "fok", "gtc", "gtd"],
+        "order_amendment": "replace_chain",
+        # An order may be sent without saying for whom; two people say it afterward.
+        "allocation_entry": "post_trade_with_review",
         "allowed_allocation_strategies": [
             "fifo_without_averaging",
             "fifo_with_averaging",
@@ -51,6 +65,15 @@ PRESETS: dict[str, dict[str, Any]] = {
             "percentage",
         ],
     },
+}
+
+
+# Rules that only exist once somebody states them, with what their values look like.
+OPTIONAL: dict[str, Any] = {
+    "second_approval_above": "25000000",
+    # How far the other side's terms may lie from ours: price in points, money in the currency.
+    "match_tolerance_price": "0",
+    "match_tolerance_money": "0.01",
 }
 
 
@@ -70,17 +93,16 @@ class PolicyFacts:
 
 def _load() -> dict[str, list[PolicyFacts]]:
     found: dict[str, list[PolicyFacts]] = {}
-    for row in Policy.objects.order_by("organization_id", "-version"):
-        found.setdefault(row.organization_id, []).append(
-            PolicyFacts(
-                row.pk,
-                row.version,
-                row.preset,
-                row.effective_at,
-                {**GUIDE, **PRESETS.get(row.preset, {}), **row.rules},
-            )
-        )
+    approved = Policy.objects.filter(status=Policy.Status.APPROVED)
+    for row in approved.order_by("organization_id", "-version"):
+        found.setdefault(row.organization_id, []).append(facts(row))
     return found
+
+
+def facts(row: Policy) -> PolicyFacts:
+    """What a version comes to: the guide's rules, its preset's, its own."""
+    rules = {**GUIDE, **PRESETS.get(row.preset, {}), **row.rules}
+    return PolicyFacts(row.pk, row.version, row.preset, row.effective_at, rules)
 
 
 _policies = Cached(_load)
@@ -92,3 +114,48 @@ def of(organization_id: str, *, at: datetime) -> PolicyFacts:
         if policy.effective_at <= at:
             return policy
     raise LookupError(f"{organization_id} has no policy in force")
+
+
+def pinned(organization_id: str, policy_id: int) -> PolicyFacts | None:
+    """The version that an order has pinned, whether or not it is still in force."""
+    known = _policies.get().get(organization_id, [])
+    return next((policy for policy in known if policy.id == policy_id), None)
+
+
+def faults(preset: Any, rules: Any) -> list[Detail]:
+    """What is wrong with a policy that somebody wrote, rule by rule."""
+    found = []
+    if preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        found.append(Detail("preset", "unknown_preset", f"Known presets: {known}."))
+    if not isinstance(rules, dict):
+        return [*found, Detail("rules", "invalid_rules", "Give an object of rules.")]
+    for name, value in rules.items():
+        if text := _fault(name, value):
+            found.append(Detail(f"rules.{name}", "invalid_rule", text))
+    return found
+
+
+def _fault(name: str, value: Any) -> str:
+    usual = GUIDE.get(name, OPTIONAL.get(name))
+    if usual is None:
+        return f"Not a rule. Known: {', '.join(sorted({*GUIDE, *OPTIONAL}))}."
+    if type(value) is not type(usual):
+        return f"Give a {type(usual).__name__}, such as {usual}."
+    if isinstance(value, int) and value < 0:
+        return "Give a number that is not negative."
+    if name in OPTIONAL and not _is_number(value):
+        return f"Give a number as text, such as {usual}."
+    if isinstance(value, list):
+        known = PRESETS["full"].get(name, usual)
+        strange = [str(one) for one in value if one not in known]
+        if strange or not value:
+            return f"Give some of: {', '.join(known)}."
+    return ""
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return numbers.parse_decimal(text) >= 0
+    except numbers.NotADecimal:
+        return False

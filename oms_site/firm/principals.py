@@ -27,6 +27,8 @@ class Principal:
     organization_id: str
     entitlements: frozenset[str]
     via: str = "api"
+    # The key it came in with; None for a person at a screen.
+    api_key_id: int | None = None
 
     is_authenticated = True
 
@@ -40,7 +42,7 @@ class Principal:
             raise Forbidden("not_entitled", f"This needs the entitlement {entitlement}.")
 
 
-def of_user(user: User, *, via: str) -> Principal:
+def of_user(user: User, *, via: str, api_key_id: int | None = None) -> Principal:
     """The principal of a user row; a user without an organization sees nothing."""
     return Principal(
         user_id=user.pk,
@@ -48,6 +50,7 @@ def of_user(user: User, *, via: str) -> Principal:
         organization_id=user.organization_id or "",
         entitlements=entitlements(user.roles) if user.organization_id else frozenset(),
         via=via,
+        api_key_id=api_key_id,
     )
 
 
@@ -91,4 +94,4 @@ def _look_up(key: str) -> Principal | None:
         return None
     if row.sandbox and not settings.SANDBOX:
         return None
-    return of_user(row.user, via=f"key {row.prefix}")
+    return of_user(row.user, via=f"key {row.prefix}", api_key_id=row.pk)

@@ -7,37 +7,45 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """The five kinds of people and systems."""
+    """The kinds of people and systems."""
 
     TRADER = "trader"
+    SENIOR_TRADER = "senior_trader"
     COMPLIANCE = "compliance"
     OPERATIONS = "operations"
     AUDITOR = "auditor"
     ADMIN = "admin"
 
 
+_TRADER = frozenset(
+    {
+        "order.view",
+        "order.submit",
+        "order.cancel",
+        "halt.engage",
+        "order.route",
+        "trade.report",
+        "allocation.cancel",
+        "allocation.enter",
+        "events.view",
+    }
+)
 ENTITLEMENTS: dict[Role, frozenset[str]] = {
-    Role.TRADER: frozenset(
-        {
-            "order.view",
-            "order.submit",
-            "order.cancel",
-            "halt.engage",
-            "order.route",
-            "trade.report",
-            "allocation.cancel",
-            "events.view",
-        }
-    ),
+    Role.TRADER: _TRADER,
+    # Who answers for a price beside the market.
+    Role.SENIOR_TRADER: _TRADER | {"pmp.suppress"},
     Role.COMPLIANCE: frozenset(
         {
             "order.view",
             "order.release",
             "order.cancel",
             "control.manage",
+            "policy.manage",
+            "access.approve",
             "halt.engage",
             "halt.release",
             "transaction.check",
+            "allocation.approve",
             "events.view",
             "events.history",
             "audit.view",
@@ -47,6 +55,8 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
         {
             "order.view",
             "allocation.cancel",
+            "allocation.enter",
+            "allocation.approve",
             "booking.repair",
             "halt.engage",
             "repair.approve",
@@ -54,6 +64,7 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "ops.view",
             "transaction.submit",
             "transaction.check",
+            "rate.set",
             "events.view",
             "events.history",
         }
@@ -70,6 +81,9 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "repair.approve",
             "events.view",
             "config.manage",
+            "policy.manage",
+            "access.manage",
+            "access.approve",
             "halt.engage",
             "halt.release",
         }

@@ -6,11 +6,19 @@ message waiting for a worker. Ledger rows may change only under an event; queue 
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Collection
+from functools import lru_cache
+from typing import Any, ClassVar, Self
 
 from django.db import models
+from django.db.models.base import ModelState
 
 from oms_site.firm.models import Organization
+
+
+@lru_cache
+def _attributes(model: type[models.Model]) -> tuple[str, ...]:
+    return tuple(field.attname for field in model._meta.concrete_fields)
 
 
 # Organizations, policies and users are never deleted (a trigger refuses it) and are known to every
@@ -33,6 +41,24 @@ class LedgerRow(models.Model):
 
     class Meta:
         abstract = True
+
+    @classmethod
+    def from_db(
+        cls,
+        db: str | None,
+        field_names: Collection[str],
+        values: Collection[Any],
+        **options: Any,
+    ) -> Self:
+        """A stored row. Whole rows, as locks read them, skip setting each column by name."""
+        names = _attributes(cls)
+        if len(values) != len(names):
+            return super().from_db(db, field_names, values, **options)
+        row = cls.__new__(cls)
+        row._state = ModelState()
+        row._state.adding, row._state.db = False, db
+        row.__dict__.update(zip(names, values, strict=True))
+        return row
 
     def state(self) -> dict[str, Any]:
         """The values of the mutable columns now."""

@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from oms_site.api import bricks
 from oms_site.kit.errors import OmsError
 from orders import desk, fills, finding, render
 from orders.api import answers, intake, schema
@@ -29,7 +30,7 @@ class ExecutionOrderCreate(Endpoint):
         summary="Create an execution order",
         description="The outcome comes as `execution_order_create` or `execution_order_reject`.",
         request=schema.ExecutionRequest,
-        responses={202: schema.ExecutionOrder, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: schema.ExecutionOrder, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
         kind, instruction = self.read(request.data)
@@ -61,7 +62,7 @@ class ExecutionOrderDetail(Endpoint):
     @extend_schema(
         operation_id="execution_order_retrieve",
         summary="Get an execution order",
-        responses={200: schema.ExecutionOrder, **schema.errors(401, 404)},
+        responses={200: schema.ExecutionOrder, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str, execution_order_id: str) -> Response:
         order = finding.find(order_id, by=self.principal)
@@ -73,7 +74,7 @@ class ExecutionOrderDetail(Endpoint):
     @extend_schema(
         operation_id="execution_order_cancel",
         summary="Ask an execution order to stop",
-        responses={202: schema.CancelAnswer, **schema.errors(401, 403, 404)},
+        responses={202: schema.CancelAnswer, **bricks.errors(401, 403, 404)},
     )
     def delete(self, request: Request, order_id: str, execution_order_id: str) -> Response:
         result = desk.cancel_execution(
@@ -94,7 +95,7 @@ class TradeReportCreate(Endpoint):
         operation_id="external_trade_report_create",
         summary="Report a trade made elsewhere",
         request=schema.TradeReport,
-        responses={202: schema.TradeReportAnswer, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: schema.TradeReportAnswer, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str, execution_order_id: str) -> Response:
         kind, report = intake.trade_report(request.data)
@@ -132,7 +133,7 @@ class ExecutionList(Endpoint):
     @extend_schema(
         operation_id="execution_list",
         summary="List an order's executions",
-        responses={200: schema.ExecutionPage, **schema.errors(401, 404)},
+        responses={200: schema.ExecutionPage, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str) -> Response:
         order = finding.find(order_id, by=self.principal)

@@ -18,6 +18,8 @@ from oms_site.firm import database, principals
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
+from oms_site.throttling import gate
+from oms_site.throttling.limits import Lane
 from orders.api import answers, batcher, intake
 from orders.requests import SubmitRequest
 
@@ -41,8 +43,15 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     """The ASGI application of the short way."""
     correlation_id = correlation_of(_header(scope, b"x-correlation-id").decode("latin-1"))
     headers = [(b"x-request-id", correlation_id.encode())]
+    verdict = gate.UNKNOWN
     try:
         principal = await _principal(scope)
+        verdict = await gate.admit(principal, _address(scope), Lane.ORDERS)
+        verdict.require()
+        if principal is None:
+            raise OmsError(
+                "authentication_failed", "This API key is unknown, revoked or expired.", status=401
+            )
         body = await _body(scope, receive)
         received_at = clock.now()
         ask = intake.order(strict_json.loads(body))
@@ -64,6 +73,7 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
         down = envelope.unavailable()
         status, content = down.status, strict_json.dumps(envelope.body(down))
         headers.append((b"retry-after", b"1"))
+    headers.extend((name.encode(), value.encode()) for name, value in verdict.headers.items())
     headers.append((b"content-type", b"application/json"))
     headers.append((b"content-length", str(len(content)).encode()))
     headers.append((b"x-content-type-options", b"nosniff"))
@@ -78,16 +88,17 @@ def _header(scope: dict[str, Any], name: bytes) -> bytes:
     return b""
 
 
-async def _principal(scope: dict[str, Any]) -> Principal:
+async def _principal(scope: dict[str, Any]) -> Principal | None:
     token = _header(scope, b"authorization")[7:].strip().decode("latin-1")
     fresh, principal = principals.cached(token)
     if not fresh:
         principal = await database.in_thread(principals.of_api_key, token)
-    if principal is None:
-        raise OmsError(
-            "authentication_failed", "This API key is unknown, revoked or expired.", status=401
-        )
     return principal
+
+
+def _address(scope: dict[str, Any]) -> str:
+    client = scope.get("client")
+    return str(client[0]) if client else ""
 
 
 async def _body(scope: dict[str, Any], receive: Receive) -> bytes:

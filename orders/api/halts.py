@@ -8,15 +8,19 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controls import halts
+from controls import breakers, halts
 from controls.models import Halt
+from oms_site.api import bricks
 from oms_site.api.shape import Reader
-from oms_site.kit.errors import OmsError
+from oms_site.kit.errors import Forbidden, NotFound, OmsError
 from orders import halting
-from orders.api import halts_schema, schema
+from orders.api import halts_schema
 from orders.api.base import Endpoint
+from orders.stopping import selecting, waiting
 
-_ENGAGE_FIELDS = frozenset({"scope", "target", "reason", "cancel_orders", "confirm"})
+_ENGAGE_FIELDS = frozenset({"scope", "target", "reason", "cancel_orders", "confirm", "mode"})
+_MODES = tuple(mode.value for mode in Halt.Mode)
+_STATUS_FIELDS = frozenset({"instrument_id", "trading", "source", "text"})
 
 
 class KillSwitchList(Endpoint):
@@ -25,7 +29,7 @@ class KillSwitchList(Endpoint):
     @extend_schema(
         operation_id="kill_switch_list",
         summary="List standing kill switches",
-        responses={200: halts_schema.KillSwitches, **schema.errors(401, 403)},
+        responses={200: halts_schema.KillSwitches, **bricks.errors(401, 403)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -37,10 +41,13 @@ class KillSwitchList(Endpoint):
         summary="Engage a kill switch",
         description=(
             "Nothing new passes in its scope from the answer on; cancels always do. `confirm` "
-            "repeats the target (or `organization`), so that nobody does it by accident."
+            "repeats the target (or the scope without one: `organization`, `all`), so that nobody "
+            "does it by accident. `mode` reducing still lets orders pass that lessen a position. A "
+            "strategy or a venue stops only what works there. `all` is the house's, which stops "
+            "everybody; it takes a venue or an instrument as well."
         ),
         request=halts_schema.KillSwitchEngage,
-        responses={201: halts_schema.KillSwitch, **schema.errors(401, 403, 409, 422)},
+        responses={201: halts_schema.KillSwitch, **bricks.errors(401, 403, 409, 422)},
     )
     def post(self, request: Request) -> Response:
         self.principal.require(halts.ENGAGE)
@@ -50,14 +57,17 @@ class KillSwitchList(Endpoint):
         name = body.text("target", longest=80) or ""
         reason = body.text("reason", required=True, longest=500) or ""
         confirm = body.text("confirm", required=True, longest=80) or ""
-        cancels = body.flag("cancel_orders", default=True)
+        mode = body.choice("mode", _MODES, default=Halt.Mode.HALT.value)
+        cancels = body.flag("cancel_orders", default=mode == Halt.Mode.HALT.value)
         body.finish()
         if confirm != (name or scope):
             raise OmsError(
                 "not_confirmed", f"Repeat {name or scope!r} in `confirm`.", field="confirm"
             )
         target = halting.target_of(scope, name, by=self.principal)
-        row = halts.engage(target, reason=reason, cancels=cancels, by=self.principal, at=self.at)
+        row = halts.engage(
+            target, reason=reason, cancels=cancels, by=self.principal, at=self.at, mode=mode
+        )
         return Response(view(row), status=201)
 
 
@@ -68,7 +78,7 @@ class KillSwitchPreview(Endpoint):
         operation_id="kill_switch_preview",
         summary="Preview a kill switch",
         description="`scope` and `target` as when engaging; nothing is changed.",
-        responses={200: halts_schema.KillSwitchPreview, **schema.errors(401, 403, 422)},
+        responses={200: halts_schema.KillSwitchPreview, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -78,6 +88,63 @@ class KillSwitchPreview(Endpoint):
         return Response({"scope": scope, "target": target.id, "name": target.name, **found})
 
 
+class KillSwitchDetail(Endpoint):
+    """How far one has come, and what it waits for."""
+
+    @extend_schema(
+        operation_id="kill_switch_detail",
+        summary="Get a kill switch and what is not proven gone",
+        responses={200: halts_schema.KillSwitchDetail, **bricks.errors(401, 403, 404)},
+    )
+    def get(self, request: Request, halt_id: str) -> Response:
+        self.principal.require("order.view")
+        rows = Halt.objects.filter(pk=halt_id, organization_id=self.principal.organization_id)
+        row = rows.select_related("engaged_by", "release_requested_by").first()
+        if row is None:
+            raise NotFound("kill switch")
+        wanted = halting.selected(row)
+        return Response(
+            {
+                **view(row),
+                "alive": selecting.alive(wanted).count(),
+                "not_proven_gone": waiting.on(wanted),
+            }
+        )
+
+
+class SecurityStatus(Endpoint):
+    """What an exchange says of a security."""
+
+    @extend_schema(
+        operation_id="security_status",
+        summary="Pass on a trading halt, or its end",
+        description=(
+            "For directives that reach the house by other ways than a feed: as SecurityStatus(f), "
+            "`trading` false is SecurityTradingStatus(326) 2, true 3. It stops everybody, and ends "
+            "when the same source says so. Only for the house."
+        ),
+        request=halts_schema.SecurityStatus,
+        responses={200: halts_schema.SecurityStatusTaken, **bricks.errors(401, 403, 422)},
+    )
+    def post(self, request: Request) -> Response:
+        self.principal.require(halts.ENGAGE)
+        if self.principal.organization_id != halts.HOUSE:
+            raise Forbidden("house_only", "Only the house passes on what exchanges say.")
+        body = Reader(request.data)
+        body.refuse_unknown(_STATUS_FIELDS)
+        name = body.text("instrument_id", required=True) or ""
+        source = body.text("source", required=True) or ""
+        text = body.text("text", longest=400) or ""
+        if "trading" not in body.value:
+            body.fault("trading", "required", "Give true or false.")
+        trading = body.flag("trading")
+        body.finish()
+        moved = breakers.security_status(
+            name, halted=not trading, source=source, text=text, at=self.at
+        )
+        return Response({"instrument_id": name, "trading": trading, "halts_moved": moved})
+
+
 class KillSwitchRequestRelease(Endpoint):
     """One person asks to trade again."""
 
@@ -85,7 +152,7 @@ class KillSwitchRequestRelease(Endpoint):
         operation_id="kill_switch_request_release",
         summary="Ask to release a kill switch",
         request=halts_schema.KillSwitchReason,
-        responses={202: halts_schema.KillSwitch, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: halts_schema.KillSwitch, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, halt_id: str) -> Response:
         body = Reader(request.data)
@@ -103,7 +170,7 @@ class KillSwitchRelease(Endpoint):
         operation_id="kill_switch_release",
         summary="Release a kill switch",
         request=None,
-        responses={200: halts_schema.KillSwitch, **schema.errors(401, 403, 404, 409)},
+        responses={200: halts_schema.KillSwitch, **bricks.errors(401, 403, 404, 409)},
     )
     def post(self, request: Request, halt_id: str) -> Response:
         return Response(view(halting.release(halt_id, by=self.principal, at=self.at)))
@@ -113,12 +180,17 @@ def view(row: Halt) -> dict[str, Any]:
     """A kill switch as clients see it."""
     return {
         "id": row.id,
+        "kind": row.kind,
         "scope": row.scope,
         "target": row.target,
         "name": row.target_name,
         "status": str(row.status),
+        "mode": row.mode,
         "reason": row.reason,
         "cancel_orders": row.cancels,
+        "imposed": row.imposed,
+        "source": row.source,
+        "trigger": row.trigger or None,
         "engaged_by": row.engaged_by.username if row.engaged_by else None,
         "engaged_at": row.engaged_at,
         "flat_at": row.flat_at,

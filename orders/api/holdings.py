@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,17 +15,17 @@ from rest_framework.response import Response
 
 from allocations.holdings import choices, transactions, views
 from allocations.models import Transaction
+from oms_site.api import bricks
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
 from orders.api import holdings_schema as shapes
-from orders.api import schema
+from orders.api import paging
 from orders.api.base import Endpoint
 from venues import instruments
 
-_MOST = 1000
 _FIELDS = (
     *("kind", "account_id", "to_account_id", "instrument_id", "currency", "amount", "qty", "cost"),
-    *("settlement_date", "reason", "client_transaction_id"),
+    *("settlement_date", "to_currency", "reason", "client_transaction_id"),
 )
 
 
@@ -35,97 +33,125 @@ def _filters(*names: str) -> list[OpenApiParameter]:
     return [OpenApiParameter(name, str) for name in (*names, "limit", "cursor")]
 
 
-class _Listing(Endpoint):
-    """A list that is filtered by account, instrument and moment, and read page by page."""
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a list is asked for: whose, when, of what, after which key, and how many."""
 
-    name = ""
-
-    def rows(self, asked: list[str], as_of: datetime | None, instrument_id: int | None) -> Any:
-        raise NotImplementedError
-
-    def key(self, row: dict[str, Any]) -> list[str]:
-        raise NotImplementedError
-
-    def answer(self, request: Request) -> Response:
-        self.principal.require("order.view")
-        given = request.query_params
-        as_of = read_moment(given.get("as_of", ""))
-        asked = views.account_ids(self.principal.organization_id, given.get("account_id", ""))
-        rows = self.rows(asked, as_of, _instrument(given.get("instrument_id", "")))
-        page, cursor = _page(rows, self.key, given.get("cursor", ""), given.get("limit", "100"))
-        return Response(
-            {
-                self.name: page,
-                "as_of": as_of,
-                "next_cursor": cursor,
-                "has_more": cursor is not None,
-            }
-        )
+    organization_id: str
+    accounts: list[str]
+    at: datetime
+    as_of: datetime | None
+    instrument_id: int | None
+    cursor: str
+    most: int
 
 
-class PositionList(_Listing):
+def _asked(endpoint: Endpoint, request: Request) -> _Asked:
+    """The filters of a request. Raises `OmsError` (`invalid_filter`)."""
+    endpoint.principal.require("order.view")
+    given, organization_id = request.query_params, endpoint.principal.organization_id
+    return _Asked(
+        organization_id,
+        views.account_ids(organization_id, given.get("account_id", "")),
+        endpoint.at,
+        paging.moment(given.get("as_of", "")),
+        _instrument(given.get("instrument_id", "")),
+        given.get("cursor", ""),
+        paging.limit(given.get("limit", "100")),
+    )
+
+
+def _page(
+    name: str, asked: _Asked, rows: list[dict[str, Any]], key: Sequence[str]
+) -> dict[str, Any]:
+    """One page of rows, which were read one further than it has; `key` names a row's columns."""
+    page, more = rows[: asked.most], len(rows) > asked.most
+    cursor = paging.cursor([str(page[-1][part]) for part in key]) if more else None
+    return {name: page, "as_of": asked.as_of, "next_cursor": cursor, "has_more": more}
+
+
+def _after(asked: _Asked, *kinds: type[str] | type[int]) -> tuple[Any, ...] | None:
+    """The key that the cursor stands for, None on the first page."""
+    if not asked.cursor:
+        return None
+    parts = paging.read(asked.cursor, len(kinds))
+    try:
+        return tuple(kind(part) for kind, part in zip(kinds, parts, strict=True))
+    except ValueError as wrong:
+        raise OmsError(
+            "invalid_filter", "Give a cursor of an earlier page.", field="cursor"
+        ) from wrong
+
+
+class PositionList(Endpoint):
     """Positions, with their worth now, or as they stood at a moment."""
-
-    name = "positions"
 
     @extend_schema(
         operation_id="position_list",
         summary="List positions",
         description="Moved by executions and transactions only. With `as_of`, as they stood then. "
-        "`provisional` is what lies in suspense until it is split over its accounts.",
+        "`provisional` is what lies in suspense until it is split over its accounts. `base_…` is "
+        "in the account's currency: cost at the rates when the lots were opened, worth at the "
+        "rate of now.",
         parameters=_filters("account_id", "instrument_id", "as_of"),
-        responses={200: shapes.PositionPage, **schema.errors(401, 403, 422)},
+        responses={200: shapes.PositionPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
-        return self.answer(request)
-
-    def rows(self, asked: list[str], as_of: datetime | None, instrument_id: int | None) -> Any:
-        return views.positions(
-            self.principal.organization_id,
-            asked,
-            at=self.at,
-            as_of=as_of,
-            instrument_id=instrument_id,
+        asked = _asked(self, request)
+        rows = views.positions(
+            asked.organization_id,
+            asked.accounts,
+            at=asked.at,
+            as_of=asked.as_of,
+            instrument_id=asked.instrument_id,
+            after=_after(asked, str, int),
+            most=asked.most + 1,
         )
-
-    def key(self, row: dict[str, Any]) -> list[str]:
-        return [row["account_id"], row["cusip"]]
+        return Response(_page("positions", asked, rows, ("account_id", "instrument_id")))
 
 
-class BalanceList(_Listing):
+class BalanceList(Endpoint):
     """Cash by currency: traded, settled, reserved and available."""
-
-    name = "balances"
 
     @extend_schema(
         operation_id="balance_list",
         summary="List cash balances",
         parameters=_filters("account_id", "as_of"),
-        responses={200: shapes.BalancePage, **schema.errors(401, 403, 422)},
+        responses={200: shapes.BalancePage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
-        return self.answer(request)
+        asked = _asked(self, request)
+        rows = views.balances(
+            asked.organization_id,
+            asked.accounts,
+            as_of=asked.as_of,
+            after=_after(asked, str, str),
+            most=asked.most + 1,
+        )
+        return Response(_page("balances", asked, rows, ("account_id", "currency")))
 
-    def rows(self, asked: list[str], as_of: datetime | None, instrument_id: int | None) -> Any:
-        return views.balances(self.principal.organization_id, asked, as_of=as_of)
 
-    def key(self, row: dict[str, Any]) -> list[str]:
-        return [row["account_id"], row["currency"]]
-
-
-class TaxLotList(_Listing):
+class TaxLotList(Endpoint):
     """Open tax lots; choosing the lots of a sale."""
-
-    name = "tax_lots"
 
     @extend_schema(
         operation_id="tax_lot_list",
         summary="List open tax lots",
         parameters=_filters("account_id", "instrument_id", "as_of"),
-        responses={200: shapes.TaxLotPage, **schema.errors(401, 403, 422)},
+        responses={200: shapes.TaxLotPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
-        return self.answer(request)
+        asked = _asked(self, request)
+        rows = views.lots(
+            asked.organization_id,
+            asked.accounts,
+            as_of=asked.as_of,
+            instrument_id=asked.instrument_id,
+            after=_after(asked, str, int, int, str),
+            most=asked.most + 1,
+        )
+        key = ("account_id", "instrument_id", "opened", "lot_id")
+        return Response(_page("tax_lots", asked, rows, key))
 
     @extend_schema(
         operation_id="tax_lot_choose",
@@ -133,7 +159,7 @@ class TaxLotList(_Listing):
         description="For accounts whose relief is `specific`: the movement's lots are taken in "
         "this order, what they do not cover by first in, first out. The position is folded again.",
         request=shapes.LotChoiceRequest,
-        responses={200: shapes.LotChoiceAnswer, **schema.errors(401, 403, 404, 422)},
+        responses={200: shapes.LotChoiceAnswer, **bricks.errors(401, 403, 404, 422)},
     )
     def post(self, request: Request) -> Response:
         reader = Reader(request.data)
@@ -153,14 +179,6 @@ class TaxLotList(_Listing):
         )
         return Response({"movement_id": movement_id, "cost": row.cost, "realized": row.realized})
 
-    def rows(self, asked: list[str], as_of: datetime | None, instrument_id: int | None) -> Any:
-        return views.lots(
-            self.principal.organization_id, asked, as_of=as_of, instrument_id=instrument_id
-        )
-
-    def key(self, row: dict[str, Any]) -> list[str]:
-        return [row["account_id"], row["cusip"], row["lot_id"]]
-
 
 class TransactionList(Endpoint):
     """Make a transaction, or read many."""
@@ -175,7 +193,7 @@ class TransactionList(Endpoint):
             201: shapes.Transaction,
             202: shapes.Transaction,
             200: shapes.Transaction,
-            **schema.errors(401, 403, 409, 422),
+            **bricks.errors(401, 403, 409, 422),
         },
     )
     def post(self, request: Request) -> Response:
@@ -193,7 +211,7 @@ class TransactionList(Endpoint):
         operation_id="transaction_list",
         summary="List transactions, newest first",
         parameters=_filters("account_id", "status", "kind"),
-        responses={200: shapes.TransactionPage, **schema.errors(401, 403, 422)},
+        responses={200: shapes.TransactionPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -206,19 +224,12 @@ class TransactionList(Endpoint):
             rows = rows.filter(decision="" if given["status"] == "pending" else given["status"])
         if given.get("kind"):
             rows = rows.filter(kind=given["kind"])
-        limit = _limit(given.get("limit", "100"))
-        if given.get("cursor"):
-            moment, key = _read_cursor(given["cursor"], 2)
-            before = read_moment(moment)
-            rows = rows.filter(Q(created_at__lt=before) | Q(created_at=before, id__lt=key))
-        found = list(rows.order_by("-created_at", "-id")[: limit + 1])
-        page, more = found[:limit], len(found) > limit
-        last = [page[-1].created_at.isoformat(), page[-1].id] if more else None
+        page, cursor = paging.newest_first(rows, "created_at", given)
         return Response(
             {
                 "transactions": [transactions.view(row) for row in page],
-                "next_cursor": _cursor(last),
-                "has_more": more,
+                "next_cursor": cursor,
+                "has_more": cursor is not None,
             }
         )
 
@@ -231,7 +242,7 @@ class TransactionDecision(Endpoint):
     @extend_schema(
         summary="Decide on a waiting transaction",
         request=shapes.TransactionDecision,
-        responses={200: shapes.Transaction, **schema.errors(401, 403, 404, 409, 422)},
+        responses={200: shapes.Transaction, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, transaction_id: str) -> Response:
         reader = Reader(request.data)
@@ -259,7 +270,10 @@ def read_transaction(body: Any) -> transactions.Ask:
     }
     texts: dict[str, Any] = {
         name: reader.text(name)
-        for name in ("to_account_id", "instrument_id", "currency", "client_transaction_id")
+        for name in (
+            *("to_account_id", "instrument_id", "currency", "to_currency"),
+            "client_transaction_id",
+        )
     }
     kind = reader.choice("kind", transactions.KINDS)
     account_id = reader.text("account_id", required=True) or ""
@@ -287,58 +301,8 @@ def _date(reader: Reader, name: str) -> date | None:
         return None
 
 
-def read_moment(text: str) -> datetime | None:
-    """A moment with its zone. Raises `OmsError` (`invalid_filter`) for anything else."""
-    if not text:
-        return None
-    try:
-        moment = datetime.fromisoformat(text.replace(" ", "+"))
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        said = "Give a moment with its zone, such as 2026-11-23T15:00:00Z."
-        raise OmsError("invalid_filter", said, field="as_of")
-    return moment
-
-
 def _instrument(name: str) -> int | None:
     if not name:
         return None
     facts = instruments.find(name)
     return facts.id if facts else 0
-
-
-def _limit(text: str) -> int:
-    if text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= _MOST:
-        return int(text)
-    raise OmsError("invalid_filter", f"Give 1 to {_MOST}.", field="limit")
-
-
-def _page(
-    rows: Sequence[dict[str, Any]],
-    key: Callable[[dict[str, Any]], list[str]],
-    cursor: str,
-    limit: str,
-) -> tuple[list[dict[str, Any]], str | None]:
-    ordered = sorted(rows, key=key)
-    if cursor:
-        after = _read_cursor(cursor, len(key(ordered[0])) if ordered else 0)
-        ordered = [row for row in ordered if key(row) > after]
-    most = _limit(limit)
-    page = ordered[:most]
-    return page, _cursor(key(page[-1]) if len(ordered) > most else None)
-
-
-def _cursor(key: list[str] | None) -> str | None:
-    return None if key is None else base64.urlsafe_b64encode(json.dumps(key).encode()).decode()
-
-
-def _read_cursor(text: str, parts: int) -> list[str]:
-    try:
-        key = json.loads(base64.urlsafe_b64decode(text.encode()))
-    except (ValueError, binascii.Error):
-        key = None
-    is_key = isinstance(key, list) and all(isinstance(part, str) for part in key)
-    if not is_key or parts not in (0, len(key)):
-        raise OmsError("invalid_filter", "Give a cursor of an earlier page.", field="cursor")
-    return [str(part) for part in key]

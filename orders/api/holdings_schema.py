@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers as s
 
 
-def _shape(name: str, **fields: Any) -> Any:
+def shape(name: str, **fields: Any) -> Any:
     return type(name, (s.Serializer,), fields)
 
 
@@ -17,7 +17,7 @@ def _number(**kw: Any) -> s.Field[Any, Any, Any, Any]:
 
 def _page(name: str, field: str, child: Any, *, dated: bool = True) -> Any:
     more: dict[str, Any] = {"as_of": s.DateTimeField(allow_null=True)} if dated else {}
-    return _shape(
+    return shape(
         name,
         **{field: s.ListField(child=child())},
         **more,
@@ -30,7 +30,7 @@ def _unknown() -> s.Field[Any, Any, Any, Any]:
     return _number(allow_null=True)
 
 
-Position = _shape(
+Position = shape(
     "Position",
     account_id=s.CharField(),
     account_code=s.CharField(),
@@ -41,6 +41,9 @@ Position = _shape(
     currency=s.CharField(),
     amount_type=s.ChoiceField(["par", "shares"]),
     amount=_number(help_text="signed: negative is short"),
+    settled=_number(
+        allow_null=True, help_text="what custodians say has changed hands; null with `as_of`"
+    ),
     reserved=_number(help_text="what open sells would still take"),
     cost=_number(help_text="of the open lots, with fees, without accrued interest"),
     average_price=_unknown(),
@@ -54,9 +57,18 @@ Position = _shape(
     price_age_seconds=s.IntegerField(allow_null=True),
     price_stale=s.BooleanField(),
     moved_at=s.DateTimeField(),
+    instrument_id=s.IntegerField(),
+    base_currency=s.CharField(allow_null=True, required=False),
+    fx_rate=_number(allow_null=True, required=False),
+    fx_source=s.CharField(allow_null=True, required=False),
+    fx_at=s.DateTimeField(allow_null=True, required=False),
+    fx_age_seconds=s.IntegerField(allow_null=True, required=False),
+    base_market_value=_number(allow_null=True, required=False),
+    base_cost=_number(allow_null=True, required=False),
+    base_unrealized=_number(allow_null=True, required=False),
 )
 PositionPage = _page("PositionPage", "positions", Position)
-Balance = _shape(
+Balance = shape(
     "Balance",
     account_id=s.CharField(),
     account_code=s.CharField(),
@@ -68,9 +80,11 @@ Balance = _shape(
     available=_unknown(),
 )
 BalancePage = _page("BalancePage", "balances", Balance)
-TaxLot = _shape(
+TaxLot = shape(
     "TaxLot",
     lot_id=s.CharField(),
+    instrument_id=s.IntegerField(),
+    opened=s.IntegerField(help_text="the number of the movement that opened it"),
     movement_id=s.CharField(),
     account_id=s.CharField(),
     account_code=s.CharField(),
@@ -83,18 +97,18 @@ TaxLot = _shape(
     open_cost=_number(),
 )
 TaxLotPage = _page("TaxLotPage", "tax_lots", TaxLot)
-LotChoiceRequest = _shape(
+LotChoiceRequest = shape(
     "LotChoiceRequest",
     movement_id=s.CharField(),
     lots=s.ListField(
-        child=_shape("LotPick", lot_id=s.CharField(), amount=_number(help_text="without sign"))()
+        child=shape("LotPick", lot_id=s.CharField(), amount=_number(help_text="without sign"))()
     ),
 )
-LotChoiceAnswer = _shape(
+LotChoiceAnswer = shape(
     "LotChoiceAnswer", movement_id=s.CharField(), cost=_number(), realized=_number()
 )
 _terms = {
-    "kind": s.ChoiceField(["deposit", "withdrawal", "transfer", "correction"]),
+    "kind": s.ChoiceField(["deposit", "withdrawal", "transfer", "correction", "exchange"]),
     "account_id": s.CharField(help_text="id or code; `suspense` is the suspense account"),
     "to_account_id": s.CharField(required=False, allow_null=True),
     "instrument_id": s.CharField(required=False, allow_null=True),
@@ -103,11 +117,14 @@ _terms = {
     "qty": _number(required=False),
     "cost": _number(required=False),
     "settlement_date": s.DateField(required=False, allow_null=True),
+    "to_currency": s.CharField(
+        required=False, allow_null=True, help_text="what an exchange buys, at the newest rate"
+    ),
     "reason": s.CharField(required=False, help_text="required for a correction"),
     "client_transaction_id": s.CharField(required=False, allow_null=True, max_length=80),
 }
-TransactionRequest = _shape("TransactionRequest", **_terms)
-Transaction = _shape(
+TransactionRequest = shape("TransactionRequest", **_terms)
+Transaction = shape(
     "Transaction",
     id=s.CharField(),
     transaction_id=s.CharField(),
@@ -115,7 +132,11 @@ Transaction = _shape(
     created_at=s.DateTimeField(),
     decided_at=s.DateTimeField(allow_null=True),
     annotation=s.CharField(allow_null=True),
+    to_amount=_number(allow_null=True),
+    fx_rate=_number(allow_null=True),
+    fx_source=s.CharField(allow_null=True),
+    fx_at=s.DateTimeField(allow_null=True),
     **_terms,
 )
 TransactionPage = _page("TransactionPage", "transactions", Transaction, dated=False)
-TransactionDecision = _shape("TransactionDecisionRequest", annotation=s.CharField())
+TransactionDecision = shape("TransactionDecisionRequest", annotation=s.CharField())

@@ -10,9 +10,10 @@ from rest_framework.response import Response
 
 from allocations import repairs
 from allocations.models import Repair
+from oms_site.api import bricks
 from oms_site.kit.errors import NotFound, OmsError
 from orders import breaks, reconciliation
-from orders.api import schema
+from orders.api import ops_schema
 from orders.api.base import Endpoint
 from orders.models import Break
 
@@ -26,8 +27,8 @@ class RetryBookings(Endpoint):
         operation_id="ops_booking_retry",
         summary="Retry bookings",
         description="`booking_ids`, up to 200; each answers for itself.",
-        request=schema.OpsRetry,
-        responses={200: schema.OpsRetryResult, **schema.errors(401, 403, 422)},
+        request=ops_schema.OpsRetry,
+        responses={200: ops_schema.OpsRetryResult, **bricks.errors(401, 403, 422)},
     )
     def post(self, request: Request) -> Response:
         found = repairs.retry_many(
@@ -45,8 +46,8 @@ class RepairCreate(Endpoint):
     @extend_schema(
         operation_id="ops_repair_create",
         summary="Ask for a repair",
-        request=schema.OpsRepair,
-        responses={201: schema.OpsRepairAnswer, **schema.errors(401, 403, 404, 409, 422)},
+        request=ops_schema.OpsRepair,
+        responses={201: ops_schema.OpsRepairAnswer, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request) -> Response:
         row = repairs.request(
@@ -67,8 +68,8 @@ class RepairDecide(Endpoint):
     @extend_schema(
         operation_id="ops_repair_decide",
         summary="Decide on a repair",
-        request=schema.OpsDecision,
-        responses={200: schema.OpsRepairAnswer, **schema.errors(401, 403, 404, 409, 422)},
+        request=ops_schema.OpsDecision,
+        responses={200: ops_schema.OpsRepairAnswer, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, repair_id: str) -> Response:
         row = repairs.decide(
@@ -89,8 +90,8 @@ class BreakStep(Endpoint):
         operation_id="ops_break_step",
         summary="Work on a break",
         description="`step` is assign, propose (with reason_code and text), agree or refuse.",
-        request=schema.OpsExplanation,
-        responses={200: schema.OpsBreak, **schema.errors(401, 403, 404, 409, 422)},
+        request=ops_schema.OpsExplanation,
+        responses={200: ops_schema.OpsBreak, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, break_id: str, step: str) -> Response:
         if step not in _STEPS:
@@ -117,7 +118,7 @@ class ReconciliationRun(Endpoint):
         operation_id="ops_reconciliation_run",
         summary="Reconcile now",
         request=None,
-        responses={200: schema.OpsReconciliation, **schema.errors(401, 403)},
+        responses={200: ops_schema.OpsReconciliation, **bricks.errors(401, 403)},
     )
     def post(self, request: Request) -> Response:
         self.principal.require(breaks.RESOLVE)

@@ -8,15 +8,19 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import strict_json
+from oms_site.api import bricks, strict_json
 from oms_site.api.shape import Reader
+from oms_site.firm import policies
 from oms_site.kit.errors import OmsError
+from oms_site.throttling import middleware as rates
+from oms_site.throttling.limits import Lane
 from orders import desk, finding, render
-from orders.api import answers, intake, reviews, schema
+from orders.api import amendments, answers, intake, reviews, reviews_schema, schema
 from orders.api.base import Endpoint
 from orders.desk import Result
-from orders.models import ExecutionOrder
+from orders.models import ExecutionOrder, Order
 from orders.requests import SubmitRequest
+from orders.revisions import history
 
 BULK_MOST = 500
 
@@ -35,7 +39,7 @@ class OrderList(Endpoint):
         responses={
             201: schema.Order,
             200: schema.Order,
-            **schema.errors(400, 401, 403, 409, 413, 422, 503),
+            **bricks.errors(400, 401, 403, 409, 413, 422, 503),
         },
     )
     def post(self, request: Request) -> Response:
@@ -57,7 +61,7 @@ class OrderList(Endpoint):
         operation_id="order_list",
         summary="List orders, newest first",
         parameters=[OpenApiParameter(name, str) for name in sorted(finding.FILTERS)],
-        responses={200: schema.OrderPage, **schema.errors(401, 403, 422)},
+        responses={200: schema.OrderPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         rows, cursor = finding.page(request.query_params.dict(), by=self.principal)
@@ -77,13 +81,14 @@ class OrderBulk(Endpoint):
         operation_id="order_bulk_create",
         summary="Create many orders",
         request=schema.BulkRequest,
-        responses={200: schema.BulkResult, 207: schema.BulkResult, **schema.errors(400, 403, 422)},
+        responses={200: schema.BulkResult, 207: schema.BulkResult, **bricks.errors(400, 403, 422)},
     )
     def post(self, request: Request) -> Response:
         self.principal.require("order.submit")
         items = request.data.get("orders") if isinstance(request.data, dict) else request.data
         if not isinstance(items, list) or not 1 <= len(items) <= BULK_MOST:
             raise OmsError("invalid_bulk", f"Give 1 to {BULK_MOST} orders.", field="orders")
+        rates.charge_more(request._request, self.principal, Lane.ORDERS, len(items) - 1)
         results = self._submit(items)
         failed = any(result.error for result in results)
         return Response(
@@ -119,14 +124,17 @@ class OrderDetail(Endpoint):
     @extend_schema(
         operation_id="order_retrieve",
         summary="Get an order",
-        responses={200: schema.Order, **schema.errors(401, 404)},
+        responses={200: schema.Order, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str) -> Response:
         order = finding.find(order_id, by=self.principal)
         body = bytes(render.order_json(order))
         below = ExecutionOrder.objects.filter(order_id=order.id).order_by("id")
         extra = strict_json.dumps([render.execution_order(row, order.amount_type) for row in below])
-        answer = body[:-1] + b',"execution_orders":' + extra + b"}"
+        pinned = strict_json.dumps(_policy(order))
+        past = {"revisions": history.revisions(order), "amendments": history.amendments(order)}
+        answer = body[:-1] + b',"policy":' + pinned + b',"execution_orders":' + extra
+        answer += b"," + strict_json.dumps(past)[1:]
         return Response(answer, headers={"ETag": f'"{order.version}"'})
 
     @extend_schema(
@@ -134,13 +142,29 @@ class OrderDetail(Endpoint):
         summary="Ask an order to stop",
         description="Always 202 for a visible order: the outcome comes as `cancel` or "
         "`cancel_reject` (CxlRejReason 102: 0 too late, 3 already pending).",
-        responses={202: schema.CancelAnswer, **schema.errors(401, 403, 404)},
+        responses={202: schema.CancelAnswer, **bricks.errors(401, 403, 404)},
     )
     def delete(self, request: Request, order_id: str) -> Response:
         (result,) = desk.cancel(
             [order_id], by=self.principal, at=self.at, correlation_id=self.correlation_id
         )
         return Response(answers.of_cancel(result), status=202)
+
+    @extend_schema(
+        operation_id="order_partial_update",
+        summary="Amend an order",
+        description=amendments.TEXT,
+        request=schema.AmendRequest,
+        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 422)},
+    )
+    def patch(self, request: Request, order_id: str) -> Response:
+        return amendments.answer(
+            order_id,
+            request.data,
+            by=self.principal,
+            at=self.at,
+            correlation_id=self.correlation_id,
+        )
 
 
 class OrderDecision(Endpoint):
@@ -151,8 +175,8 @@ class OrderDecision(Endpoint):
     @extend_schema(
         summary="Decide on a flagged order",
         description="Needs the entitlement order.release and another person than the submitter.",
-        request=schema.DecisionRequest,
-        responses={202: schema.DecisionAnswer, **schema.errors(401, 403, 404, 409, 422)},
+        request=reviews_schema.DecisionRequest,
+        responses={202: reviews_schema.DecisionAnswer, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
         word = "approve" if self.approve else "reject"
@@ -190,3 +214,11 @@ class OrderDecision(Endpoint):
             }
         )
         return Response(head[:-1] + b',"order":' + decision.body + b"}", status=202)
+
+
+def _policy(order: Order) -> dict[str, Any] | None:
+    """The version that the order was accepted under; it keeps it whatever is agreed later."""
+    held = policies.pinned(order.organization_id, order.policy_id)
+    if held is None:
+        return None
+    return {"version": held.version, "preset": held.preset, "effective_at": held.effective_at}

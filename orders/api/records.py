@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from allocations import accounts, wire
 from allocations.models import Allocation
+from oms_site.api import bricks
 from oms_site.firm import policies
 from oms_site.journal import events
 from oms_site.kit.errors import NotFound, OmsError
@@ -24,7 +25,7 @@ class AllocationDetail(Endpoint):
     @extend_schema(
         operation_id="allocation_retrieve",
         summary="Get an allocation",
-        responses={200: schema.Allocation, **schema.errors(401, 404)},
+        responses={200: schema.Allocation, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, allocation_id: str) -> Response:
         self.principal.require("order.view")
@@ -40,7 +41,7 @@ class AllocationDetail(Endpoint):
         operation_id="allocation_cancel",
         summary="Withdraw an allocation",
         description="The outcome comes as `allocation_cancel` or `cancel_allocation_reject`.",
-        responses={202: schema.AllocationCancel, **schema.errors(401, 403, 404)},
+        responses={202: schema.AllocationCancel, **bricks.errors(401, 403, 404)},
     )
     def delete(self, request: Request, allocation_id: str) -> Response:
         result = desk.cancel_allocation(
@@ -61,9 +62,10 @@ class AccountList(Endpoint):
     @extend_schema(
         operation_id="account_list",
         summary="List accounts",
-        responses={200: schema.AccountPage, **schema.errors(401)},
+        responses={200: schema.AccountPage, **bricks.errors(401)},
     )
     def get(self, request: Request) -> Response:
+        self.principal.require("order.view")
         rows = accounts.accounts_of(self.principal.organization_id)
         return Response(
             {
@@ -94,7 +96,7 @@ class EventList(Endpoint):
         parameters=[
             OpenApiParameter(name, str) for name in ("after", "limit", "order_id", "event_type")
         ],
-        responses={200: schema.EventPage, **schema.errors(401, 403, 422)},
+        responses={200: schema.EventPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("events.view")
@@ -130,10 +132,12 @@ class RequestStatus(Endpoint):
         responses={200: schema.StatusPage},
     )
     def get(self, request: Request) -> Response:
-        return Response({"statuses": [_status(s) for s in states.OrderStatus]})
+        policy = policies.of(self.principal.organization_id, at=self.at)
+        amends = policy["order_amendment"] == "replace_chain"
+        return Response({"statuses": [_status(s, amends=amends) for s in states.OrderStatus]})
 
 
-def _status(status: states.OrderStatus) -> dict[str, object]:
+def _status(status: states.OrderStatus, *, amends: bool) -> dict[str, object]:
     executable = status in states.ORDER_EXECUTABLE
     return {
         "code": status.value,
@@ -142,7 +146,7 @@ def _status(status: states.OrderStatus) -> dict[str, object]:
         "can_cancel": status in states.ORDER_OPEN,
         "can_execute": executable,
         "can_decide": status == states.OrderStatus.PENDING_APPROVAL,
-        "can_amend": False,
+        "can_amend": amends and status in states.ORDER_OPEN,
     }
 
 

@@ -9,10 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from controls.models import Review
+from oms_site.api import bricks
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import NotFound, OmsError
 from orders import desk
-from orders.api import schema
+from orders.api import reviews_schema
 from orders.api.base import Endpoint
 from orders.review_desk import context, queue
 
@@ -43,7 +44,7 @@ class ReviewList(Endpoint):
     @extend_schema(
         operation_id="review_list",
         summary="List open reviews",
-        responses={200: schema.ReviewPage, **schema.errors(401, 403)},
+        responses={200: reviews_schema.ReviewPage, **bricks.errors(401, 403)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -79,8 +80,8 @@ class ReviewClaim(Endpoint):
 
     @extend_schema(
         summary="Claim a review for five minutes, or give it back",
-        request=schema.ClaimRequest,
-        responses={200: schema.ClaimAnswer, **schema.errors(401, 403, 404, 409)},
+        request=reviews_schema.ClaimRequest,
+        responses={200: reviews_schema.ClaimAnswer, **bricks.errors(401, 403, 404, 409)},
     )
     def post(self, request: Request, review_id: str) -> Response:
         body = Reader(request.data or {})
@@ -112,11 +113,11 @@ class ReviewBulk(Endpoint):
         summary="Decide on many alike",
         description="All must have failed the same controls. An approval is refused for orders "
         "that need more than one person; they are decided one by one.",
-        request=schema.BulkDecisionRequest,
+        request=reviews_schema.BulkDecisionRequest,
         responses={
-            200: schema.BulkDecisionAnswer,
-            207: schema.BulkDecisionAnswer,
-            **schema.errors(401, 403, 422),
+            200: reviews_schema.BulkDecisionAnswer,
+            207: reviews_schema.BulkDecisionAnswer,
+            **bricks.errors(401, 403, 422),
         },
     )
     def post(self, request: Request) -> Response:
@@ -199,7 +200,7 @@ class ReviewDetail(Endpoint):
     @extend_schema(
         operation_id="review_retrieve",
         summary="Get a review",
-        responses={200: schema.ReviewView, **schema.errors(401, 403, 404)},
+        responses={200: reviews_schema.ReviewView, **bricks.errors(401, 403, 404)},
     )
     def get(self, request: Request, review_id: str) -> Response:
         self.principal.require("order.view")

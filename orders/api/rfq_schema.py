@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers as s
 
-from orders.api.schema import Amount, Error, ExecutionOrder, Fee, _decimal, _moment, _shape, _text
+from oms_site.api.bricks import Error, decimal, moment, shape, text
+from orders.api.schema import Amount, ExecutionOrder, Fee
 from orders.states import QuoteState, RfqStatus
 
 _asked = {
@@ -12,38 +13,38 @@ _asked = {
     "bidding": s.ChoiceField(["asap", "bin"], default="asap"),
     "due_time": s.DateTimeField(required=False, help_text="bin bidding only"),
 }
-RfqRequest = _shape(
+RfqRequest = shape(
     "RfqRequest",
     order_id=s.CharField(),
     amount=Amount(required=False),
     expire_time=s.DateTimeField(required=False),
-    client_rfq_id=_text(max_length=80),
+    client_rfq_id=text(max_length=80),
     **_asked,
 )
-Quote = _shape(
+Quote = shape(
     "Quote",
     id=s.CharField(),
     rfq_id=s.CharField(),
     dealer_id=s.CharField(),
     dealer=s.CharField(),
     round=s.IntegerField(),
-    price=_decimal(allow_null=True),
+    price=decimal(allow_null=True),
     amount=Amount(),
-    valid_until=_moment(),
+    valid_until=moment(),
     status=s.ChoiceField([str(state) for state in QuoteState]),
-    counter_price=_decimal(allow_null=True),
+    counter_price=decimal(allow_null=True),
     rank=s.IntegerField(allow_null=True),
     received_at=s.DateTimeField(),
-    reason=_text(),
+    reason=text(),
 )
-Rfq = _shape(
+Rfq = shape(
     "Rfq",
     id=s.CharField(),
     rfq_id=s.CharField(),
     order_id=s.CharField(),
-    execution_order_id=_text(),
-    client_rfq_id=_text(),
-    list_rfq_id=_text(),
+    execution_order_id=text(),
+    client_rfq_id=text(),
+    list_rfq_id=text(),
     amount=Amount(),
     bidding=s.ChoiceField(["asap", "bin"]),
     dealers=s.ListField(child=s.CharField()),
@@ -51,12 +52,12 @@ Rfq = _shape(
     expire_time=s.DateTimeField(),
     status=s.ChoiceField([str(status) for status in RfqStatus]),
     created_at=s.DateTimeField(),
-    closed_at=_moment(),
-    reason=_text(),
+    closed_at=moment(),
+    reason=text(),
     quotes=s.ListField(child=Quote()),
 )
-RfqPage = _shape("RfqPage", rfqs=s.ListField(child=Rfq()))
-RfqCancelAnswer = _shape(
+RfqPage = shape("RfqPage", rfqs=s.ListField(child=Rfq()))
+RfqCancelAnswer = shape(
     "RfqCancelAnswer",
     rfq_id=s.CharField(),
     cancel_request_id=s.CharField(),
@@ -64,25 +65,25 @@ RfqCancelAnswer = _shape(
     code=s.IntegerField(required=False),
     reason=s.CharField(required=False),
 )
-CounterRequest = _shape("CounterRequest", price=_decimal())
+CounterRequest = shape("CounterRequest", price=decimal())
 _executed = {
     "amount": Amount(),
-    "limit_price": _decimal(required=False, allow_null=True),
+    "limit_price": decimal(required=False, allow_null=True),
     "all_or_none": s.BooleanField(default=False),
     "suppress_pmp_check": s.BooleanField(default=False),
-    "client_execution_order_id": _text(max_length=80),
-    "annotation": _text(),
+    "client_execution_order_id": text(max_length=80),
+    "annotation": text(),
     "fees": s.ListField(child=Fee(), required=False),
 }
-HitRequest = _shape("ExecutionOrderRequest_ManualRFQ", quote_id=s.CharField(), **_executed)
-ExecutionCriteria = _shape(
+HitRequest = shape("ExecutionOrderRequest_ManualRFQ", quote_id=s.CharField(), **_executed)
+ExecutionCriteria = shape(
     "ExecutionCriteria",
     min_quotes=s.IntegerField(default=1),
-    max_spread_to_reference_bps=_decimal(required=False, allow_null=True),
+    max_spread_to_reference_bps=decimal(required=False, allow_null=True),
     min_wait_s=s.IntegerField(default=0),
     best_n=s.IntegerField(default=3, help_text="how many quotes may be tried"),
 )
-ExitCriteria = _shape(
+ExitCriteria = shape(
     "ExitCriteria",
     max_duration_s=s.IntegerField(default=120),
     fallback=s.ChoiceField(["stage", "sor", "cancel"], default="stage"),
@@ -94,17 +95,17 @@ _automatic = {
     "exit_criteria": ExitCriteria(required=False),
     "skip_lob_quotes": s.BooleanField(default=False),
 }
-AutoExRequest = _shape("ExecutionOrderRequest_AutoExRFQ", **_automatic)
-ListRequest = _shape("ListRfqRequest", rfqs=s.ListField(child=RfqRequest()))
-BatchRequest = _shape(
+AutoExRequest = shape("ExecutionOrderRequest_AutoExRFQ", **_automatic)
+ListRequest = shape("ListRfqRequest", rfqs=s.ListField(child=RfqRequest()))
+BatchRequest = shape(
     "ListRfqBatchRequest",
-    rfqs=s.ListField(child=_shape("BatchLine", order_id=s.CharField(), **_automatic)()),
+    rfqs=s.ListField(child=shape("BatchLine", order_id=s.CharField(), **_automatic)()),
 )
-ListAnswer = _shape(
+ListAnswer = shape(
     "ListRfqAnswer",
     list_rfq_id=s.CharField(),
     results=s.ListField(
-        child=_shape(
+        child=shape(
             "ListRfqLine",
             order_id=s.CharField(),
             status=s.IntegerField(),
@@ -114,4 +115,4 @@ ListAnswer = _shape(
         )()
     ),
 )
-DealerPage = _shape("DealerPage", dealers=s.ListField(child=s.DictField()))
+DealerPage = shape("DealerPage", dealers=s.ListField(child=s.DictField()))

@@ -8,7 +8,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import envelope
+from oms_site.api import bricks, envelope
 from oms_site.journal import events
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
@@ -33,7 +33,7 @@ class RfqList(Endpoint):
         summary="Ask dealers for quotes",
         description="Quotes come as `rfq_quote`; `asap` as they are made, `bin` all at `due_time`.",
         request=rfq_schema.RfqRequest,
-        responses={202: rfq_schema.Rfq, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: rfq_schema.Rfq, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request) -> Response:
         kind, asked = rfq_intake.ask(request.data)
@@ -55,7 +55,7 @@ class RfqList(Endpoint):
         operation_id="rfq_list",
         summary="List requests for quotes",
         parameters=[OpenApiParameter(name, str) for name in ("order_id", "list_rfq_id", "status")],
-        responses={200: rfq_schema.RfqPage, **schema.errors(401)},
+        responses={200: rfq_schema.RfqPage, **bricks.errors(401)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
@@ -78,7 +78,7 @@ class RfqDetail(Endpoint):
     @extend_schema(
         operation_id="rfq_retrieve",
         summary="Get a request for quotes",
-        responses={200: rfq_schema.Rfq, **schema.errors(401, 404)},
+        responses={200: rfq_schema.Rfq, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, rfq_id: str) -> Response:
         return Response(_view(_find(self, rfq_id)))
@@ -87,7 +87,7 @@ class RfqDetail(Endpoint):
         operation_id="rfq_cancel",
         summary="Cancel a request for quotes",
         description="Refused while a hit waits for its dealer: `rfq_cancel_reject`.",
-        responses={202: rfq_schema.RfqCancelAnswer, **schema.errors(401, 403, 404)},
+        responses={202: rfq_schema.RfqCancelAnswer, **bricks.errors(401, 403, 404)},
     )
     def delete(self, request: Request, rfq_id: str) -> Response:
         result = desk.cancel_rfq(
@@ -109,7 +109,7 @@ class RfqEvents(Endpoint):
     @extend_schema(
         operation_id="rfq_event_list",
         summary="List the events of a request for quotes",
-        responses={200: schema.EventPage, **schema.errors(401, 403, 404)},
+        responses={200: schema.EventPage, **bricks.errors(401, 403, 404)},
     )
     def get(self, request: Request, rfq_id: str) -> Response:
         self.principal.require("events.view")
@@ -127,7 +127,7 @@ class QuoteDetail(Endpoint):
     @extend_schema(
         operation_id="quote_retrieve",
         summary="Get a quote",
-        responses={200: rfq_schema.Quote, **schema.errors(401, 404)},
+        responses={200: rfq_schema.Quote, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, quote_id: str) -> Response:
         self.principal.require("order.view")
@@ -149,7 +149,7 @@ class QuoteCounter(Endpoint):
         summary="Ask a dealer for a better price",
         description="The quote cannot be hit any more; the dealer answers with another, or none.",
         request=rfq_schema.CounterRequest,
-        responses={202: rfq_schema.Quote, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: rfq_schema.Quote, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, rfq_id: str, quote_id: str) -> Response:
         shown = desk.counter(
@@ -170,7 +170,7 @@ class ListRfq(Endpoint):
         operation_id="list_rfq_create",
         summary="Ask for quotes on a list of orders",
         request=rfq_schema.ListRequest,
-        responses={202: rfq_schema.ListAnswer, **schema.errors(401, 403, 404, 422)},
+        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 404, 422)},
     )
     def post(self, request: Request) -> Response:
         given = rfq_intake.asks(request.data)
@@ -199,7 +199,7 @@ class ListRfqBatch(Endpoint):
         operation_id="list_rfq_batch_create",
         summary="Ask and execute a list of orders automatically",
         request=rfq_schema.BatchRequest,
-        responses={202: rfq_schema.ListAnswer, **schema.errors(401, 403, 404, 422)},
+        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 404, 422)},
     )
     def post(self, request: Request) -> Response:
         given = rfq_intake.automatic_lines(request.data)
@@ -233,7 +233,7 @@ class RfqManualCreate(eo.ExecutionOrderCreate):
         summary="Hit a dealer's quote",
         description="Pending until the dealer's execution report; a refusal is its own event.",
         request=rfq_schema.HitRequest,
-        responses={202: schema.ExecutionOrder, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: schema.ExecutionOrder, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
         return super().post(request, order_id)
@@ -252,7 +252,7 @@ class RfqAutoExCreate(eo.ExecutionOrderCreate):
         operation_id="execution_order_rfq_autoex",
         summary="Ask dealers and execute by criteria",
         request=rfq_schema.AutoExRequest,
-        responses={202: schema.ExecutionOrder, **schema.errors(401, 403, 404, 409, 422)},
+        responses={202: schema.ExecutionOrder, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
         return super().post(request, order_id)
@@ -264,7 +264,7 @@ class DealerList(Endpoint):
     @extend_schema(
         operation_id="dealer_list",
         summary="List dealers",
-        responses={200: rfq_schema.DealerPage, **schema.errors(401)},
+        responses={200: rfq_schema.DealerPage, **bricks.errors(401)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from django.urls import path
 
-from orders.api import controls, halts, holdings, ops, orders, records, reviews, rfqs
+from orders.api import (
+    allocations,
+    amendments,
+    controls,
+    halts,
+    holdings,
+    market,
+    mass_cancels,
+    ops,
+    orders,
+    records,
+    reviews,
+    rfqs,
+    settlements,
+    treasury,
+)
 from orders.api import execution_orders as eo
 
 _order = "trading/order/<str:order_id>/"
 _below = f"{_order}execution-order/"
+_market = "trading/market/<str:instrument_id>/"
 
 
 def _create(name: str, protocol: str, strategy: str) -> object:
@@ -22,6 +38,7 @@ urlpatterns = [
     path(_order, orders.OrderDetail.as_view(), name="order-detail"),
     path(f"{_order}approve/", orders.OrderDecision.as_view(approve=True), name="order-approve"),
     path(f"{_order}reject/", orders.OrderDecision.as_view(approve=False), name="order-reject"),
+    path(f"{_order}amend/", amendments.OrderAmend.as_view(), name="order-amend"),
     path(f"{_order}execution/", eo.ExecutionList.as_view(), name="execution-list"),
     _create("lob/sor", "limit_order_book", "smart_order_routing"),
     _create("lob/manual", "limit_order_book", "manual"),
@@ -43,6 +60,44 @@ urlpatterns = [
         records.AllocationDetail.as_view(),
         name="allocation-detail",
     ),
+    path(
+        "trading/allocation/<str:allocation_id>/release/",
+        allocations.AllocationRelease.as_view(),
+        name="allocation-release",
+    ),
+    path(f"{_order}allocate/", allocations.OrderAllocate.as_view(), name="order-allocate"),
+    path("trading/allocation-entry/", allocations.EntryList.as_view(), name="entry-list"),
+    path(
+        "trading/allocation-entry/<str:entry_id>/approve/",
+        allocations.EntryDecision.as_view(approve=True),
+        name="entry-approve",
+    ),
+    path(
+        "trading/allocation-entry/<str:entry_id>/reject/",
+        allocations.EntryDecision.as_view(approve=False),
+        name="entry-reject",
+    ),
+    path(
+        "custodian/<str:custodian_id>/booking-configuration/",
+        allocations.BookingConfigurationDetail.as_view(),
+        name="booking-configuration",
+    ),
+    path("trading/allocation-template/", allocations.TemplateList.as_view(), name="template-list"),
+    path(
+        "trading/allocation-template/<str:name>/",
+        allocations.TemplateDetail.as_view(),
+        name="template-detail",
+    ),
+    path(
+        "trading/allocation-template/<str:name>/preview/",
+        allocations.TemplatePreview.as_view(),
+        name="template-preview",
+    ),
+    path(f"{_order}routing/", market.OrderRouting.as_view(), name="order-routing"),
+    path(_market, market.Market.as_view(), name="market-detail"),
+    path(f"{_market}book/", market.MarketBook.as_view(), name="market-book"),
+    path(f"{_market}trade/", market.MarketTrade.as_view(), name="market-trade"),
+    path(f"{_market}estimate/", market.MarketEstimate.as_view(), name="market-estimate"),
     path("trading/rfq/", rfqs.RfqList.as_view(), name="rfq-list"),
     path("trading/rfq/<str:rfq_id>/", rfqs.RfqDetail.as_view(), name="rfq-detail"),
     path("trading/rfq/<str:rfq_id>/event/", rfqs.RfqEvents.as_view(), name="rfq-events"),
@@ -56,7 +111,6 @@ urlpatterns = [
     path("trading/list-rfq/batch/", rfqs.ListRfqBatch.as_view(), name="list-rfq-batch"),
     path("trading/dealer/", rfqs.DealerList.as_view(), name="dealer-list"),
     path("control/volumes/", controls.Volumes.as_view(), name="control-volumes"),
-    path("control/list/", controls.Lists.as_view(), name="control-list-list"),
     path("trading/event/", records.EventList.as_view(), name="event-list"),
     path("trading/review/", reviews.ReviewList.as_view(), name="review-list"),
     path("trading/review/decide/", reviews.ReviewBulk.as_view(), name="review-bulk"),
@@ -74,6 +128,29 @@ urlpatterns = [
     path("position/", holdings.PositionList.as_view(), name="position-list"),
     path("balance/", holdings.BalanceList.as_view(), name="balance-list"),
     path("tax-lot/", holdings.TaxLotList.as_view(), name="tax-lot-list"),
+    path("fx-rate/", treasury.FxRateList.as_view(), name="fx-rate-list"),
+    path(
+        "corporate-action/",
+        treasury.CorporateActionList.as_view(),
+        name="corporate-action-list",
+    ),
+    path(
+        "corporate-action/<str:action_id>/apply/",
+        treasury.CorporateActionDecision.as_view(apply_it=True),
+        name="corporate-action-apply",
+    ),
+    path(
+        "corporate-action/<str:action_id>/withdraw/",
+        treasury.CorporateActionDecision.as_view(apply_it=False),
+        name="corporate-action-withdraw",
+    ),
+    path(
+        "surveillance/allocation/",
+        treasury.AllocationSurveillance.as_view(),
+        name="allocation-surveillance",
+    ),
+    path("margin/", treasury.MarginList.as_view(), name="margin-list"),
+    path("account/<str:account_id>/value/", treasury.AccountValue.as_view(), name="account-value"),
     path("transaction/", holdings.TransactionList.as_view(), name="transaction-list"),
     path(
         "transaction/<str:transaction_id>/approve/",
@@ -90,8 +167,36 @@ urlpatterns = [
     path("ops/repair/<str:repair_id>/decide/", ops.RepairDecide.as_view(), name="ops-decide"),
     path("ops/break/<str:break_id>/<str:step>/", ops.BreakStep.as_view(), name="ops-break"),
     path("ops/reconciliation/", ops.ReconciliationRun.as_view(), name="ops-reconciliation"),
+    path("ops/confirm/", settlements.ConfirmList.as_view(), name="ops-confirms"),
+    path("ops/confirm/file/", settlements.ConfirmFile.as_view(), name="ops-confirm-file"),
+    path("ops/confirm/<str:confirm_id>/", settlements.ConfirmDetail.as_view(), name="ops-confirm"),
+    path(
+        "ops/confirm/<str:confirm_id>/<str:step>/",
+        settlements.ConfirmStep.as_view(),
+        name="ops-confirm-step",
+    ),
+    path("ops/settlement/", settlements.SettlementList.as_view(), name="ops-settlements"),
+    path("ops/settlement/resend/", settlements.Resend.as_view(), name="ops-settlement-resend"),
+    path(
+        "ops/settlement/<str:instruction_id>/",
+        settlements.SettlementDetail.as_view(),
+        name="ops-settlement",
+    ),
+    path("trading/mass-cancel/", mass_cancels.MassCancelList.as_view(), name="mass-cancel-list"),
+    path(
+        "trading/mass-cancel/preview/",
+        mass_cancels.MassCancelPreview.as_view(),
+        name="mass-cancel-preview",
+    ),
+    path(
+        "trading/mass-cancel/<str:mass_cancel_id>/",
+        mass_cancels.MassCancelDetail.as_view(),
+        name="mass-cancel-detail",
+    ),
     path("kill-switch/", halts.KillSwitchList.as_view(), name="kill-switch-list"),
     path("kill-switch/preview/", halts.KillSwitchPreview.as_view(), name="kill-switch-preview"),
+    path("kill-switch/<str:halt_id>/", halts.KillSwitchDetail.as_view(), name="kill-switch-detail"),
+    path("security-status/", halts.SecurityStatus.as_view(), name="security-status"),
     path(
         "kill-switch/<str:halt_id>/request-release/",
         halts.KillSwitchRequestRelease.as_view(),

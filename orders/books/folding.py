@@ -26,6 +26,9 @@ _ORDER_OF = {
     "orders_executionorder": "t.order_id",
     "orders_venueorder": "t.order_id",
     "orders_execution": "t.order_id",
+    "orders_orderterms": "t.order_id",
+    "orders_replacement": "t.order_id",
+    "orders_replaceleg": "t.order_id",
     "orders_break": "t.order_id",
     "orders_rfq": "t.order_id",
     "orders_quote": "(SELECT r.order_id FROM orders_rfq r WHERE r.id = t.rfq_id)",
@@ -33,7 +36,18 @@ _ORDER_OF = {
     "allocations_repair": _OF_ALLOCATION,
     "allocations_allocation": "t.order_id",
     "allocations_accountallocation": _OF_ALLOCATION,
+    "allocations_posttradeentry": "t.order_id",
     "allocations_bookingleg": _OF_ALLOCATION,
+    "allocations_tradeconfirm": "t.order_id",
+    "allocations_settlementinstruction": "t.order_id",
+    "allocations_settlementfact": "t.order_id",
+    **{
+        f"allocations_{name}": "(SELECT c.order_id FROM allocations_tradeconfirm c"
+        " WHERE c.id = t.confirm_id)"
+        for name in ("counterpartytrade", "matchverdict", "confirmadjustment")
+    },
+    "venues_routingdecision": "(SELECT x.order_id FROM orders_executionorder x"
+    " WHERE x.id = t.subject)",
     "controls_screening": "t.subject",
     "controls_review": "t.subject",
     "controls_reviewvote": "(SELECT r.subject FROM controls_review r WHERE r.id = t.review_id)",
@@ -44,11 +58,18 @@ _THROUGH_ALLOCATION = (
     "t.allocation_id IN (SELECT a.id FROM allocations_allocation a WHERE a.order_id = ANY(%(ids)s))"
 )
 _THROUGH = {
+    **{
+        f"allocations_{name}": "t.confirm_id IN (SELECT c.id FROM allocations_tradeconfirm c"
+        " WHERE c.order_id = ANY(%(ids)s))"
+        for name in ("counterpartytrade", "matchverdict", "confirmadjustment")
+    },
     "controls_reviewvote": "t.review_id IN "
     "(SELECT r.id FROM controls_review r WHERE r.subject = ANY(%(ids)s))",
     "controls_reviewdecision": "t.vote_id IN (SELECT v.id FROM controls_reviewvote v "
     "JOIN controls_review r ON r.id = v.review_id WHERE r.subject = ANY(%(ids)s))",
     "orders_quote": "t.rfq_id IN (SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))",
+    "venues_routingdecision": "t.subject IN "
+    "(SELECT x.id FROM orders_executionorder x WHERE x.order_id = ANY(%(ids)s))",
 }
 _EVENTS_OF_ORDERS = """
 SELECT e.event_id, e.subject, e.seq, e.changes FROM journal_event e WHERE e.subject = ANY(%(ids)s)

@@ -87,6 +87,7 @@ SELECT e.id, CASE WHEN m.id IS NULL THEN format('no movement of %%s in %%s', e.q
         e.principal, e.accrued, e.fees, e.account_id, m.qty, m.principal, m.accrued_interest,
         m.fees, m.account_id) END
 FROM ({_OF_EXECUTION}) e LEFT JOIN allocations_movement m ON m.source_id = e.id
+    AND m.kind NOT IN ('fx_buy', 'fx_sell')
 WHERE (m.account_id, m.instrument_id, m.qty, m.principal, m.accrued_interest, m.fees, m.cash,
         m.consideration)
     IS DISTINCT FROM (e.account_id, e.instrument_id, e.qty, e.principal, e.accrued, e.fees,
@@ -123,14 +124,28 @@ FROM allocations_movement m
 WHERE {organization:m}
     AND NOT EXISTS (SELECT 1 FROM orders_execution x WHERE x.id = m.source_id)
     AND NOT EXISTS (SELECT 1 FROM allocations_bookingleg l WHERE l.id = m.source_id)
+    AND NOT EXISTS (SELECT 1 FROM allocations_bookingleg l WHERE l.id || '~' = m.source_id)
     AND NOT EXISTS (SELECT 1 FROM allocations_transaction t
         WHERE t.id = m.source_id AND t.decision = 'applied')
+    AND NOT EXISTS (SELECT 1 FROM allocations_corporateaction c
+        WHERE c.id = m.source_id AND c.status = 'applied' AND c.instrument_id = m.instrument_id)
+"""
+# Both sides of a change of currency name one rate, and what leaves comes at that rate, to a cent.
+_CURRENCY_LEGS = """
+SELECT f.source_id, format('%%s legs in %%s currencies at %%s rates', count(*),
+    count(DISTINCT f.currency), count(DISTINCT f.fx_rate))
+FROM allocations_movement f
+WHERE {organization:f} AND f.kind IN ('fx_buy', 'fx_sell')
+GROUP BY f.source_id, f.account_id
+HAVING count(*) > 2 OR count(DISTINCT f.currency) <> count(*) OR count(DISTINCT f.fx_rate) <> 1
+    OR count(*) = 2 AND sign(min(f.cash)) = sign(max(f.cash))
 """
 _TRANSACTIONS = """
 SELECT t.id, format('%%s, and its movements sum to %%s', t.amount, coalesce(sum(m.cash), 0))
 FROM allocations_transaction t LEFT JOIN allocations_movement m ON m.source_id = t.id
 WHERE {organization:t} GROUP BY t.id, t.kind, t.amount, t.qty, t.decision
-HAVING (t.decision = 'applied') <> (count(m.id) > 0) OR t.decision = 'applied' AND (
+HAVING (t.decision = 'applied') <> (count(m.id) > 0)
+    OR t.decision = 'applied' AND t.kind <> 'exchange' AND (
     coalesce(sum(m.cash), 0), coalesce(sum(m.qty), 0)) IS DISTINCT FROM (CASE t.kind
         WHEN 'transfer' THEN 0 WHEN 'withdrawal' THEN -t.amount ELSE t.amount END,
         CASE t.kind WHEN 'transfer' THEN 0 WHEN 'withdrawal' THEN -t.qty ELSE t.qty END)
@@ -153,7 +168,7 @@ WHERE {{organization:p}} AND {_IS_SUSPENSE} AND p.cost IS DISTINCT FROM m.cost
 """
 _MOVES = f"""
 SELECT p.id, m.id, m.source_id, m.sequence, m.qty, m.consideration, m.trade_date, m.price,
-    m.relief, m.reverses
+    m.relief, m.reverses, m.ratio_new > 0
 FROM allocations_movement m JOIN allocations_position p
     ON p.account_id = m.account_id AND p.instrument_id = m.instrument_id
 WHERE {{organization:m}} AND NOT {_IS_SUSPENSE} ORDER BY p.id, m.sequence
@@ -212,7 +227,7 @@ def _grouped(run: Run, sql: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
 
 def _move(row: tuple[Any, ...]) -> Move:
     names = ("id", "source_id", "sequence", "qty", "consideration", "trade_date", "price")
-    return Move(**dict(zip(names, row[1:8], strict=True)), relief=row[8], reverses=row[9])
+    return Move(**dict(zip(names, row[1:8], strict=True)), relief=row[8], reverses=row[9], is_split=row[10])
 
 
 def _decoded(lots: Any) -> list[list[str]]:
@@ -246,6 +261,7 @@ CHECKS = (
         Question("SELECT 0", _LEGS),
         Question("SELECT 0", _TWO_SIDES),
         Question("SELECT 0", _TRANSACTIONS),
+        Question("SELECT 0", _CURRENCY_LEGS),
         Question(_MOVEMENTS, _SOURCES),
     ),
     check(

@@ -62,7 +62,11 @@ WITH done AS (
     SELECT allocation_id, sum(requested_qty) requested, sum(actual_qty) actual
     FROM allocations_accountallocation GROUP BY allocation_id
 ), split AS (
-    SELECT a.id, a.status, a.code, a.complete, a.requested_qty, a.actual_qty, o.order_qty,
+    SELECT a.id, a.status, a.code, a.complete, a.requested_qty, a.actual_qty,
+        -- What is entered when all is over may add up to what was executed then.
+        coalesce((SELECT e.requested_qty FROM allocations_posttradeentry e
+            WHERE e.id = a.entry_id AND e.requested_qty IN (e.filled_qty, o.order_qty)),
+            o.order_qty) order_qty,
         coalesce(d.qty, 0) qty, coalesce(d.outside, false) outside,
         coalesce(p.requested, 0) requested, coalesce(p.actual, 0) actual,
         (coalesce(d.book_qty, 0), coalesce(d.principal, 0), coalesce(d.accrued, 0),

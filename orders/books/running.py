@@ -16,6 +16,7 @@ from orders.books import (
     holdings,
     ledger,
     money,
+    settling,
     tenancy,
     venue_accounts,
     wire,
@@ -33,6 +34,7 @@ CHECKS: tuple[Check, ...] = (
     *tenancy.CHECKS,
     *venue_accounts.CHECKS,
     *custodian_accounts.CHECKS,
+    *settling.CHECKS,
 )
 
 

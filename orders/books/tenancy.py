@@ -13,6 +13,7 @@ from orders.books.verdicts import Check, Run, Tally
 # References by plain text, which no foreign key guards: table, column, what it names.
 _BY_NAME = (
     ("allocations_allocation", "order_id"),
+    ("allocations_posttradeentry", "order_id"),
     ("controls_screening", "subject"),
     ("controls_review", "subject"),
     ("orders_break", "order_id"),
@@ -30,6 +31,9 @@ _TWO_WAYS = (
         "execution_order_id",
         "execution_order_id",
     ),
+    ("orders_replaceleg", "replacement_id", "orders_replacement", "order_id", "order_id"),
+    ("orders_replaceleg", "venue_order_id", "orders_venueorder", "order_id", "order_id"),
+    ("orders_replacement", "screening_id", "controls_screening", "subject", "order_id"),
     (
         "allocations_bookingleg",
         "account_allocation_id",

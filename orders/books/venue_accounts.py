@@ -43,12 +43,14 @@ class Account:
     trades: dict[str, tuple[str, Decimal, Decimal]] = field(default_factory=dict)
     last: dict[str, ExecutionReport] = field(default_factory=dict)
     _first: dict[str, str] = field(default_factory=dict)
+    first_id: dict[str, str] = field(default_factory=dict)  # by each ClOrdID it got by a replace
 
     def take(self, report: Report) -> None:
         """Fold one report. FIX 4.4: a bust or correction names an ExecID in ExecRefID(19)."""
         if not isinstance(report, ExecutionReport) or report.order_id == _UNKNOWN:
             return
-        cl_ord_id = report.orig_cl_ord_id or report.cl_ord_id
+        name = report.orig_cl_ord_id or report.cl_ord_id
+        cl_ord_id = self.first_id.get(name, name)
         self.last[cl_ord_id] = report
         if report.exec_type not in (
             ExecType.TRADE,
@@ -86,6 +88,13 @@ def _is_used(run: Run, venue_id: str) -> bool:
     return bool(rows(run, sql, venue=venue_id)[0][0])
 
 
+_REPLACED = """
+SELECT l.id, l.venue_order_id FROM orders_replaceleg l
+JOIN orders_venueorder t ON t.id = l.venue_order_id
+WHERE t.venue_id = %(venue)s AND NOT l.emulated
+"""
+
+
 def _read(run: Run, venue_id: str) -> Account:
     ((applied,),) = rows(
         run,
@@ -94,6 +103,7 @@ def _read(run: Run, venue_id: str) -> Account:
         venue=venue_id,
     )
     account = Account(venue_id, int(applied), journal.reports(run.journals(), venue_id))
+    account.first_id = dict(rows(run, _REPLACED, venue=venue_id))
     for report in account.reports:
         if report.seq <= account.applied:
             account.take(report)
@@ -193,9 +203,13 @@ def _same(report: Report, body: str) -> bool:
 
 # --- orders -----------------------------------------------------------------------------------
 _SENT = """
-SELECT t.id, i.cusip, o.side, t.qty, t.limit_price, m.answered_at IS NOT NULL
+SELECT t.id, i.cusip, o.side, coalesce(f.was_qty, t.qty),
+    CASE WHEN f.id IS NULL THEN t.limit_price ELSE f.was_limit_price END,
+    m.answered_at IS NOT NULL
 FROM orders_venueorder t JOIN orders_order o ON o.id = t.order_id
 JOIN venues_instrument i ON i.id = o.instrument_id
+LEFT JOIN LATERAL (SELECT l.id, l.was_qty, l.was_limit_price FROM orders_replaceleg l
+    WHERE l.venue_order_id = t.id ORDER BY l.id LIMIT 1) f ON true
 LEFT JOIN venues_outbound m ON m.cl_ord_id = t.id AND m.kind IN ('D', 'AJ1')
 WHERE {scope} AND t.venue_id = %(venue)s
 """

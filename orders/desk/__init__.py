@@ -5,6 +5,7 @@ release(...) / refuse(...)    -> decisions on flagged orders
 cancel(...)                   -> cancel requests
 execute(...)                  -> execution orders on staged orders
 report_trade(...)             -> trades made elsewhere
+replace(...)                  -> requests to change terms
 ask(...), counter(...), cancel_rfq(...) -> requests for quotes
 """
 
@@ -13,6 +14,7 @@ from orders.desk.canceling import cancel, cancel_execution, stop
 from orders.desk.executing import execute
 from orders.desk.external import report_trade
 from orders.desk.inquiring import ask, cancel_rfq, counter
+from orders.desk.replacing import replace
 from orders.desk.reviewing import claim, decide
 from orders.desk.submitting import preview, submit
 from orders.requests import Result
@@ -29,6 +31,7 @@ __all__ = [
     "decide",
     "execute",
     "preview",
+    "replace",
     "report_trade",
     "stop",
     "submit",

@@ -18,6 +18,7 @@ from oms_site.kit import ids
 from oms_site.kit.errors import NotFound
 from orders import closing, execution, held, tree
 from orders.models import ExecutionOrder
+from orders.revisions import dropping
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 
@@ -50,7 +51,7 @@ def cancel(
         trees = tree.lock(work, order_ids, organization_id=by.organization_id)
         if len(trees) < len(set(order_ids)):
             raise NotFound("order")
-        return [_cancel(work, trees[order_id], actor, at) for order_id in order_ids]
+        return [_cancel(work, trees[order_id], actor, at, by_name=True) for order_id in order_ids]
 
 
 def stop(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[CancelResult]:
@@ -58,20 +59,29 @@ def stop(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[CancelRes
     with unit.work(by=by, at=at) as work:
         generation.check()
         trees = tree.lock(work, order_ids)
-        open_ = [one for one in trees.values() if not (one.order.is_terminal or one.order.pending)]
+        open_ = [one for one in trees.values() if not (one.order.is_terminal or _stopping(one))]
         return [_cancel(work, one, by, at) for one in open_]
 
 
-def _cancel(work: Unit, one: Tree, by: Actor, at: datetime) -> CancelResult:
+def _stopping(one: Tree | ExecutionOrder) -> bool:
+    """Whether it was asked to stop already; one that is being replaced was not."""
+    row = one.order if isinstance(one, Tree) else one
+    return row.pending in (Pending.CANCEL, Pending.EXPIRE)
+
+
+def _cancel(
+    work: Unit, one: Tree, by: Actor, at: datetime, *, by_name: bool = False
+) -> CancelResult:
+    """`by_name`: the answer that comes later names this request."""
     order, cancel_id = one.order, ids.prefixed("cr")
     named = {**execution.naming(one), "cancel_request_id": cancel_id}
     refusal = None
     if order.is_terminal:
         refusal = (TOO_LATE, f"The order is {order.status}.")
-    elif order.pending:
+    elif _stopping(one):
         refusal = (ALREADY_PENDING, "A cancel is already pending.")
     elif one.live():
-        order.request_cancel(at=at)
+        order.request_cancel(at=at, request_id=cancel_id if by_name else "")
     execution.record(
         work, one, "cancel_request", named, msg_type=MsgType.SYSTEM_UPDATE, by=by, at=at
     )
@@ -92,6 +102,7 @@ def _cancel(work: Unit, one: Tree, by: Actor, at: datetime) -> CancelResult:
         also = held.end_review(work, order.id, reviews.withdraw, at=at)
     order.cancel(at=at)
     execution.record(work, one, "cancel", {**named, "reason": "requested"}, also=also, by=by, at=at)
+    dropping.drop_with_order(work, one, by=by, at=at)
     # What was filled before is all there will be: it can be split and booked now.
     closing.allocate_later(work, one, at=at)
     return CancelResult(order.id, cancel_id, "canceled")
@@ -120,7 +131,7 @@ def _cancel_execution(
     refusal = None
     if row.is_terminal:
         refusal = (TOO_LATE, f"The execution order is {row.status}.")
-    elif row.pending:
+    elif _stopping(row):
         refusal = (ALREADY_PENDING, "A cancel is already pending.")
     execution.record(
         work,
@@ -143,7 +154,8 @@ def _cancel_execution(
             at=at,
         )
         return CancelResult(one.order.id, cancel_id, "refused", reason, code)
-    if execution.stop(work, one, row, pending=Pending.CANCEL.value, by=by, at=at):
+    pending = Pending.CANCEL.value
+    if execution.stop(work, one, row, pending=pending, by=by, at=at, request_id=cancel_id):
         return CancelResult(one.order.id, cancel_id, "pending")
     closing.close_execution(work, one, row, "cancel", by=by, at=at)
     return CancelResult(one.order.id, cancel_id, "canceled")

@@ -56,6 +56,7 @@ def make(request: SubmitRequest) -> Draft:
         custodian_id=resolved.custodian_id,
         policy_id=resolved.policy.id,
         submitted_by_id=request.principal.user_id,
+        api_key_id=request.principal.api_key_id,
         amount_type=ask.amount_type,
         order_qty=ask.qty,
         leaves_qty=ask.qty,

@@ -14,7 +14,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import clearances, execution, rescreen, tree
+from orders import clearances, execution, rescreen, sor, tree
 from orders.execution import Issue
 from orders.models import ExecutionOrder
 from orders.requests import Instruction, fingerprint
@@ -48,6 +48,8 @@ def execute(
     if instruction.suppress_pmp_check:
         by.require("pmp.suppress")
     actor, mark = actors.person(by, correlation_id), fingerprint(instruction)
+    if instruction.protocol == "limit_order_book":
+        sor.look([order_id])
     with unit.work(by=actor, at=at) as work:
         generation.enter()
         one = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)

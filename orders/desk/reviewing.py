@@ -19,8 +19,11 @@ from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
 from orders import execution, held, render, rescreen, rulesets, tree
+from orders.replacing import released
 from orders.rescreen import Looked
-from orders.states import OrderStatus
+from orders.revisions import rows
+from orders.revisions.rows import Asked
+from orders.states import OrderStatus, ReplaceStatus
 from orders.tree import Tree
 from venues import instruments
 
@@ -99,7 +102,8 @@ def _decided(
             raise OmsError(
                 "order_not_pending_approval", "The order is not held for review.", status=409
             )
-        looked = _look(one, approve=ruling.approve, at=at)
+        asked = rows.outstanding(work, one.order)
+        looked = _look(one, asked, approve=ruling.approve, at=at)
         failing = looked.verdict.failed_controls() if looked and looked.refused else []
         if failing:
             assert looked is not None
@@ -122,9 +126,9 @@ def _decided(
         _say(work, one, f"manual_{word}_fail", body, at)
         return Decision(decision_id, error=refusal)
     evidence = rescreen.evidence(looked) if review.status == ReviewStatus.APPROVED else ()
-    rows = (review, *facts, *evidence)
+    moved = (review, *facts, *evidence)
     work.add(*facts, *evidence)
-    _settle(work, one, review, rows, approve=ruling.approve, named=named, at=at)
+    _settle(work, one, review, moved, approve=ruling.approve, named=named, at=at)
     return _answer(decision_id, one, review)
 
 
@@ -141,9 +145,11 @@ def _say(work: Unit, one: Tree, event: str, body: dict[str, Any], at: datetime) 
     execution.record(work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, by=work.by, at=at)
 
 
-def _look(one: Tree, *, approve: bool, at: datetime) -> Looked | None:
-    """The order must still be waiting; a release looks once more at every control that rejects."""
+def _look(one: Tree, asked: Asked | None, *, approve: bool, at: datetime) -> Looked | None:
+    """It must still be waiting; a release looks once more at every control that rejects."""
     order = one.order
+    if asked is not None and asked.row.status == ReplaceStatus.REVIEW:
+        return released.look(order, asked, at=at) if approve else None
     if order.status != OrderStatus.PENDING_APPROVAL:
         raise OmsError("order_not_pending_approval", f"The order is {order.status}.", status=409)
     if not approve:
@@ -158,7 +164,7 @@ def _settle(
     work: Unit,
     one: Tree,
     review: Review,
-    rows: tuple[LedgerRow | LedgerFact, ...],
+    moved: tuple[LedgerRow | LedgerFact, ...],
     *,
     approve: bool,
     named: dict[str, Any],
@@ -173,13 +179,17 @@ def _settle(
             "approvals_required": review.approvals_required,
         }
         execution.record(
-            work, one, "review_approval", body, msg_type=MsgType.INTERNAL, also=rows, by=by, at=at
+            work, one, "review_approval", body, msg_type=MsgType.INTERNAL, also=moved, by=by, at=at
         )
+        return
+    asked = rows.outstanding(work, order)
+    if asked is not None and asked.row.status == ReplaceStatus.REVIEW:
+        released.settle(work, one, asked, review, moved, approve=approve, named=named, at=at)
         return
     if approve:
         route_at = rulesets.due_at(order, instruments.by_id(order.instrument_id))
         order.approve(at=at, route_at=route_at)
-        execution.record(work, one, "approve", named, also=rows, by=by, at=at)
+        execution.record(work, one, "approve", named, also=moved, by=by, at=at)
         if route_at is not None and route_at <= at:
             work.ring("orders.tasks.route")
         return
@@ -192,7 +202,7 @@ def _settle(
         "rejected_by": "reviewer",
         "failed_controls": review.failed_controls,
     }
-    execution.record(work, one, "reject", body, also=rows, by=by, at=at)
+    execution.record(work, one, "reject", body, also=moved, by=by, at=at)
 
 
 def claim(

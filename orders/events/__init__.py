@@ -10,9 +10,11 @@ from orders.events.kinds import Kind as Kind
 from orders.events.of_breaks import BREAKS
 from orders.events.of_clients import ALLOCATIONS, HOLDINGS
 from orders.events.of_executions import EXECUTION_ORDERS, VENUE_ORDERS
-from orders.events.of_halts import HALTS
+from orders.events.of_halts import HALTS, MASS_CANCELS
 from orders.events.of_inquiries import INQUIRIES
 from orders.events.of_orders import ORDERS
+from orders.events.of_rates import RATES
+from orders.events.of_settlements import SETTLEMENTS
 
 FAMILIES: dict[str, tuple[Kind, ...]] = {
     "Orders": ORDERS,
@@ -20,8 +22,11 @@ FAMILIES: dict[str, tuple[Kind, ...]] = {
     "At the venues": VENUE_ORDERS,
     "Requests for quotes": INQUIRIES,
     "Allocations and bookings": ALLOCATIONS,
+    "Confirming and settling": SETTLEMENTS,
     "Breaks": BREAKS,
     "Holdings": HOLDINGS,
     "Halts": HALTS,
+    "Rate limits": RATES,
+    "Mass cancels": MASS_CANCELS,
 }
 KINDS: dict[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in family}

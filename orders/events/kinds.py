@@ -29,6 +29,7 @@ ALLOCATION = ("order_id", "allocation_id", "client_allocation_id")
 REPAIR = (*ALLOCATION, "repair_id", "booking_id", "custodian_id", "account_id")
 LEG = (*ALLOCATION, "booking_id", "account_allocation_id", "custodian_id")
 WHY = ("code", "reason")
+AMENDMENT = (*ORDER, "amend_request_id", "client_amend_id", "revision")
 MONEY = ("principal", "accrued_interest", "fees", "net_money", "trade_date", "settlement_date")
 FILL = (
     *("execution_id", "venue_execution_id", "execution_ref_id", "kind", "venue", "amount", "price"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orders.events.kinds import ALLOCATION, AUDIT, LEG, REPAIR, SYSTEM, WHY, WIRE, Kind
 
+ENTRY = ("order_id", "entry_id", "client_allocation_id", "account_allocations")
 ALLOCATIONS = (
     Kind(
         "allocation_create",
@@ -90,6 +91,34 @@ ALLOCATIONS = (
         ("Allocation.reverse", "BookingLeg.cancel"),
     ),
     Kind(
+        "allocation_release",
+        AUDIT,
+        "allocation",
+        "A person let its bookings go, which a rule had held back.",
+        (*ALLOCATION, "released_at"),
+    ),
+    Kind(
+        "post_trade_request",
+        AUDIT,
+        "post-trade entry",
+        "Somebody said after the fact who is to get the fills; another person has to agree.",
+        (*ENTRY, "strategy", "reason"),
+    ),
+    Kind(
+        "post_trade_approve",
+        AUDIT,
+        "post-trade entry",
+        "Another person agreed: the allocation was made.",
+        (*ENTRY, "note", "allocation_id"),
+    ),
+    Kind(
+        "post_trade_refuse",
+        AUDIT,
+        "post-trade entry",
+        "Another person did not agree.",
+        (*ENTRY, "note"),
+    ),
+    Kind(
         "repair_request",
         AUDIT,
         "repair",
@@ -167,6 +196,11 @@ ALLOCATIONS = (
     ),
 )
 _TRANSACTION = ("transaction_id", "client_transaction_id", "kind", "account_id", "to_account_id")
+_ACTION = (
+    *("corporate_action_id", "kind", "instrument_id", "record_date", "pay_date", "rate"),
+    *("ratio_new", "ratio_old"),
+)
+_MARGIN = ("margin_call_id", "account_id", "currency", "requirement", "equity", "shortfall")
 HOLDINGS = (
     Kind(
         "holdings_move",
@@ -174,6 +208,41 @@ HOLDINGS = (
         "position or cash balance",
         "An account's positions, lots and cash moved by the named facts, all under one update id.",
         ("account_id", "update_id", "movements", "positions", "balances"),
+    ),
+    Kind(
+        "corporate_action_announce",
+        AUDIT,
+        "corporate action",
+        "An issuer does something to holdings; said by a bond's schedule or a person.",
+        (*_ACTION, "reason"),
+    ),
+    Kind(
+        "corporate_action_apply",
+        AUDIT,
+        "corporate action",
+        "Every entitled account got its part.",
+        (*_ACTION, "entitled"),
+    ),
+    Kind(
+        "corporate_action_withdraw",
+        AUDIT,
+        "corporate action",
+        "It was announced wrongly or does not happen; nothing moved.",
+        _ACTION,
+    ),
+    Kind(
+        "margin_call",
+        AUDIT,
+        "margin call",
+        "An account owns less than it must, by the shortfall.",
+        _MARGIN,
+    ),
+    Kind(
+        "margin_met",
+        AUDIT,
+        "margin call",
+        "The account owns again what it must.",
+        _MARGIN,
     ),
     Kind(
         "lots_chosen",

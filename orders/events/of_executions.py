@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from orders.events.kinds import AUDIT, EXECUTION_ORDER, REPORT, SYSTEM, VENUE, WHY, WIRE, Kind
+from orders.events.kinds import (
+    AMENDMENT,
+    AUDIT,
+    EXECUTION_ORDER,
+    REPORT,
+    SYSTEM,
+    VENUE,
+    WHY,
+    WIRE,
+    Kind,
+)
 
 EXECUTION_ORDERS = (
     Kind(
@@ -25,6 +35,13 @@ EXECUTION_ORDERS = (
         "order",
         "An execution order was made, with its venue orders and why they went where.",
         (*EXECUTION_ORDER, "execution_order", "routing", "venue_orders"),
+    ),
+    Kind(
+        "execution_order_reroute",
+        WIRE,
+        "order",
+        "What one venue gave back was sent to others: no venue held it in between.",
+        (*EXECUTION_ORDER, "routing", "venue_orders"),
     ),
     Kind(
         "execution_order_cancel_request",
@@ -71,13 +88,46 @@ EXECUTION_ORDERS = (
         (*REPORT, *WHY),
     ),
 )
+_LEG = (*EXECUTION_ORDER, "amend_request_id", "cl_ord_id", "venue_id", "qty", "text")
 VENUE_ORDERS = (
+    Kind(
+        "venue_replace_request",
+        AUDIT,
+        "order",
+        "Venues were asked to work it on new terms; `legs` says what of each.",
+        (*AMENDMENT, "legs"),
+        ("Order.request_replace", "ExecutionOrder.request_replace", "VenueOrder.request_replace"),
+    ),
+    Kind(
+        "venue_replace",
+        AUDIT,
+        "order",
+        "A venue works on the new terms, or gave back what was sent anew on them.",
+        _LEG,
+        ("ReplaceLeg.accept", "VenueOrder.replace", "ExecutionOrder.replace"),
+    ),
+    Kind(
+        "venue_replace_reject",
+        AUDIT,
+        "order",
+        "A venue would not replace it, or ended it first.",
+        _LEG,
+        ("ReplaceLeg.reject", "VenueOrder.refuse_replace"),
+    ),
+    Kind(
+        "venue_cancel_request_again",
+        AUDIT,
+        "venue order",
+        "The cancel that had to wait for another answer goes out again.",
+        VENUE,
+        ("VenueOrder.request_cancel",),
+    ),
     Kind(
         "venue_cancel_request",
         AUDIT,
         "order",
-        "Venues were asked to cancel; `pending` says for what.",
-        (*EXECUTION_ORDER, "pending"),
+        "Venues were asked to cancel; `pending` says for what, `reroute` with its `reason`.",
+        (*EXECUTION_ORDER, "pending", "reason"),
         ("ExecutionOrder.request_cancel", "VenueOrder.request_cancel"),
     ),
     Kind(

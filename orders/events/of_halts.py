@@ -10,8 +10,8 @@ HALTS = (
         "trading_halt",
         SYSTEM,
         "halt",
-        "A kill switch was engaged: nothing new passes in its scope, cancels do.",
-        (*_HALT, "reason", "cancels"),
+        "A kill switch was engaged or a breaker tripped: nothing new passes in it, cancels do.",
+        (*_HALT, "reason", "cancels", "mode"),
         ("Halt.engage",),
     ),
     Kind(
@@ -45,5 +45,22 @@ HALTS = (
         "It was released by a second person, or its cause has gone.",
         (*_HALT, "reason"),
         ("Halt.release", "Halt.lift"),
+    ),
+)
+_MASS = ("mass_cancel_id", "client_mass_cancel_id", "orders")
+MASS_CANCELS = (
+    Kind(
+        "mass_cancel_request",
+        SYSTEM,
+        "mass cancel",
+        "Somebody asked all open orders that fit `wanted` to stop; each answers for itself.",
+        (*_MASS, "wanted", "leaves_qty", "notional", "reason"),
+    ),
+    Kind(
+        "mass_cancel_done",
+        SYSTEM,
+        "mass cancel",
+        "Every one of its orders has been asked; venues may still have to answer.",
+        (*_MASS, "pending", "canceled", "nothing"),
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from orders.events.kinds import (
+    AMENDMENT,
     APPROVAL,
     AUDIT,
     FILL,
@@ -101,6 +102,58 @@ ORDERS = (
         "Nothing of it is left working; what was filled stays filled.",
         (*ORDER, "cancel_request_id", "reason"),
         ("Order.cancel", "Review.withdraw"),
+    ),
+    Kind(
+        "replace_request",
+        SYSTEM,
+        "order",
+        "Somebody asked for other terms; nothing has changed yet.",
+        (*AMENDMENT, "amount", "limit_price", "stop_price", "annotation"),
+    ),
+    Kind(
+        "replace_cleared",
+        AUDIT,
+        "order",
+        "The new terms have passed their controls, or wait with the order for a review.",
+        AMENDMENT,
+    ),
+    Kind(
+        "replace_flagged_for_review",
+        SYSTEM,
+        "order",
+        "Controls flagged the new terms; a second person decides, the order goes on as it was.",
+        (*AMENDMENT, "review_id", "failed_controls"),
+        ("Replacement.flag", "Order.request_replace"),
+    ),
+    Kind(
+        "replace_approve",
+        SYSTEM,
+        "order",
+        "A second person released the new terms.",
+        (*AMENDMENT, *APPROVAL[2:]),
+        ("Replacement.release", "Review.approve"),
+    ),
+    Kind(
+        "replace_reject",
+        SYSTEM,
+        "order",
+        "The new terms were refused, by a control, a person or the venue: it goes on as it was.",
+        (*AMENDMENT, *WHY, "failed_controls"),
+        (
+            "Replacement.reject",
+            "ReplaceLeg.reject",
+            "Order.refuse_replace",
+            "ExecutionOrder.refuse_replace",
+            "VenueOrder.refuse_replace",
+        ),
+    ),
+    Kind(
+        "replace",
+        WIRE,
+        "order",
+        "Other terms are in force, the venue's own where they are not `as_asked`.",
+        (*AMENDMENT, "was", "now", "as_asked"),
+        ("Order.replace", "ExecutionOrder.replace", "Replacement.accept"),
     ),
     Kind(
         "expire_request",

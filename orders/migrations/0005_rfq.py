@@ -43,7 +43,7 @@ TERMS = {
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("orders", "0004_halts"),
+        ("orders", "0003_exposure"),
         ("venues", "0003_rfq"),
         ("firm", "0001_initial"),
     ]

@@ -17,6 +17,9 @@ from orders.models.order import ZERO, Order
 from orders.states import EXECUTION_STEPS, ORDER_TERMINAL, OrderStatus, Pending
 from venues.models import Venue
 
+# Revision, screening, its outcome, and the review that released it with its status.
+ReplaceClearance = tuple[int, str, str, str | None, str | None]
+
 
 def _step(name: str) -> dict[str, Any]:
     sources, targets = EXECUTION_STEPS[name]
@@ -28,7 +31,8 @@ class ExecutionOrder(LedgerRow):
     """Instructions for part or all of an order.
 
     The columns of its clearance are a composite foreign key: without a passed screening, or an
-    approved review of a flagged one, of this very order, the database refuses the row.
+    approved review of a flagged one, of this very revision of the order, the database refuses the
+    row.
     """
 
     order = models.ForeignKey(
@@ -68,8 +72,18 @@ class ExecutionOrder(LedgerRow):
     closed_at = models.DateTimeField(null=True, blank=True)
     ended = models.CharField(max_length=8, blank=True)
     reason = models.CharField(max_length=300, blank=True)
+    cancel_request_id = models.CharField(max_length=40, default="", blank=True)
 
+    # Quantity, limit and clearance change together, by a revision of the order's terms.
     MUTABLE: ClassVar[tuple[str, ...]] = (
+        "order_version",
+        "screening_id",
+        "screening_outcome",
+        "review_id",
+        "review_status",
+        "qty",
+        "limit_price",
+        "cancel_request_id",
         "status",
         "pending",
         "cum_qty",
@@ -130,29 +144,50 @@ class ExecutionOrder(LedgerRow):
         """Shares moved at a venue. One that has ended stays so, except while it is complete."""
         self.cum_qty += qty
         self.gross += gross
-        done = self.cum_qty >= self.qty
-        if self.ended and not done:
-            return str(self.ended)
-        self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
-        if done:
-            self.closed_at, self.pending = at, ""
-            return OrderStatus.FILLED.value
-        self.closed_at = None
-        return (
-            OrderStatus.PARTIALLY_FILLED if self.cum_qty > 0 else OrderStatus.PENDING_EXECUTION
-        ).value
+        return self._computed(at)
 
     @transition(field=status, **_step("request_cancel"))
-    def request_cancel(self, *, pending: str = Pending.CANCEL.value) -> str:
+    def request_cancel(self, *, pending: str = Pending.CANCEL.value, request_id: str = "") -> str:
         """Asked to stop; the venue decides."""
-        self.pending = pending
+        self.pending, self.cancel_request_id = pending, request_id
         return str(self.status)
 
     @transition(field=status, **_step("refuse_cancel"))
-    def refuse_cancel(self) -> str:
-        """The request is over and changed nothing."""
-        self.pending = ""
+    def refuse_cancel(self, *, replacing: bool = False) -> str:
+        """The request is over and changed nothing; `replacing` while a replacement waits too."""
+        self.pending = Pending.REPLACE.value if replacing else Pending.NONE.value
+        self.cancel_request_id = ""
         return str(self.status)
+
+    @transition(field=status, **_step("request_replace"))
+    def request_replace(self) -> str:
+        """Venues were asked to work it on other terms; nothing else has changed."""
+        self.pending = self.pending or Pending.REPLACE.value
+        return str(self.status)
+
+    @transition(field=status, **_step("refuse_replace"))
+    def refuse_replace(self) -> str:
+        """No replacement waits any more."""
+        self._no_more_replacing()
+        return str(self.status)
+
+    @transition(field=status, **_step("replace"))
+    def replace(
+        self,
+        *,
+        qty: Decimal,
+        limit_price: Decimal | None,
+        cleared: ReplaceClearance,
+        at: datetime,
+        replacing: bool = False,
+    ) -> str:
+        """Other terms are in force, cleared as that revision of the order."""
+        self.qty, self.limit_price = qty, limit_price
+        self.order_version, self.screening_id, self.screening_outcome = cleared[:3]
+        self.review_id, self.review_status = cleared[3:]
+        if not replacing:
+            self._no_more_replacing()
+        return self._computed(at)
 
     @transition(field=status, **_step("cancel"))
     def cancel(self, *, at: datetime, reason: str = "") -> None:
@@ -168,6 +203,26 @@ class ExecutionOrder(LedgerRow):
     def expire(self, *, at: datetime, reason: str = "") -> None:
         """Its session is over."""
         self._close(OrderStatus.EXPIRED, at, reason)
+
+    def _computed(self, at: datetime) -> str:
+        done = self.cum_qty >= self.qty
+        if self.ended and not done:
+            self.leaves_qty = ZERO
+            return str(self.ended)
+        self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
+        if done:
+            replacing = self.pending == Pending.REPLACE
+            self.closed_at = at
+            self.pending = Pending.REPLACE.value if replacing else Pending.NONE.value
+            return OrderStatus.FILLED.value
+        self.closed_at = None
+        return (
+            OrderStatus.PARTIALLY_FILLED if self.cum_qty > 0 else OrderStatus.PENDING_EXECUTION
+        ).value
+
+    def _no_more_replacing(self) -> None:
+        if self.pending == Pending.REPLACE:
+            self.pending = Pending.NONE.value
 
     def _close(self, ended: OrderStatus, at: datetime, reason: str) -> None:
         self.ended, self.leaves_qty, self.pending = ended.value, ZERO, ""

@@ -1,4 +1,4 @@
-"""An order: terms that never change, and a projection that only transitions move."""
+"""An order: terms that change by revisions only, and a projection that only transitions move."""
 
 from __future__ import annotations
 
@@ -12,10 +12,17 @@ from django_fsm import RETURN_VALUE, FSMField, transition
 
 from allocations.models import Account, Allocation, Custodian, IntroducingBroker, RiskGroup
 from controls.models import Screening
-from oms_site.firm.models import Policy, User
+from oms_site.firm.models import ApiKey, Policy, User
 from oms_site.journal.rows import LedgerRow
 from orders import order_types
-from orders.states import ORDER_OPEN, ORDER_STEPS, ORDER_TERMINAL, OrderStatus, Pending
+from orders.states import (
+    ORDER_OPEN,
+    ORDER_STEPS,
+    ORDER_TERMINAL,
+    Amending,
+    OrderStatus,
+    Pending,
+)
 from venues.models import Instrument
 
 ZERO = Decimal(0)
@@ -34,7 +41,7 @@ class Order(LedgerRow):
     share, in the end client's view. `cum_qty + leaves_qty = order_qty` while it is open.
     """
 
-    # --- terms: what was asked, never changed -------------------------------------------------
+    # --- terms: what was asked; quantity and prices change by a revision, nothing else does -----
     client_order_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
     instrument = models.ForeignKey(
@@ -66,6 +73,16 @@ class Order(LedgerRow):
     submitted_by = models.ForeignKey(
         User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
+    # The key it came in with; None for a person at a screen.
+    api_key = models.ForeignKey(
+        ApiKey,
+        null=True,
+        blank=True,
+        on_delete=models.DO_NOTHING,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     amount_type = models.CharField(max_length=8, default="par")
     order_qty = models.DecimalField(max_digits=20, decimal_places=6)
     side = models.CharField(max_length=4)
@@ -88,6 +105,13 @@ class Order(LedgerRow):
     created_at = models.DateTimeField()
 
     # --- projection: moved by transitions only ------------------------------------------------
+    revision = models.PositiveSmallIntegerField(default=1)
+    revisions_made = models.PositiveSmallIntegerField(default=1)
+    # What it has been asked to become and may become at any moment: limits count the greater.
+    amending = models.CharField(max_length=6, default="", blank=True)
+    asked_qty = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
+    asked_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    cancel_request_id = models.CharField(max_length=40, default="", blank=True)
     status = FSMField(default=OrderStatus.PENDING_APPROVAL.value, protected=True, max_length=18)
     pending = models.CharField(max_length=8, default="", blank=True)
     in_doubt = models.BooleanField(default=False)
@@ -114,6 +138,15 @@ class Order(LedgerRow):
     reject_reason = models.CharField(max_length=300, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
+        "order_qty",
+        "limit_price",
+        "stop_price",
+        "revision",
+        "revisions_made",
+        "amending",
+        "asked_qty",
+        "asked_price",
+        "cancel_request_id",
         "status",
         "pending",
         "in_doubt",
@@ -150,6 +183,15 @@ class Order(LedgerRow):
             ),
             models.CheckConstraint(
                 condition=Q(pending__in=[p.value for p in Pending]), name="order_pending_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(amending__in=[a.value for a in Amending]),
+                name="order_amending_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(amending="", asked_qty=None)
+                | (~Q(amending="") & Q(asked_qty__isnull=False)),
+                name="order_amending_asks_something",
             ),
             models.CheckConstraint(condition=Q(side__in=["buy", "sell"]), name="order_side_known"),
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
@@ -228,34 +270,62 @@ class Order(LedgerRow):
         self.cum_qty += qty
         self.gross += gross
         self.executions_made += 1
-        done = self.cum_qty >= self.order_qty
-        ended = self._ended()
-        if ended and not done:
-            self.filled_at = None
-            return ended
-        self.leaves_qty = max(self.order_qty - self.cum_qty, ZERO)
-        if done:
-            self.filled_at, self.pending = at, ""
-            return OrderStatus.FILLED.value
-        self.filled_at = None
-        return (
-            OrderStatus.PARTIALLY_FILLED if self.cum_qty > 0 else OrderStatus.PENDING_EXECUTION
-        ).value
+        return self._computed(at)
 
     @transition(field=status, **_step("request_cancel"))
-    def request_cancel(self, *, at: datetime, pending: str = Pending.CANCEL.value) -> str:
+    def request_cancel(
+        self, *, at: datetime, pending: str = Pending.CANCEL.value, request_id: str = ""
+    ) -> str:
         """Asked to stop; nothing else moves until every venue has answered."""
         self.pending = pending
         self.route_at = None
         if pending == Pending.CANCEL.value:
-            self.cancel_requested_at = at
+            self.cancel_requested_at, self.cancel_request_id = at, request_id
         return str(self.status)
 
     @transition(field=status, **_step("refuse_cancel"))
     def refuse_cancel(self) -> str:
-        """The request is over and changed nothing."""
-        self.pending, self.cancel_requested_at = "", None
+        """The request is over and changed nothing; a replacement may still wait for its answer."""
+        self.pending, self.cancel_requested_at = self._other_pending(), None
+        self.cancel_request_id = ""
         return str(self.status)
+
+    @transition(field=status, **_step("request_replace"))
+    def request_replace(self, *, amending: Amending, qty: Decimal, price: Decimal | None) -> str:
+        """Asked to become something else; it stays what it is until that is answered.
+
+        In review it goes on as before, unless `amending` says that it is held; sent, it pends.
+        """
+        self.amending, self.asked_qty, self.asked_price = amending.value, qty, price
+        if not self.pending:
+            self.pending = self._other_pending()
+        return str(self.status)
+
+    @transition(field=status, **_step("refuse_replace"))
+    def refuse_replace(self) -> str:
+        """The request is over and changed nothing."""
+        self._forget_replace()
+        return str(self.status)
+
+    @transition(field=status, **_step("replace"))
+    def replace(
+        self,
+        *,
+        revision: int,
+        qty: Decimal,
+        limit_price: Decimal | None,
+        stop_price: Decimal | None,
+        screening_id: str,
+        at: datetime,
+    ) -> str:
+        """New terms are in force; what was filled stays filled, and what is complete is filled."""
+        self.revision, self.screening_id = revision, screening_id
+        self.order_qty, self.limit_price, self.stop_price = qty, limit_price, stop_price
+        self._forget_replace()
+        if self.status == OrderStatus.PENDING_APPROVAL:
+            self.leaves_qty = qty
+            return OrderStatus.PENDING_APPROVAL.value
+        return self._computed(self.filled_at or at)
 
     @transition(field=status, **_step("cancel"))
     def cancel(self, *, at: datetime) -> None:
@@ -301,3 +371,30 @@ class Order(LedgerRow):
 
     def _close(self) -> None:
         self.leaves_qty, self.pending, self.route_at = ZERO, "", None
+
+    def _computed(self, at: datetime) -> str:
+        """The status that the quantities say, by FIX's precedence, with leaves and `filled_at`."""
+        done = self.cum_qty >= self.order_qty
+        ended = self._ended()
+        if ended and not done:
+            self.filled_at, self.leaves_qty = None, ZERO
+            return ended
+        self.leaves_qty = max(self.order_qty - self.cum_qty, ZERO)
+        if done:
+            # A replacement at a venue is still answered, and may open it again (FIX: C.1.c).
+            self.filled_at, self.pending = at, self._other_pending()
+            return OrderStatus.FILLED.value
+        self.filled_at = None
+        return (
+            OrderStatus.PARTIALLY_FILLED if self.cum_qty > 0 else OrderStatus.PENDING_EXECUTION
+        ).value
+
+    def _other_pending(self) -> str:
+        """What pends when no cancel does."""
+        waits = self.amending in (Amending.SENT, Amending.HELD)
+        return Pending.REPLACE.value if waits else Pending.NONE.value
+
+    def _forget_replace(self) -> None:
+        self.amending, self.asked_qty, self.asked_price = "", None, None
+        if self.pending == Pending.REPLACE:
+            self.pending = Pending.NONE.value

@@ -24,7 +24,10 @@ def _step(name: str) -> dict[str, Any]:
 
 
 class VenueOrder(LedgerRow):
-    """A child order at a venue; its id is the ClOrdID(11) on the wire."""
+    """A child order at a venue; its id is its first ClOrdID(11) on the wire.
+
+    `cl_ord_id` is the one of its present terms, once they were replaced; all of them name it.
+    """
 
     order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="venue_orders")
     execution_order = models.ForeignKey(
@@ -45,8 +48,16 @@ class VenueOrder(LedgerRow):
     ended = models.CharField(max_length=8, blank=True)
     last_report_at = models.DateTimeField(null=True, blank=True)
     text = models.CharField(max_length=200, blank=True)
+    cl_ord_id = models.CharField(max_length=40, default="", blank=True)
+    replace_cl_ord_id = models.CharField(max_length=40, default="", blank=True)
+    cancels_sent = models.PositiveSmallIntegerField(default=0)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
+        "qty",
+        "limit_price",
+        "cl_ord_id",
+        "replace_cl_ord_id",
+        "cancels_sent",
         "status",
         "pending",
         "in_doubt",
@@ -100,26 +111,47 @@ class VenueOrder(LedgerRow):
         """Shares moved, in whatever state we believed it to be; what has ended stays ended."""
         self.cum_qty += qty
         self.last_report_at = at
-        if self.ended and self.cum_qty < self.qty:
-            return str(self.ended)
-        self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
-        if self.cum_qty >= self.qty:
-            self.pending = ""
-            return VenueStatus.FILLED.value
-        return (VenueStatus.PARTIALLY_FILLED if self.cum_qty > 0 else VenueStatus.NEW).value
+        return self._computed()
 
     @transition(field=status, **_step("request_cancel"))
     def request_cancel(self, *, cancel_cl_ord_id: str) -> str:
         """A cancel is on its way; nothing else has changed."""
         self.pending = Pending.CANCEL.value
         self.cancel_cl_ord_id = cancel_cl_ord_id
+        self.cancels_sent += 1
         return str(self.status)
 
     @transition(field=status, **_step("refuse_cancel"))
     def refuse_cancel(self, *, at: datetime, text: str) -> str:
         """The venue refused the cancel: the state falls back to what the quantities say."""
-        self.pending, self.last_report_at, self.text = "", at, text[:200]
+        self.pending, self.cancels_sent = self._other_pending(), 0
+        self.last_report_at, self.text = at, text[:200]
         return str(self.status)
+
+    @transition(field=status, **_step("request_replace"))
+    def request_replace(self, *, replace_cl_ord_id: str) -> str:
+        """A replace is on its way; nothing else has changed."""
+        self.replace_cl_ord_id = replace_cl_ord_id
+        self.pending = self.pending or Pending.REPLACE.value
+        return str(self.status)
+
+    @transition(field=status, **_step("refuse_replace"))
+    def refuse_replace(self, *, at: datetime, text: str) -> str:
+        """The replace has changed nothing: a cancel may still pend."""
+        self._answered()
+        self.last_report_at, self.text = at, text[:200]
+        return str(self.status)
+
+    @transition(field=status, **_step("replace"))
+    def replace(
+        self, *, cl_ord_id: str, qty: Decimal, limit_price: Decimal | None, at: datetime
+    ) -> str:
+        """The venue works it on other terms under another ClOrdID; what has ended stays ended."""
+        self.cl_ord_id, self.qty, self.limit_price = cl_ord_id, qty, limit_price
+        self.last_report_at = at
+        if self.replace_cl_ord_id == cl_ord_id:
+            self._answered()
+        return self._computed()
 
     @transition(field=status, **_step("cancel"))
     def cancel(self, *, at: datetime, text: str) -> None:
@@ -140,7 +172,32 @@ class VenueOrder(LedgerRow):
         """The venue ended what we count as filled: filled it stays, unless a bust takes back."""
         self.ended, self.last_report_at = ended.value, at
 
+    @property
+    def current_cl_ord_id(self) -> str:
+        """The ClOrdID(11) under which the venue works it, as far as it has said."""
+        return self.cl_ord_id or self.id
+
+    def _computed(self) -> str:
+        if self.ended and self.cum_qty < self.qty:
+            self.leaves_qty = ZERO
+            return str(self.ended)
+        self.leaves_qty = max(self.qty - self.cum_qty, ZERO)
+        if self.cum_qty >= self.qty:
+            self.pending = self._other_pending()
+            return VenueStatus.FILLED.value
+        return (VenueStatus.PARTIALLY_FILLED if self.cum_qty > 0 else VenueStatus.NEW).value
+
+    def _other_pending(self) -> str:
+        """What pends when no cancel does."""
+        return Pending.REPLACE.value if self.replace_cl_ord_id else Pending.NONE.value
+
+    def _answered(self) -> None:
+        self.replace_cl_ord_id = ""
+        if self.pending == Pending.REPLACE:
+            self.pending = Pending.NONE.value
+
     def _close(self, ended: VenueStatus, at: datetime, text: str) -> None:
         self.ended = ended.value
         self.leaves_qty, self.pending, self.in_doubt = ZERO, "", False
+        self.replace_cl_ord_id = ""
         self.last_report_at, self.text = at, text[:200]

@@ -6,6 +6,10 @@ from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import connection
+from django.db.models import Q
 
 from allocations.custodians.port import CustodianBooking, CustodianPosition
 from allocations.models import Account, BookingLeg
@@ -16,6 +20,7 @@ from orders.reconciling.differences import Comparison, compare, younger_than
 from venues import instruments
 
 _OPEN = frozenset({LegStatus.QUEUED, LegStatus.SENT, LegStatus.FAILED})
+_NEVER = frozenset({LegStatus.CANCELED, LegStatus.REJECTED})
 
 
 def run(
@@ -27,17 +32,57 @@ def run(
     grace: datetime,
 ) -> Comparison:
     """Compare what was booked of one day's trades, and positions at the end of that day."""
-    legs = _legs(custodian_id)
+    legs = _legs(custodian_id, day, {one.key for one in booked})
     bookings = _bookings([leg for leg in legs if leg.trade_date == day], booked, grace)
-    holdings = _positions([leg for leg in legs if leg.trade_date <= day], positions, booked, grace)
+    known = {leg.id for leg in legs}
+    holdings = _positions(_held(custodian_id, day), positions, booked, known, grace)
     return Comparison(bookings.compared + holdings.compared, [*bookings.found, *holdings.found])
 
 
-def _legs(custodian_id: str) -> list[BookingLeg]:
-    rows = BookingLeg.objects.filter(custodian_id=custodian_id).exclude(
-        status__in=[LegStatus.CANCELED, LegStatus.REJECTED]
-    )
+def _legs(custodian_id: str, day: date, keys: set[str]) -> list[BookingLeg]:
+    """The legs of one day, and those that they name."""
+    rows = BookingLeg.objects.filter(Q(trade_date=day) | Q(id__in=keys), custodian_id=custodian_id)
+    rows = rows.exclude(status__in=_NEVER).order_by("id")
     return list(rows.select_related("allocation", "account_allocation__account", "booked_account"))
+
+
+_HELD = """
+SELECT coalesce(b.code, a.code), i.cusip, l.organization_id,
+    bool_or(l.status = ANY(%(open)s)),
+    coalesce(sum(CASE WHEN (c.side = 'buy') = (l.reverses_id IS NULL) THEN l.qty ELSE -l.qty END)
+        FILTER (WHERE l.status <> ALL(%(open)s)), 0)
+FROM allocations_bookingleg l JOIN allocations_allocation c ON c.id = l.allocation_id
+JOIN allocations_accountallocation p ON p.id = l.account_allocation_id
+JOIN allocations_account a ON a.id = p.account_id
+JOIN venues_instrument i ON i.id = c.instrument_id
+LEFT JOIN allocations_account b ON b.id = l.booked_account_id
+WHERE l.custodian_id = %(custodian)s AND l.trade_date <= %(day)s AND l.status <> ALL(%(never)s)
+GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
+
+
+class _Held(NamedTuple):
+    """What one account was booked of one security, all days together."""
+
+    key: str
+    organization_id: str
+    is_under_way: bool
+    qty: Decimal
+
+
+def _held(custodian_id: str, day: date) -> list[_Held]:
+    """Holdings as our bookings make them: added up where they lie, one row for each."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            _HELD,
+            {
+                "custodian": custodian_id,
+                "day": day,
+                "open": sorted(status.value for status in _OPEN),
+                "never": sorted(status.value for status in _NEVER),
+            },
+        )
+        return [_Held(f"{row[0]}/{row[1]}", *row[2:]) for row in cursor.fetchall()]
 
 
 def _bookings(
@@ -89,24 +134,18 @@ def _owner(code: str) -> str:
 
 
 def _positions(
-    legs: Sequence[BookingLeg],
+    ours: Sequence[_Held],
     positions: Sequence[CustodianPosition],
     booked: Sequence[CustodianBooking],
+    known: set[str],
     grace: datetime,
 ) -> Comparison:
     """Holdings by account and security. What has a leg under way is not compared today."""
     held: dict[str, Decimal] = defaultdict(Decimal)
-    unsettled: set[str] = set()
-    orders: dict[str, tuple[str, str]] = {}
-    for leg in legs:
-        one = _as_theirs(leg)
-        key = f"{one.account}/{one.cusip}"
-        orders[key] = (leg.organization_id, "")
-        if leg.status in _OPEN:
-            unsettled.add(key)
-        else:
-            held[key] += one.qty if one.side == "1" else -one.qty
-    known = {leg.id for leg in legs}
+    unsettled = {one.key for one in ours if one.is_under_way}
+    owners = {one.key: one.organization_id for one in ours}
+    for one in ours:
+        held[one.key] += one.qty
     unsettled |= {
         f"{one.account}/{one.cusip}"
         for one in booked
@@ -118,6 +157,6 @@ def _positions(
         {key: qty for key, qty in theirs.items() if key not in unsettled},
         name="position",
         shown=lambda qty: {"qty": numbers.plain(qty)},
-        told=lambda key: orders.get(key, (_owner(key.partition("/")[0]), "")),
+        told=lambda key: (owners.get(key) or _owner(key.partition("/")[0]), ""),
         fresh=lambda qty: False,
     )

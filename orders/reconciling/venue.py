@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Q
+
 from oms_site.kit import numbers
 from orders import charges
 from orders.breaks import HOUSE
@@ -17,17 +19,48 @@ from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 Told = Callable[[str], tuple[str, str]]
 
 
-def run(venue_id: str, copy: DropCopy, *, grace: datetime) -> Comparison:
-    """Compare one session; what happened after `grace` is in flight and not missed."""
-    rows = {row.id: row for row in VenueOrder.objects.filter(venue_id=venue_id)}
+def run(
+    venue_id: str, copy: DropCopy, *, grace: datetime, since: datetime | None = None
+) -> Comparison:
+    """Compare one session; what happened after `grace` is in flight and not missed.
+
+    With `since`, only what moved after it on either side, or still lives here, is compared: what
+    is older was compared before. What is read grows with the window, not with the years.
+    """
+    rows = _ours(venue_id, copy, since)
 
     def told(cl_ord_id: str) -> tuple[str, str]:
         row = rows.get(cl_ord_id)
         return (HOUSE, "") if row is None else (row.organization_id, row.order_id)
 
-    orders = _orders(rows, copy, told, grace)
-    trades = _trades(venue_id, copy, told, grace)
+    theirs = _in_window(copy, rows, since)
+    orders = _orders(rows, theirs, told, grace)
+    trades = _trades(venue_id, rows, theirs, told, grace)
     return Comparison(orders.compared + trades.compared, [*orders.found, *trades.found])
+
+
+def _ours(venue_id: str, copy: DropCopy, since: datetime | None) -> dict[str, VenueOrder]:
+    """Our orders there: those in the window, those that live, and those that they tell of in it."""
+    mine = VenueOrder.objects.filter(venue_id=venue_id)
+    if since is not None:
+        named = {one.cl_ord_id for one in copy.orders if _is_in(one.at, since)}
+        named |= {one.cl_ord_id for one in copy.trades if _is_in(one.at, since)}
+        recent = Q(created_at__gte=since) | Q(last_report_at__gte=since) | Q(id__in=named)
+        mine = mine.filter(recent | ~Q(status__in=[s.value for s in VENUE_TERMINAL]))
+    return {row.id: row for row in mine.order_by("id").iterator()}
+
+
+def _in_window(copy: DropCopy, rows: Mapping[str, VenueOrder], since: datetime | None) -> DropCopy:
+    if since is None:
+        return copy
+    orders = [one for one in copy.orders if one.cl_ord_id in rows or _is_in(one.at, since)]
+    trades = [one for one in copy.trades if one.cl_ord_id in rows or _is_in(one.at, since)]
+    return DropCopy(tuple(orders), tuple(trades))
+
+
+def _is_in(at: datetime | None, since: datetime) -> bool:
+    """What has no time may have happened now."""
+    return at is None or at >= since
 
 
 def _orders(
@@ -56,14 +89,21 @@ def _orders(
     )
 
 
-def _trades(venue_id: str, copy: DropCopy, told: Told, grace: datetime) -> Comparison:
-    rows = Execution.objects.filter(source=venue_id).order_by("order_id", "sequence")
+def _trades(
+    venue_id: str, rows: Mapping[str, VenueOrder], copy: DropCopy, told: Told, grace: datetime
+) -> Comparison:
+    # All fills of the orders in question: a correction may be of a trade of long ago.
+    mine = Execution.objects.filter(
+        source=venue_id, order_id__in={row.order_id for row in rows.values()}
+    )
     by_order: dict[str, list[Execution]] = {}
-    for fill in rows:
+    for fill in mine.order_by("order_id", "sequence").iterator():
         by_order.setdefault(fill.order_id, []).append(fill)
     ours: dict[str, TheirTrade] = {}
     for fills in by_order.values():
         for fill in charges.standing(fills):
+            if (fill.venue_order_id or "") not in rows:
+                continue  # of a part of the same order that was compared before
             # A correction stands in for the trade that it corrects, under that one's first id.
             key = fill.exec_ref_id or fill.exec_id
             ours[_first(key, fills)] = TheirTrade(

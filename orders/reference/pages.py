@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from orders.reference import controls, errors, events, openapi, states
+from orders.reference import controls, errors, events, openapi, permissions, states
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -17,5 +17,6 @@ def pages() -> dict[str, str]:
         "events.md": events.page(),
         "errors.md": errors.page(ROOT),
         "controls.md": controls.page(),
+        "permissions.md": permissions.page(),
         "openapi.json": openapi.page(),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from allocations.settlement_states import CONFIRM_STEPS, INSTRUCTION_STEPS
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
 from controls.states import CONTROL_STEPS, HALT_STEPS, REVIEW_STEPS
 from orders import events
@@ -14,6 +15,8 @@ from orders.states import (
     FACET_STEPS,
     ORDER_STEPS,
     QUOTE_STEPS,
+    REPLACE_LEG_STEPS,
+    REPLACEMENT_STEPS,
     RFQ_STEPS,
     VENUE_STEPS,
     OrderStatus,
@@ -46,10 +49,14 @@ def machines() -> list[Machine]:
         Machine("Order", OrderStatus.PENDING_APPROVAL, _many(ORDER_STEPS)),
         Machine("ExecutionOrder", OrderStatus.PENDING_EXECUTION, _many(EXECUTION_STEPS)),
         Machine("VenueOrder", VenueStatus.PENDING_NEW, _many(VENUE_STEPS)),
+        Machine("Replacement", "pending", _one(REPLACEMENT_STEPS)),
+        Machine("ReplaceLeg", "pending", _one(REPLACE_LEG_STEPS)),
         Machine("Rfq", RfqStatus.SENT, _one(RFQ_STEPS)),
         Machine("Quote", QuoteState.ACTIVE, _one(QUOTE_STEPS)),
         Machine("Allocation", "created", _one(ALLOCATION_STEPS)),
         Machine("BookingLeg", "queued", _one(LEG_STEPS)),
+        Machine("TradeConfirm", "unmatched", _one(CONFIRM_STEPS)),
+        Machine("SettlementInstruction", "pending", _one(INSTRUCTION_STEPS)),
         Machine("Review", "open", _one(REVIEW_STEPS)),
         Machine("Control", "draft", _one(CONTROL_STEPS)),
         Machine("Halt", "disengaged", _one(HALT_STEPS)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
@@ -15,7 +15,8 @@ from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import breaks, tree
-from orders.models import Rfq, VenueOrder
+from orders.models import ReplaceLeg, Rfq, VenueOrder
+from orders.replacing import answers
 from orders.reports import handlers
 from orders.reports.batch import Batch
 from orders.rfq import inquiry
@@ -80,15 +81,24 @@ def _decode(
 def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Report], at: datetime) -> Batch:
     moves = [r for r in reports if isinstance(r, messages.OrderReport)]
     named = {r.cl_ord_id for r in moves} | {r.orig_cl_ord_id for r in moves}
-    owners = VenueOrder.objects.filter(id__in=named).values_list("id", "order_id")
-    order_of = dict(owners)
+    child_of = _replaced(named)
+    owners = VenueOrder.objects.filter(id__in={*named, *child_of.values()})
+    order_of = dict(owners.values_list("id", "order_id"))
     asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
     inquiries = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
     rfqs = dict(inquiries.values_list("id", "order_id")) if asked else {}
     trees = tree.lock(work, [*order_of.values(), *rfqs.values()])
     if rfqs:
         work.notes["inquiries"] = inquiry.lock(work, trees, rfqs)
-    return Batch(work, venue_id, trees, order_of, reports, at)
+    return Batch(work, venue_id, trees, order_of, child_of, reports, at)
+
+
+def _replaced(named: Collection[str]) -> dict[str, str]:
+    """Venue orders by the ids of requests to replace them; no query where no such id is named."""
+    asked = [name for name in named if name.startswith(answers.LEGS)]
+    if not asked:
+        return {}
+    return dict(ReplaceLeg.objects.filter(id__in=asked).values_list("id", "venue_order_id"))
 
 
 def _named(report: messages.Report) -> str:

@@ -28,6 +28,7 @@ class Batch:
         venue_id: str,
         trees: Mapping[str, Tree],
         order_of: Mapping[str, str],
+        child_of: Mapping[str, str],
         reports: Sequence[messages.Report],
         at: datetime,
     ) -> None:
@@ -36,12 +37,14 @@ class Batch:
         self.at = at
         self._trees = trees
         self._order_of = order_of
+        self._child_of = child_of  # venue orders by the ClOrdIDs they got when they were replaced
         self.seen = _known(venue_id, reports)
         self.filled: dict[str, Tree] = {}
 
     def find(self, *cl_ord_ids: str) -> Found | None:
         """The tree that one of these ClOrdIDs belongs to."""
-        for cl_ord_id in cl_ord_ids:
+        for name in cl_ord_ids:
+            cl_ord_id = self._child_of.get(name, name)
             tree = self._trees.get(self._order_of.get(cl_ord_id, ""))
             for row in tree.execution_orders if tree else []:
                 assert tree is not None

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from orders import breaks, closing
-from orders.reports import resending, trades
+from orders import breaks, closing, rerouting
+from orders.reports import replaces, resending, trades
 from orders.reports.batch import MOVES, Applied, Batch, Found
 from orders.rfq import answers, outcomes
 from orders.states import Pending, VenueStatus
@@ -25,7 +25,8 @@ def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> A
     if found is None:
         return _unknown(batch, report)
     if isinstance(report, CancelReject):
-        return _cancel_reject(batch, found, report)
+        return replaces.refused(batch, found, report) or _cancel_reject(batch, found, report)
+    replaces.infer(batch, found, report)
     if report.exec_type in MOVES:
         applied = trades.apply(batch, found, report, received_at=received_at)
         _give_up_rest(batch, found, report)
@@ -121,6 +122,9 @@ def _status(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
     close = _ENDINGS.get(report.ord_status)
     if close is not None and not child.is_terminal:
         return close(batch, found, report)
+    if child.in_doubt and child.replace_cl_ord_id:
+        # It says what the order is now; the replacement is still the venue's to answer.
+        return "noted", "its replacement is not answered"
     return _acknowledged(batch, found, report)
 
 
@@ -129,7 +133,7 @@ def _never_received(batch: Batch, found: Found, report: ExecutionReport) -> Appl
     if child.status != VenueStatus.PENDING_NEW:
         trades.doubt(batch, found, report)
         return "applied", "the venue denies an order it had: in doubt"
-    if found[1].pending:
+    if found[1].pending in (Pending.CANCEL, Pending.EXPIRE):
         # It was to be stopped, and there is nothing to stop: never send it now.
         return _ENDINGS[OrdStatus.CANCELED](batch, found, report)
     resending.send_again(child)
@@ -156,11 +160,18 @@ def _ended(how: str) -> Handler:
             # Shares are missing here: to end it would let them be bought again.
             trades.doubt(batch, found, report)
             return "applied", "it ended with more than we have: in doubt"
+        leg_id = child.replace_cl_ord_id
+        moves_on = how == "cancel" and rerouting.goes_on(one, row, child)
         getattr(child, how)(at=batch.at, text=report.text)
+        if how == "cancel" and replaces.given_back(batch, found, leg_id):
+            return "applied", "sent anew on its new terms"
+        replaces.ended(batch, found, leg_id, how)
         goes_on = outcomes.refused(
             batch.work, one, row, child, reason=report.text or how, at=batch.at
         )
-        if goes_on or one.working(row) or row.is_terminal:
+        if moves_on:
+            batch.work.ring("orders.tasks.reroute")
+        if goes_on or moves_on or one.working(row) or row.is_terminal:
             batch.say(found, f"venue_{how}", report.text)
             return "applied", ""
         closing.close_execution(
@@ -186,6 +197,8 @@ def _cancel_reject(batch: Batch, found: Found, report: CancelReject) -> Applied:
     if report.cxl_rej_reason == _DUPLICATE_ID:
         # It went out twice and the venue has it: its real answer is on the way.
         return "noted", "the venue has this cancel already"
+    if replaces.cancel_again(batch, found, report):
+        return "applied", "the cancel goes out again"
     child.refuse_cancel(at=batch.at, text=report.text)
     batch.say(found, "venue_cancel_reject", report.text)
     closing.give_up_request(
@@ -216,10 +229,10 @@ _OTHERS: dict[ExecType, Handler] = {
     # All that we send is for the day: done for the day is done.
     ExecType.DONE_FOR_DAY: _ENDINGS[OrdStatus.EXPIRED],
     ExecType.RESTATED: _restated,
+    ExecType.REPLACED: replaces.replaced,
     ExecType.EXPIRED: _ENDINGS[OrdStatus.EXPIRED],
     **dict.fromkeys(
         (
-            ExecType.REPLACED,
             ExecType.PENDING_CANCEL,
             ExecType.PENDING_REPLACE,
             ExecType.STOPPED,

@@ -17,7 +17,7 @@ def ask_status(work: Unit, one: Tree, child: VenueOrder, *, at: datetime) -> Non
         work,
         child.venue_id,
         messages.StatusRequest(
-            cl_ord_id=child.id,
+            cl_ord_id=child.current_cl_ord_id,
             security_id=instruments.by_id(one.order.instrument_id).cusip,
             side=execution.SIDES[one.order.side],
         ),

@@ -115,6 +115,17 @@ def _move(
     if fill.late or fill.overfill:
         kind = "late_fill" if fill.late else "overfill"
         _open(batch, one, kind, fill.id, {"execution_id": fill.id, "qty": str(qty)})
+        _freeze(batch, one)
+
+
+def _freeze(batch: Batch, one: Tree) -> None:
+    """More is worked than is left: ask what works it to stop, before that is bought too."""
+    if one.committed() <= one.order.leaves_qty:
+        return
+    for row in one.live():
+        if row.pending not in (Pending.CANCEL, Pending.EXPIRE):
+            pending = Pending.CANCEL.value
+            execution.stop(batch.work, one, row, pending=pending, by=batch.work.by, at=batch.at)
 
 
 def _take_back(
@@ -218,11 +229,12 @@ def _open(batch: Batch, one: Tree, kind: str, key: str, evidence: dict[str, str]
 
 def _too_late(batch: Batch, one: Tree, event: str, row: ExecutionOrder | None = None) -> None:
     """A full fill beat the cancel: the client's request was too late (CxlRejReason 102=0)."""
+    asked = closing.named((row or one.order).cancel_request_id)
     execution.record(
         batch.work,
         one,
         event,
-        {**execution.naming(one, row), "code": 0, "reason": "Too late: it is filled."},
+        {**execution.naming(one, row), **asked, "code": 0, "reason": "Too late: it is filled."},
         msg_type=MsgType.SYSTEM_UPDATE,
         by=batch.work.by,
         at=batch.at,

@@ -18,6 +18,7 @@ from orders import figures, timeline
 from orders.models import Order
 from orders.review_desk import history
 from orders.review_desk.history import Tally
+from orders.revisions import history as revision_history
 from orders.states import ORDER_OPEN
 from venues import instruments, market_data
 
@@ -56,6 +57,9 @@ def context(review: Review, *, by: Principal, at: datetime) -> dict[str, Any]:
     """The template variables of the review's picture; `stand` says what `by` may do and why not."""
     order = Order.objects.select_related("account", "submitted_by").get(pk=review.subject)
     facts = instruments.by_id(order.instrument_id)
+    key = (order.id, review.subject_version)
+    asked = revision_history.asked_for([key]).get(key)
+    limit = order.limit_price if asked is None else asked.limit_price
     price = market_data.reference(order.instrument_id)
     past = history.of(review, at=at)
     results = screening.read_results(review.screening.results)
@@ -64,11 +68,13 @@ def context(review: Review, *, by: Principal, at: datetime) -> dict[str, Any]:
         "review": review,
         "order": order,
         "facts": facts,
-        "limit_text": figures.limit(order.limit_price, facts.asset_class),
+        "asked": asked,
+        "limit": limit,
+        "limit_text": figures.limit(limit, facts.asset_class),
         "price": price,
         "mid_text": figures.limit(price.mid, facts.asset_class) if price else "",
         "price_age": _age(price.at, at) if price else "",
-        "away": away(order.limit_price, price.mid if price else None),
+        "away": away(limit, price.mid if price else None),
         "notional": reviews.notional(review.screening.ticket),
         "position": _position(order),
         "failed": [_failed(one, past) for one in review.failed_controls],

@@ -15,6 +15,7 @@ from oms_site.firm.principals import Principal
 from oms_site.kit import clock, numbers
 from orders import figures
 from orders.models import Order
+from orders.revisions import history
 from venues import instruments, market_data
 from venues.calendar import new_york_date
 
@@ -61,6 +62,12 @@ def _rows(found: list[Review]) -> list[Row]:
         )
     }
     votes = _votes(found)
+    asked = history.asked_for((r.subject, r.subject_version) for r in found)
+    for (order_id, _), terms in asked.items():
+        # What is reviewed are the terms it is to have, not those that it has still.
+        if orders[order_id].revision < terms.revision and terms.is_open:
+            orders[order_id].order_qty = terms.order_qty
+            orders[order_id].limit_price = terms.limit_price
     return [_row(r, orders[r.subject], votes[r.id]) for r in found if r.subject in orders]
 
 

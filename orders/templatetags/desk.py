@@ -34,6 +34,7 @@ FACES: dict[str, tuple[str, str, str]] = {
     "filled": ("✔", "filled", "quiet"),
     "cancel_pending": ("…", "cancel pending", "pending"),
     "expire_pending": ("…", "expiry pending", "pending"),
+    "replace_pending": ("…", "amend pending", "pending"),
     "canceled": ("✕", "canceled", "quiet"),
     "rejected": ("⊘", "rejected", "bad"),
     "expired": ("⌛", "expired", "quiet"),
@@ -65,7 +66,11 @@ def halted(user: object) -> list[str]:
     """What is halted in the user's organization: every page says so."""
     if not isinstance(user, User) or not user.organization_id:
         return []
-    return [row.target_name for row in halts.standing(user.organization_id)]
+    try:
+        generation.check()
+        return halts.names(user.organization_id)
+    except DatabaseError:
+        return ["the database is away, so nothing passes"]
 
 
 @register.filter

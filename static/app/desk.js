@@ -1,4 +1,5 @@
 // The desk: wires the live connection, the grid, the panel, the dialogs and the keys together.
+import { Amend } from "./amend.js";
 import { Blotter } from "./blotter.js";
 import { askToCancel } from "./cancel.js";
 import { Execute } from "./execute.js";
@@ -12,7 +13,7 @@ import * as address from "./state.js";
 import { Ticket } from "./ticket.js";
 import { et } from "./time.js";
 import { toast } from "./toasts.js";
-import { canCancel, canExecute, VIEWS } from "./words.js";
+import { canAmend, canCancel, canExecute, VIEWS } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const may = document.body.dataset;
@@ -25,6 +26,7 @@ const panel = new Panel(byId("panel"));
 let awaited = "";
 const ticket = byId("act-new") && new Ticket((id) => { awaited = id; welcome(); });
 const execute = byId("act-execute") && new Execute();
+const amend = byId("act-amend") && new Amend();
 const ask = byId("act-ask") && new Ask();
 const quotes = new Quotes(byId("panel"));
 const blotter = new Blotter(byId("grid"), {
@@ -115,6 +117,7 @@ function paintActions() {
   if (ticket) byId("act-new").disabled = !live;
   if (execute) byId("act-execute").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
   if (ask) byId("act-ask").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
+  if (amend) byId("act-amend").disabled = !live || chosen.length !== 1 || !canAmend(chosen[0]);
   const cancel = byId("act-cancel");
   // Over HTTP: it works while the live connection is down.
   if (cancel) cancel.disabled = !chosen.some(canCancel);
@@ -137,6 +140,7 @@ function openFor(dialog) {
 }
 const executeChosen = () => openFor(execute);
 const askDealers = () => openFor(ask);
+const amendChosen = () => amend.open(blotter.chosen()[0]);
 
 function freeze() {
   blotter.freeze(!blotter.frozen);
@@ -179,6 +183,7 @@ const KEYS = {
   e: () => press("act-execute", executeChosen),
   q: () => press("act-ask", askDealers),
   h: () => quotes.best(),
+  a: () => press("act-amend", amendChosen),
   x: () => press("act-cancel", cancelChosen),
 };
 VIEWS.forEach((one, n) => { KEYS[String(n + 1)] = () => choose(one.key); });
@@ -230,6 +235,7 @@ function start() {
   byId("act-new")?.addEventListener("click", newOrder);
   byId("act-execute")?.addEventListener("click", executeChosen);
   byId("act-ask")?.addEventListener("click", askDealers);
+  byId("act-amend")?.addEventListener("click", amendChosen);
   byId("act-cancel")?.addEventListener("click", cancelChosen);
   byId("act-freeze").addEventListener("click", freeze);
   document.addEventListener("keydown", onKey);

@@ -1,4 +1,4 @@
-// The kill switch: what stands renews itself; engaging needs a preview and a typed word.
+// The kill switch: what stands renews itself; engaging and mass cancels need a preview and a typed word.
 import { call, saying } from "./api.js";
 import { list, node } from "./dialogs.js";
 import { grouped } from "./figures.js";
@@ -9,7 +9,10 @@ import { toast } from "./toasts.js";
 
 const byId = (id) => document.getElementById(id);
 const board = byId("board"), notice = byId("notice"), engage = byId("engage"), form = byId("engage-form");
-const PATH = "/v1/kill-switch/", EVERY_MS = 1000, PAUSE_MS = 250;
+const mass = byId("mass"), massForm = byId("mass-form");
+const PATH = "/v1/kill-switch/", MASS = "/v1/trading/mass-cancel/", WHOLE = ["organization", "all"];
+const CHOOSES = ["side", "instrument_id", "account_id", "trader", "desk", "api_key", "strategy", "venue_id"];
+const EVERY_MS = 1000, PAUSE_MS = 250;
 let shown = "", asking = false, waiting = 0;
 
 function say(tone, words) {
@@ -24,23 +27,24 @@ async function refresh() {
     const answer = await fetch("/kill/?part=board", { credentials: "same-origin" });
     const html = await answer.text();
     if (!answer.ok || answer.redirected || html === shown) return;
-    const held = document.activeElement?.closest?.("[data-halt]")?.dataset.halt;
+    const focused = document.activeElement?.closest?.("[data-halt], [data-mass]");
+    const held = focused && (focused.dataset.halt ? `[data-halt="${CSS.escape(focused.dataset.halt)}"]` : `[data-mass="${CSS.escape(focused.dataset.mass)}"]`);
     shown = html;
     board.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
-    if (held) board.querySelector(`[data-halt="${CSS.escape(held)}"] button`)?.focus();
+    if (held) board.querySelector(`${held} button`)?.focus();
   } catch { /* the socket says that we are cut off */ } finally {
     asking = false;
   }
 }
 
 const asked = () => ({ scope: form.elements.scope.value, target: form.elements.target.value.trim() });
-const word = () => { const { scope, target } = asked(); return scope === "organization" ? scope : target; };
+const word = () => { const { scope, target } = asked(); return WHOLE.includes(scope) ? scope : target; };
 
 function changed() {
   const { scope } = asked();
-  byId("target-label").hidden = scope === "organization";
-  if (scope === "organization") form.elements.target.value = "";
-  const known = byId(`known-${scope}s`);
+  byId("target-label").hidden = WHOLE.includes(scope);
+  if (WHOLE.includes(scope)) form.elements.target.value = "";
+  const known = byId(`known-${scope}`);
   byId("targets").replaceChildren(...[...(known?.children || [])].map((one) => new Option(one.textContent)));
   byId("confirm-word").textContent = word() || "its name";
   ready();
@@ -55,7 +59,7 @@ function ready() {
 
 async function preview() {
   const { scope, target } = asked(), place = byId("preview");
-  if (scope !== "organization" && !target) { place.replaceChildren(node("p", "Say which one to see what it would stop.", "hint")); return; }
+  if (!WHOLE.includes(scope) && !target) { place.replaceChildren(node("p", "Say which one to see what it would stop.", "hint")); return; }
   try {
     const told = await call("GET", `${PATH}preview/?${new URLSearchParams({ scope, target })}`);
     const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working, ${grouped(String(one.leaves_qty))} open`);
@@ -100,6 +104,7 @@ wire(engage, async () => {
     scope,
     ...(target && { target }),
     reason: form.elements.reason.value.trim(),
+    mode: form.elements.mode.value,
     cancel_orders: form.elements.cancel_orders.checked,
     confirm: form.elements.confirm.value.trim(),
   });
@@ -110,11 +115,73 @@ wire(byId("ask"), async () => {
   await call("POST", `${PATH}${byId("ask").dataset.about}/request-release/`, { reason });
   toast("Another person has to agree.");
 });
+function chosen() {
+  const found = Object.fromEntries(CHOOSES.map((name) => [name, massForm.elements[name].value.trim()]).filter(([, value]) => value));
+  if (massForm.elements.everything.checked) found.everything = true;
+  return found;
+}
+
+function massReady() {
+  const { confirm, reason } = massForm.elements;
+  byId("mass-go").disabled = confirm.value.trim() !== "cancel" || !reason.value.trim() || !Object.keys(chosen()).length;
+}
+
+function massChanged() {
+  massReady();
+  clearTimeout(waiting);
+  waiting = setTimeout(massPreview, PAUSE_MS);
+}
+
+async function massPreview() {
+  const place = byId("mass-preview"), asks = chosen();
+  if (!Object.keys(asks).length) { place.replaceChildren(node("p", "Choose by at least one field to see what it would cancel.", "hint")); return; }
+  try {
+    const told = await call("POST", `${MASS}preview/`, asks);
+    const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working`);
+    const priced = told.unpriced ? `, ${told.unpriced} without a price left out` : "";
+    place.replaceChildren(node("p", `Cancels ${told.orders} open orders, ${grouped(String(told.leaves_qty))} still to trade, worth ${grouped(String(told.notional))}${priced}.`), ...(venues.length ? [list(venues)] : []));
+  } catch (error) {
+    place.replaceChildren(node("p", saying(error), "fault"));
+  }
+}
+
+function openMass() {
+  if (!byId("mass-open")) return;
+  open(mass);
+  massChanged();
+  massForm.elements.instrument_id.focus();
+}
+
+async function showResults(id) {
+  const told = await call("GET", `${MASS}${encodeURIComponent(id)}/?limit=1000`);
+  const table = node("table", undefined, "plain rows"), head = table.createTHead().insertRow(), body = table.createTBody();
+  head.append(...["Order", "Result", "Why", "Order is"].map((word) => node("th", word)));
+  for (const one of told.results) {
+    const row = body.insertRow(), link = node("a", one.client_order_id || one.order_id);
+    link.href = `/desk/orders/${encodeURIComponent(one.order_id)}/`;
+    row.insertCell().append(link);
+    for (const word of [one.result, one.reason || "", one.order_status.replaceAll("_", " ")]) row.insertCell().textContent = word;
+  }
+  const more = told.orders > told.results.length ? [node("p", `The first ${told.results.length} of ${told.orders}.`, "hint")] : [];
+  byId("results-body").replaceChildren(table, ...more);
+  byId("results").showModal();
+}
+
+wire(mass, async () => {
+  const made = await call("POST", MASS, { ...chosen(), reason: massForm.elements.reason.value.trim(), confirm: massForm.elements.confirm.value.trim() });
+  toast(`Asked: ${made.orders} orders`);
+});
+massForm.addEventListener("input", (event) => (["confirm", "reason"].includes(event.target.name) ? massReady() : massChanged()));
+byId("mass-open")?.addEventListener("click", openMass);
+form.elements.mode.addEventListener("change", () => { form.elements.cancel_orders.checked = form.elements.mode.value === "halt"; });
 form.addEventListener("input", (event) => (["scope", "target"].includes(event.target.name) ? changed() : ready()));
 byId("arm")?.addEventListener("click", arm);
 board.addEventListener("click", async (event) => {
   const on = event.target.closest("button")?.dataset;
   if (on?.ask) { byId("ask").dataset.about = on.ask; open(byId("ask")); byId("ask-form").elements.reason.focus(); }
+  if (on?.results) {
+    try { await showResults(on.results); } catch (error) { say("closed", saying(error)); }
+  }
   if (on?.release) {
     try {
       await call("POST", `${PATH}${on.release}/release/`);
@@ -128,6 +195,7 @@ board.addEventListener("click", async (event) => {
 document.addEventListener("keydown", (event) => {
   if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.key === "e") { event.preventDefault(); arm(); }
+  if (event.key === "m") { event.preventDefault(); openMass(); }
 });
 
 new LiveSocket({

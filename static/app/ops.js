@@ -25,9 +25,11 @@ async function refresh() {
     const html = await answer.text();
     if (!answer.ok || answer.redirected || html === shown) return;
     const here = document.activeElement, row = here?.closest?.("tr"), kind = here?.dataset;
+    const opened = [...board.querySelectorAll("details[open]")].map((one) => one.dataset.keep);
     shown = html;
     board.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
     for (const box of board.querySelectorAll(".pick-leg")) box.checked = picked.has(box.value);
+    for (const one of board.querySelectorAll("details[data-keep]")) one.open = opened.includes(one.dataset.keep);
     count();
     if (row && !document.contains(here)) focusAgain(row, kind);
   } finally {
@@ -62,6 +64,15 @@ async function act(method, path, body, words) {
   }
 }
 
+// Bookings go again by their own way, confirmations and settlements by another; every row answers.
+async function again(ids) {
+  const bookings = ids.filter((id) => id.startsWith("bl_")), others = ids.filter((id) => !id.startsWith("bl_"));
+  const found = [];
+  if (bookings.length) found.push(...(await call("POST", "/v1/ops/booking/retry/", { booking_ids: bookings })).results);
+  if (others.length) found.push(...(await call("POST", "/v1/ops/settlement/resend/", { ids: others })).results);
+  return found;
+}
+
 async function retry() {
   const ids = [...picked], rows = byId("job-rows"), bar = byId("job-bar");
   if (!ids.length) return;
@@ -73,13 +84,13 @@ async function retry() {
     const part = ids.slice(n, n + AT_ONCE);
     let results;
     try {
-      results = (await call("POST", "/v1/ops/booking/retry/", { booking_ids: part })).results;
+      results = await again(part);
     } catch (error) {
       results = part.map((id) => ({ booking_id: id, outcome: "unknown", message: saying(error) }));
     }
     for (const one of results) {
       queued += one.outcome === "queued" ? 1 : 0;
-      rows.append(node("li", `${one.booking_id}: ${one.outcome}${one.message ? `, ${one.message}` : ""}`, one.outcome === "queued" ? "face ok" : "face bad"));
+      rows.append(node("li", `${one.booking_id ?? one.id}: ${one.outcome}${one.message ? `, ${one.message}` : ""}`, one.outcome === "queued" ? "face ok" : "face bad"));
     }
     done += part.length;
     bar.value = done;
@@ -95,10 +106,10 @@ function openForm(box, about) {
   box.querySelector("form").reset();
   box.querySelector(".fault").hidden = true;
   box.showModal();
-  box.querySelector("select").focus();
+  box.querySelector("select, textarea").focus();
 }
 
-function wire(box, send) {
+function wire(box, send, words = "Another person has to agree.") {
   box.querySelector("[data-close]").addEventListener("click", () => box.close());
   box.querySelector("form").addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -106,7 +117,7 @@ function wire(box, send) {
     try {
       await send(box.dataset.about, Object.fromEntries(new FormData(event.target)));
       box.close();
-      toast("Another person has to agree.");
+      toast(words);
       await refresh();
     } catch (error) {
       fault.textContent = saying(error);
@@ -128,13 +139,28 @@ board.addEventListener("click", (event) => {
   if (on.repair) openForm(byId("repair"), on.repair);
   if (on.approve) decide(on.approve, true);
   if (on.refuse) decide(on.refuse, false);
+  settling(on);
 });
+
+const confirmed = (id, name, words) => act("POST", `/v1/ops/confirm/${id}/${name}/`, {}, words);
+
+function settling(on) {
+  if (on.take) confirmed(on.take, "assign", "It is yours.");
+  if (on.affirm) confirmed(on.affirm, "affirm", "Affirmed: its settlement goes out.");
+  if (on.compare) confirmed(on.compare, "compare", "Compared with the tolerances of today.");
+  if (on.agreeConfirm) confirmed(on.agreeConfirm, "agree", "Accepted by an adjusting entry.");
+  if (on.back) confirmed(on.back, "refuse", "Sent back.");
+  if (on.dispute) openForm(byId("dispute"), on.dispute);
+  if (on.accept) openForm(byId("accept"), on.accept);
+}
 board.addEventListener("change", (event) => {
   if (!event.target.matches(".pick-leg")) return;
   picked[event.target.checked ? "add" : "delete"](event.target.value);
   count();
 });
 wire(byId("explain"), (id, form) => call("POST", `/v1/ops/break/${id}/propose/`, form));
+wire(byId("dispute"), (id, form) => call("POST", `/v1/ops/confirm/${id}/dispute/`, form), "They are told.");
+wire(byId("accept"), (id, form) => call("POST", `/v1/ops/confirm/${id}/propose/`, form));
 wire(byId("repair"), (id, form) => call("POST", "/v1/ops/repair/", { booking_id: id, ...form }));
 
 function selectAll() {

@@ -191,14 +191,6 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
   act();
 });
-// The page's own help stands in for the desk's.
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "?" || typing(event) || document.querySelector("dialog[open]")) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  byId("review-keys").showModal();
-}, true);
-byId("keys-open").addEventListener("click", (event) => { event.stopImmediatePropagation(); byId("review-keys").showModal(); }, true);
 byId("queue").addEventListener("click", (event) => {
   const id = event.target.closest(".item")?.dataset.id;
   if (id && (event.ctrlKey || event.metaKey)) pick(id);

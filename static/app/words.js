@@ -8,16 +8,18 @@ export const FACES = {
   filled: ["✔", "filled", "quiet"],
   cancel_pending: ["…", "cancel pending", "pending"],
   expire_pending: ["…", "expiry pending", "pending"],
+  replace_pending: ["…", "amend pending", "pending"],
   canceled: ["✕", "canceled", "quiet"],
   rejected: ["⊘", "rejected", "bad"],
   expired: ["⌛", "expired", "quiet"],
 };
 const DONE = new Set(["filled", "canceled", "rejected", "expired"]);
-const OUT = new Set(["queued", "working", "partial", "cancel_pending", "expire_pending"]);
+const OUT = new Set(["queued", "working", "partial", "cancel_pending", "expire_pending", "replace_pending"]);
 
 export const isDone = (row) => DONE.has(row.status);
 // A cancel still makes sense: open, and not asked to stop already.
-export const canCancel = (row) => !DONE.has(row.status) && !row.status.endsWith("_pending");
+export const canCancel = (row) => !DONE.has(row.status) && !["cancel_pending", "expire_pending"].includes(row.status);
+export const canAmend = (row) => !DONE.has(row.status) && !row.status.endsWith("_pending");
 export const canExecute = (row) => ["staged", "partial", "working"].includes(row.status);
 
 export const VIEWS = [

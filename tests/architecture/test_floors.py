@@ -8,7 +8,15 @@ from django.apps import apps
 from django.db import models
 from django.db.migrations.loader import MigrationLoader
 
-FLOOR = {"firm": 0, "journal": 1, "venues": 2, "allocations": 3, "controls": 4, "orders": 5}
+FLOOR = {
+    "firm": 0,
+    "journal": 1,
+    "throttling": 1,
+    "venues": 2,
+    "allocations": 3,
+    "controls": 4,
+    "orders": 5,
+}
 # Django's own tables lie below the ground.
 BELOW = {"contenttypes", "auth", "admin", "sessions"}
 

@@ -32,6 +32,9 @@ QUEUE_ROOMS = {
     "AllocationDue": {"orders.lots"},
     "Outbound": {"venues.transmission"},
     "Inbound": {"venues.inbox"},
+    "MassCancelOrder": {"orders.mass_canceling"},
+    "SettlementDue": {"allocations.settlement.dues"},
+    "CustodianMessage": {"allocations.settlement.mailbox"},
 }
 
 

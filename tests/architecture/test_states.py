@@ -10,23 +10,36 @@ from django.apps import apps
 from django.db import models
 from django_fsm import RETURN_VALUE, FSMFieldMixin
 
+from allocations.settlement_states import CONFIRM_STEPS, INSTRUCTION_STEPS
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
 from controls.states import CONTROL_STEPS, HALT_STEPS, REVIEW_STEPS
 from oms_site.journal.rows import LedgerRow
 from orders.events import KINDS
 from orders.reference import FOLDER
 from orders.reference.states import machines
-from orders.states import EXECUTION_STEPS, ORDER_STEPS, QUOTE_STEPS, RFQ_STEPS, VENUE_STEPS
+from orders.states import (
+    EXECUTION_STEPS,
+    ORDER_STEPS,
+    QUOTE_STEPS,
+    REPLACE_LEG_STEPS,
+    REPLACEMENT_STEPS,
+    RFQ_STEPS,
+    VENUE_STEPS,
+)
 
 # A table names a step as the method is called, or with a prefix where one table serves two models.
 TABLES: dict[str, tuple[Mapping[str, tuple[Any, Any]], str]] = {
     "Order": (ORDER_STEPS, ""),
     "ExecutionOrder": (EXECUTION_STEPS, ""),
     "VenueOrder": (VENUE_STEPS, ""),
+    "Replacement": (REPLACEMENT_STEPS, "replacement_"),
+    "ReplaceLeg": (REPLACE_LEG_STEPS, "replaceleg_"),
     "Rfq": (RFQ_STEPS, "rfq_"),
     "Quote": (QUOTE_STEPS, "quote_"),
     "Allocation": (ALLOCATION_STEPS, "allocation_"),
     "BookingLeg": (LEG_STEPS, "leg_"),
+    "TradeConfirm": (CONFIRM_STEPS, "confirm_"),
+    "SettlementInstruction": (INSTRUCTION_STEPS, "instruction_"),
     "Review": (REVIEW_STEPS, "review_"),
     "Control": (CONTROL_STEPS, "control_"),
     "Halt": (HALT_STEPS, "halt_"),

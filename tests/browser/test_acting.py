@@ -186,10 +186,15 @@ def test_the_maker_of_a_flagged_order_is_told_why_the_decision_is_not_his(
 
 
 def _give_roles(product: Any, username: str, *roles: str) -> None:
-    # Roles are reference data: the shell stands in for an administrator.
+    # The shell stands in for two people of the back office.
     product.manage(
         "shell",
         "-c",
-        "from oms_site.firm.models import User;"
-        f"User.objects.filter(username={username!r}).update(roles={list(roles)!r})",
+        "from oms_site.firm import principals, role_changes as r;"
+        "from oms_site.firm.models import User; from oms_site.kit import clock;"
+        "get = lambda n: principals.of_user(User.objects.get(username=n), via='test');"
+        "at = clock.now();"
+        f"made = r.propose({username!r}, {list(roles)!r}, reason='test', by=get('alpha_admin'),"
+        " at=at);"
+        "r.approve(made.pk, by=get('alpha_compliance'), at=at)",
     )

@@ -55,6 +55,8 @@ class PolicyFactory(_Factory):
     organization = SubFactory(OrganizationFactory)
     version = 1
     effective_at = AT
+    status = Policy.Status.APPROVED
+    origin = "system"
 
 
 class UserFactory(_Factory):
@@ -157,8 +159,8 @@ def organization(id: str = "alpha", **values: Any) -> Organization:
 def user(username: str, *, of: str | None = "alpha", role: str = "", **values: Any) -> User:
     """A staff member of an organization, with one role, or of none."""
     owner = organization(of) if of else None
-    roles = [role] if role else []
-    made = UserFactory(username=username, organization=owner, roles=roles, **values)
+    values.setdefault("roles", [role] if role else [])
+    made = UserFactory(username=username, organization=owner, **values)
     return cast(User, made)
 
 

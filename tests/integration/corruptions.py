@@ -35,6 +35,12 @@ MOVED, POSITION, LOTS, FOLDED, MONEY_HELD = (
     "cash_is_its_movements",
 )
 CHAIN, NUMBERED, GAPS = "chain_links_hold", "every_event_is_numbered", "feed_has_no_gaps"
+CONFIRMED, AGREED, HANDS, SETTLED = (
+    "booked_legs_are_confirmed_once",
+    "what_is_affirmed_was_agreed",
+    "settled_is_its_facts",
+    "custodians_agree_on_settlements",
+)
 VERSIONS, TENANT, TREE = (
     "versions_have_no_gaps",
     "one_organization_per_tree",
@@ -192,12 +198,12 @@ PLANTED = (
         "booking leg off by a cent",
         "UPDATE allocations_bookingleg SET principal = principal + 0.01,"
         " net_money = net_money + 0.01 WHERE id = %(block_leg)s",
-        *(ROWS, SPLIT, CUSTODIANS, MOVED),
+        *(ROWS, SPLIT, CUSTODIANS, MOVED, CONFIRMED),
     ),
     corrupt(
         "net money that adds up to something else",
         "UPDATE allocations_bookingleg SET net_money = net_money + 0.01 WHERE id = %(block_leg)s",
-        *(ROWS, CENTS, CUSTODIANS),
+        *(ROWS, CENTS, CUSTODIANS, CONFIRMED),
     ),
     corrupt(
         "account given what another was given",
@@ -248,5 +254,48 @@ PLANTED = (
         "venue order under another order",
         "UPDATE orders_venueorder SET order_id = %(block)s WHERE id = %(partial_child)s",
         *(ROWS, TREE, "venues_got_each_order_once"),
+    ),
+    corrupt(
+        "confirmation withdrawn in silence",
+        "UPDATE allocations_tradeconfirm SET status = 'canceled' WHERE id = (SELECT min(id)"
+        " FROM allocations_tradeconfirm WHERE status = 'affirmed')",
+        *(ROWS, CONFIRMED),
+    ),
+    corrupt(
+        "confirmation at another price",
+        "UPDATE allocations_tradeconfirm SET price = price + 0.00000001 WHERE id ="
+        " (SELECT min(id) FROM allocations_tradeconfirm)",
+        *(ROWS, CONFIRMED),
+    ),
+    corrupt(
+        "comparison said to match",
+        "UPDATE allocations_matchverdict SET differences = '[{}]' WHERE id ="
+        " (SELECT min(id) FROM allocations_matchverdict)",
+        *(ROWS, AGREED),
+    ),
+    corrupt(
+        "affirmed without a comparison",
+        "UPDATE allocations_tradeconfirm SET verdict_id = '' WHERE id = (SELECT min(id)"
+        " FROM allocations_tradeconfirm WHERE status = 'affirmed')",
+        *(ROWS, AGREED),
+    ),
+    corrupt(
+        "settled though a part is missing",
+        "UPDATE allocations_settlementinstruction SET settled_qty = settled_qty - 1 WHERE id ="
+        " (SELECT min(id) FROM allocations_settlementinstruction WHERE status = 'settled')",
+        *(ROWS, HANDS),
+        unguarded=("instruction_settled_in_full",),
+    ),
+    corrupt(
+        "settlement money off by a cent",
+        "UPDATE allocations_settlementfact SET cash = cash - 0.01 WHERE id ="
+        " (SELECT min(id) FROM allocations_settlementfact)",
+        *(ROWS, HANDS, SETTLED),
+    ),
+    corrupt(
+        "settlement under another reference",
+        "UPDATE allocations_settlementfact SET reference = 'forged' WHERE id ="
+        " (SELECT min(id) FROM allocations_settlementfact)",
+        *(ROWS, SETTLED),
     ),
 )

@@ -14,6 +14,8 @@ from typing import Any
 
 from allocations import rounds
 from allocations.models import BookingLeg
+from allocations.settlement import making
+from allocations.settlement import rounds as settling
 from oms_site.firm.principals import Principal
 from oms_site.journal.sequencer import Sequencer
 from oms_site.kit import clock
@@ -126,6 +128,7 @@ class Book:
         lots.drain()
         for custodian in CUSTODIANS:
             rounds.run_round(custodian, most=100)
+        self._settle()
         self._hear_venues()
         Sequencer.resume().run_once()
 
@@ -183,6 +186,15 @@ class Book:
             )
             done = desk.report_trade(order_id, made.row.id, report, by=self.trader, at=clock.now())
             assert done.error is None
+
+    def _settle(self) -> None:
+        """The next day, custodians say that everything booked has changed hands."""
+        for days in (0, 1):
+            with clock.frozen_at(clock.now() + timedelta(days=days)):
+                for _ in range(2):
+                    making.drain()
+                    for custodian in CUSTODIANS:
+                        settling.turn(custodian)
 
     def _hear_venues(self) -> None:
         later = clock.now() + timedelta(minutes=2)

@@ -129,6 +129,7 @@ def test_without_the_outside_journals_their_checks_are_not_checked_which_is_not_
         "venues_reports_are_stored",
         "venues_got_each_order_once",
         "custodians_agree_on_bookings",
+        "custodians_agree_on_settlements",
     }
     assert all(notes for notes in left_out.values())
     assert found(results) == set(left_out)
@@ -204,6 +205,22 @@ def test_a_booking_made_after_the_run_began_is_left_for_the_next_one(planted: Bo
     again = {**json.loads(lines(path)[0]), "key": "bl_another", "booked_at": later}
     path.write_bytes(path.read_bytes() + json.dumps(again).encode() + b"\n")
     assert found(checked(planted)) == set()
+
+
+def test_a_settlement_that_the_custodian_does_not_have_is_found(planted: Book) -> None:
+    path = max(planted.directory.glob("settlement-*.jsonl"), key=lambda one: one.stat().st_size)
+    kept = [line for line in lines(path) if b'"type":"settled"' not in line]
+    path.write_bytes(b"".join(kept))
+    assert found(checked(planted)) == {"custodians_agree_on_settlements"}
+
+
+def test_a_settlement_that_was_told_and_not_counted_is_found(planted: Book) -> None:
+    path = max(planted.directory.glob("settlement-*.jsonl"), key=lambda one: one.stat().st_size)
+    settled = next(line for line in lines(path) if b'"type":"settled"' in line)
+    again = json.loads(settled)
+    again["body"]["reference"] += "-again"
+    path.write_bytes(path.read_bytes() + json.dumps(again).encode() + b"\n")
+    assert found(checked(planted)) == {"custodians_agree_on_settlements"}
 
 
 def test_a_trade_that_the_venue_has_and_we_do_not_is_found_once_it_is_late(planted: Book) -> None:

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.reference.states import machines
-from orders.states import fix_ord_status
+from orders.states import Amending, fix_ord_status
 
 AT = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 D = Decimal
@@ -38,6 +38,7 @@ class Facts:
     known_to_venue: bool = False
     ended: str = ""
     asked: str = ""
+    replacing: bool = False
     fills: list[tuple[Decimal, Decimal]] = field(default_factory=list)
     busts: list[int] = field(default_factory=list)
 
@@ -59,6 +60,10 @@ class Facts:
         if self.start == "pending_new":
             return "new" if self.known_to_venue or self.fills else "pending_new"
         return "pending_execution" if self.approved else "pending_approval"
+
+    def pending(self) -> str:
+        """A cancel outranks a replace; a replace is answered even after the last fill."""
+        return self.asked or ("replace" if self.replacing else "")
 
     def terminal(self) -> bool:
         return self.status() in {"filled", "canceled", "rejected", "expired"}
@@ -91,6 +96,8 @@ class Lifecycle(RuleBasedStateMachine):
         assert self.take(step, **words) == was_open
         if was_open:
             self.facts.ended, self.facts.asked = ended, ""
+            # Whoever ends it drops what it was to become.
+            self.drop_replace()
 
     def move(self, qty: Decimal, price: Decimal) -> None:
         """A venue's fact is never refused."""
@@ -105,8 +112,7 @@ class Lifecycle(RuleBasedStateMachine):
     def fill(self, qty: Decimal, price: Decimal) -> None:
         self.facts.fills.append((qty, price))
         self.move(qty, price)
-        if self.facts.status() == "filled":
-            self.facts.asked = ""
+        self.answered_if_filled()
 
     @precondition(lambda self: len(self.facts.fills) > len(self.facts.busts))
     @rule(data=st.data())
@@ -116,14 +122,50 @@ class Lifecycle(RuleBasedStateMachine):
         self.facts.busts.append(n)
         qty, price = self.facts.fills[n]
         self.move(-qty, price)
+        self.answered_if_filled()
+
+    def answered_if_filled(self) -> None:
+        """A cancel of what is complete was too late."""
         if self.facts.status() == "filled":
+            if self.kind == "ExecutionOrder" and self.facts.asked:
+                self.facts.replacing = False  # its venue orders know
             self.facts.asked = ""
 
     @rule()
     def refuse_cancel(self) -> None:
-        words = {"at": AT, "text": ""} if self.kind == "VenueOrder" else {}
+        words: dict[str, Any] = {"at": AT, "text": ""} if self.kind == "VenueOrder" else {}
+        if self.kind == "ExecutionOrder":
+            words = {"replacing": self.facts.replacing}
         assert self.take("refuse_cancel", **words)
         self.facts.asked = ""
+
+    # What an order may become, by kind: the words of each step.
+    def words_of_asking(self, qty: Decimal) -> dict[str, Any]:
+        return {}
+
+    def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
+        raise NotImplementedError
+
+    @rule(qty=quantities)
+    def request_replace(self, qty: Decimal) -> None:
+        workable = self.facts.approved and not self.facts.terminal()
+        assert self.take("request_replace", **self.words_of_asking(qty)) == workable
+        self.facts.replacing |= workable
+
+    @rule()
+    def drop_replace(self) -> None:
+        words = {"at": AT, "text": ""} if self.kind == "VenueOrder" else {}
+        assert self.take("refuse_replace", **words)
+        self.facts.replacing = False
+
+    @rule(qty=quantities)
+    def replace(self, qty: Decimal) -> None:
+        """A venue's word that its terms are others is never refused either."""
+        if self.kind == "VenueOrder" or self.facts.approved or not self.facts.fills:
+            assert self.take("replace", **self.words_of_replacing(qty))
+            self.facts.qty, self.facts.replacing = qty, False
+            self.facts.known_to_venue = True
+            self.answered_if_filled()
 
     @invariant()
     def the_state_follows_from_the_facts(self) -> None:
@@ -138,8 +180,9 @@ class Lifecycle(RuleBasedStateMachine):
 
     @invariant()
     def what_is_over_waits_for_nothing(self) -> None:
-        assert self.row.pending == self.facts.asked
-        assert not (self.facts.terminal() and self.row.pending)
+        assert self.row.pending == self.facts.pending()
+        if self.facts.terminal() and self.row.pending:
+            assert (self.facts.status(), self.row.pending) == ("filled", "replace")
 
     @invariant()
     def it_is_terminal_as_its_status_says(self) -> None:
@@ -150,6 +193,14 @@ class OrderLife(Lifecycle):
     """An order: released or refused, then worked, then over."""
 
     kind = "Order"
+
+    def words_of_asking(self, qty: Decimal) -> dict[str, Any]:
+        return {"amending": Amending.SENT, "qty": qty, "price": None}
+
+    def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
+        prices: dict[str, Any] = {"limit_price": None, "stop_price": None}
+        more = {"revision": self.row.revision + 1, "screening_id": "s", "at": AT}
+        return {"qty": qty, **prices, **more}
 
     @initialize(qty=quantities)
     def submit(self, qty: Decimal) -> None:
@@ -210,7 +261,9 @@ class OrderLife(Lifecycle):
     @invariant()
     def fix_says_it_by_precedence(self) -> None:
         said = fix_ord_status(self.row.status, self.row.pending)
-        if self.row.pending:
+        if self.row.pending == "replace":
+            assert said == "E"
+        elif self.row.pending:
             assert said == "6"
         else:
             base = {"pending_approval": "A", "pending_execution": "0", "partially_filled": "1"}
@@ -222,6 +275,10 @@ class ExecutionOrderLife(Lifecycle):
     """An execution order: cleared from the start."""
 
     kind = "ExecutionOrder"
+
+    def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
+        cleared = (2, "s", "passed", None, None)
+        return {"qty": qty, "limit_price": None, "cleared": cleared, "at": AT}
 
     @initialize(qty=quantities)
     def issue(self, qty: Decimal) -> None:
@@ -245,6 +302,12 @@ class VenueOrderLife(Lifecycle):
     """A venue order: only the venue's words move it."""
 
     kind = "VenueOrder"
+
+    def words_of_asking(self, qty: Decimal) -> dict[str, Any]:
+        return {"replace_cl_ord_id": "vr"}
+
+    def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
+        return {"cl_ord_id": "vr", "qty": qty, "limit_price": None, "at": AT}
 
     @initialize(qty=quantities)
     def send(self, qty: Decimal) -> None:

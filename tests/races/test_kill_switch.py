@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
+from django.db import connection
 
 from controls import halts
+from controls.halts import scopes
 from controls.models import Halt
+from oms_site.firm import generation
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import desk, halting, routing
+from orders import desk, halting, last_look, routing
 from orders.desk import drafts as drafts_room
-from orders.models import Order
+from orders.models import Order, VenueOrder
 from tests import trading
+from tests.product import until
 from tests.races.racing import race, same
+from venues import transmission
+from venues.connection import Connection, Handlers
 from venues.models import Outbound
 
 
@@ -89,3 +97,115 @@ def test_what_was_approved_before_is_not_routed_after(committed_sandbox: datetim
     assert _engage() == "engaged"
     race(*same(routing.drain, 4))
     assert not Outbound.objects.filter(kind="D").exists()
+
+
+class _Wire:
+    """A venue's wire that a test can hold up in the middle of a send."""
+
+    def __init__(self) -> None:
+        self.sent: list[Any] = []
+        self.writing, self.go_on = threading.Event(), threading.Event()
+
+    async def send(self, messages: Sequence[Any]) -> None:
+        self.writing.set()
+        await asyncio.to_thread(self.go_on.wait, 30)
+        self.sent += messages
+
+
+def _send_due(wire: _Wire) -> None:
+    """What the gateway does with what is due, in a loop of its own."""
+    handlers = Handlers(
+        apply=lambda *_: None, unreadable=lambda *_: None, before_wire=last_look.before_wire
+    )
+
+    async def run() -> None:
+        one = Connection("SIMA", lambda: cast(Any, wire), handlers)
+        due = await one._db(transmission.take_due, "SIMA")
+        await one._look_and_send(cast(Any, wire), due)
+        await one._passage.close()
+
+    asyncio.run(run())
+
+
+def _waiting_for_the_entrance() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            " AND objid = %s AND database = (SELECT oid FROM pg_database"
+            " WHERE datname = current_database())",
+            [generation.ENTRANCE],
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_a_switch_waits_for_the_send_that_has_looked(committed_sandbox: datetime) -> None:
+    trading.routed()
+    wire, order = _Wire(), list[str]()
+
+    def send() -> None:
+        _send_due(wire)
+        order.append(f"sent {len(wire.sent)}")
+
+    def engage() -> None:
+        assert wire.writing.wait(30)
+        _engage()
+        order.append("engaged")
+
+    def watch() -> None:
+        # Nobody writes on before the switch either waits or, wrongly, has engaged.
+        assert wire.writing.wait(30)
+        until(lambda: order or _waiting_for_the_entrance(), seconds=30, what="the switch")
+        wire.go_on.set()
+
+    race(send, engage, watch)
+    assert order == ["sent 1", "engaged"]
+
+
+def test_a_send_that_comes_during_a_switch_sees_it(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = trading.routed()
+    wire, shut, go_on = _Wire(), threading.Event(), threading.Event()
+    wire.go_on.set()
+    original = scopes.tell
+
+    def slow(*args: Any, **facts: Any) -> None:
+        shut.set()
+        assert go_on.wait(30)
+        original(*args, **facts)
+
+    monkeypatch.setattr("controls.halts.stopping.tell", slow)
+
+    def send() -> None:
+        assert shut.wait(30)
+        _send_due(wire)
+
+    def watch() -> None:
+        assert shut.wait(30)
+        until(lambda: wire.sent or _waiting_for_the_entrance(), seconds=30, what="the sender")
+        go_on.set()
+
+    def engage() -> None:
+        assert _engage() == "engaged"
+
+    race(send, engage, watch)
+    assert wire.sent == []
+    assert VenueOrder.objects.get(pk=child.pk).status == "rejected"
+
+
+def test_several_hands_ask_each_order_once(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "MANY", 2)
+    monkeypatch.setattr(halting, "CHUNK", 3)
+    orders = [_submit() for _ in range(8)]
+    routing.drain()
+    by = trading.person("alpha_compliance")
+    target = halting.target_of("organization", "", by=by)
+    halts.engage(target, reason="a race", cancels=True, by=by, at=clock.now())
+    asked = race(*same(halting.drain, 3))
+    assert sum(asked) == 8
+    said = Event.objects.filter(event_type="cancel_request", subject__in=orders)
+    assert said.count() == 8
+    assert Outbound.objects.filter(kind="F").count() == 8
+    assert Halt.objects.get().status == "draining"

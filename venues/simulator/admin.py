@@ -13,6 +13,7 @@ from decimal import Decimal
 import msgspec
 
 from venues.simulator.delivery import Faults
+from venues.simulator.misfortunes import EVERY, Misfortune, Misfortunes, Plan
 from venues.simulator.server import SESSIONS, Venue
 from venues.simulator.session import Session
 
@@ -29,6 +30,23 @@ class Fault(_Command, tag="fault"):
     reorder: int = 0
     delay_ms: int = 0
     seed: int = 0
+
+
+class BookFault(_Command, tag="book_fault"):
+    """Spoil the delivery of books' updates: gaps, repeats, overtaking; without fields, none."""
+
+    drop: float = 0.0
+    duplicate: float = 0.0
+    reorder: int = 0
+    seed: int = 0
+
+
+class BadLuck(_Command, tag="misfortune"):
+    """Let things go wrong from now on, drawn from a seed; without a rate, nothing any more."""
+
+    seed: int = 0
+    rate: float = 0.0
+    kinds: tuple[Misfortune, ...] = EVERY
 
 
 class Bust(_Command, tag="bust"):
@@ -77,7 +95,9 @@ class DropCopy(_Command, tag="drop_copy"):
     most: int = 500
 
 
-Command = Fault | Bust | Correct | LateFill | Move | Silence | Disconnect | DropCopy
+Command = (
+    Fault | BookFault | BadLuck | Bust | Correct | LateFill | Move | Silence | Disconnect | DropCopy
+)
 _decoder = msgspec.json.Decoder(Command)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
@@ -160,6 +180,19 @@ def obey(session: Session, command: Command) -> None:
                     delay_ms=command.delay_ms,
                     seed=command.seed,
                 )
+            )
+        case BookFault():
+            session.spoil_books(
+                Faults(
+                    drop=command.drop,
+                    duplicate=command.duplicate,
+                    reorder=command.reorder,
+                    seed=command.seed,
+                )
+            )
+        case BadLuck():
+            session.misfortunes = Misfortunes(
+                Plan(seed=command.seed, rate=command.rate, kinds=command.kinds)
             )
         case Bust():
             exchange.bust(command.exec_id, at)

@@ -94,12 +94,27 @@ class Exchange:
         """Report a trade whatever state the order is in. Raises KeyError for an unknown order."""
         self._trade(self.register.orders[cl_ord_id], at, qty=qty, px=px)
 
+    def cancel_unasked(self, cl_ord_id: str, at: datetime) -> None:
+        """End an open order of the venue's own accord. Raises KeyError for an unknown order."""
+        order = self.register.orders[cl_ord_id]
+        if order.leaves_qty > 0:
+            self._say.report(order, ExecType.CANCELED, at, text="canceled by the venue")
+
+    def refuse(self, message: NewOrder, at: datetime, *, text: str) -> None:
+        """Refuse a new order whatever it is; one that is known already is answered as ever."""
+        if self.register.knows(message.cl_ord_id):
+            self.handle(message, at)
+            return
+        order = self.register.receive(message, at)
+        assert order is not None
+        self._say.report(order, ExecType.REJECTED, at, ord_rej_reason=OTHER, text=text)
+
     # Orders.
 
     def _new(self, message: NewOrder, at: datetime) -> None:
         known = self.register.orders.get(message.cl_ord_id)
         if known is not None:
-            self._say.report(known, ExecType.ORDER_STATUS, at, cl_ord_id=message.cl_ord_id)
+            self._say.status(known, at, asked=message.cl_ord_id)
             return
         order = self.register.receive(message, at)
         assert order is not None
@@ -115,7 +130,7 @@ class Exchange:
     def _hit(self, message: QuoteResponse, at: datetime) -> None:
         known = self.register.orders.get(message.cl_ord_id)
         if known is not None:
-            self._say.report(known, ExecType.ORDER_STATUS, at, cl_ord_id=message.cl_ord_id)
+            self._say.status(known, at, asked=message.cl_ord_id)
             return
         order = self.register.receive(message, at)
         assert order is not None
@@ -259,7 +274,7 @@ class Exchange:
             at,
             last_qty=trade.qty if qty is None else qty,
             last_px=trade.px if px is None else px,
-            exec_ref_id=trade.exec_id,
+            exec_ref_id=trade.last_id or trade.exec_id,
         )
         self._schedule(trade.order)
 
@@ -321,16 +336,18 @@ class Exchange:
             orig_cl_ord_id=message.orig_cl_ord_id,
             order_qty=max(message.order_qty, order.cum_qty),
         )
-        if order.leaves_qty > 0:
+        if order.leaves_qty > 0 and order.begun_at == at:
             order.script = script
             self._begin(order, at)
+        elif order.leaves_qty > 0:
+            self._schedule(order)  # it has kept its place, and what was to happen to it
 
     def _status(self, message: StatusRequest, at: datetime) -> None:
         order = self.register.receive(message, at)
         if order is None:
             self._say.unknown(message, at)
         else:
-            self._say.report(order, ExecType.ORDER_STATUS, at, cl_ord_id=message.cl_ord_id)
+            self._say.status(order, at, asked=message.cl_ord_id)
 
 
 def _next_step(order: Order) -> Step | None:

@@ -1,12 +1,11 @@
 """The venue's prices: a small, always replenished book around each security's reference price.
 
 Deterministic: the same securities and session give the same book in every process. Nothing an
-order does moves it; `move` and `drift` do.
+order does moves it; `move` and `drift` do, and what they moved is told once by `take_moved`.
 """
 
 from __future__ import annotations
 
-import random
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,9 +14,9 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Protocol
 
 from venues.messages import Quote, Side
-from venues.simulator import behaviors
+from venues.simulator import behaviors, curve
 
-LEVELS = 5
+LEVELS = 10
 _BOND_TICK = Decimal(1) / 32
 _SHARE_TICK = Decimal("0.01")
 _MILLION = Decimal(1_000_000)
@@ -47,10 +46,17 @@ class Listing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """A price and how much may be had at it."""
+    """A price, how much may be had at it, and in what pieces.
+
+    A trade takes at least `min_size`, in steps of `min_increment` (0: any), and leaves either
+    nothing or at least `min_balance_remaining`.
+    """
 
     px: Decimal
     size: Decimal
+    min_size: Decimal = Decimal(0)
+    min_increment: Decimal = Decimal(0)
+    min_balance_remaining: Decimal = Decimal(0)
 
 
 class Market:
@@ -60,6 +66,8 @@ class Market:
         self._seed = seed
         self._listings = {listing.cusip: listing for listing in listings}
         self._moved: dict[str, int] = {}
+        self._drifted: dict[str, int] = {}
+        self._told: set[str] = set()
         self._books: dict[str, dict[Side, tuple[Level, ...]]] = {}
 
     def knows(self, cusip: str) -> bool:
@@ -75,7 +83,8 @@ class Market:
         if cusip in behaviors.SECURITIES:
             return (behaviors.BOOK_BID + behaviors.BOOK_ASK) / 2
         listing = self._listings[cusip]
-        return listing.reference_price + self._moved.get(cusip, 0) * _tick(listing)
+        ticks = self._moved.get(cusip, 0) + self._drifted.get(cusip, 0)
+        return listing.reference_price + ticks * _tick(listing)
 
     def increment(self, cusip: str) -> Decimal:
         """What quantities are multiples of."""
@@ -105,13 +114,28 @@ class Market:
         """Move a book by whole ticks; a security with a fixed book stays where it is."""
         if cusip in self._listings:
             self._moved[cusip] = self._moved.get(cusip, 0) + ticks
-            self._books.pop(cusip, None)
+            self._rebuild(cusip)
 
     def drift(self, step: int) -> None:
-        """Move every book a little, the same way in every run for the same step number."""
-        dice = random.Random(f"{self._seed}:{step}")
-        for cusip in sorted(self._listings):
-            self.move(cusip, dice.choice((-1, 0, 0, 1)))
+        """Bring every book to where the market is at this step, the same in every run.
+
+        All venues follow one curve; each stands up to a tick above it for a few steps at a time.
+        """
+        for cusip, listing in self._listings.items():
+            ticks = int(curve.change(listing, step) / _tick(listing))
+            ticks += zlib.crc32(f"{self._seed}:{cusip}:{step // 5}".encode()) % 2
+            if ticks != self._drifted.get(cusip, 0) and listing.reference_price > 0:
+                self._drifted[cusip] = ticks
+                self._rebuild(cusip)
+
+    def take_moved(self) -> set[str]:
+        """Securities whose books were built anew since the last call."""
+        moved, self._told = self._told, set()
+        return moved
+
+    def _rebuild(self, cusip: str) -> None:
+        self._books.pop(cusip, None)
+        self._told.add(cusip)
 
     def _build(self, cusip: str) -> dict[Side, tuple[Level, ...]]:
         fixed = behaviors.SECURITIES.get(cusip)
@@ -134,7 +158,20 @@ class Market:
             px = (middle + sign * (away + depth)) * tick
             draw = zlib.crc32(f"{self._seed}:{cusip}:{side}:{depth}".encode())
             if px > 0:
-                yield Level(px, (draw % 5 + 1) * _MILLION)
+                yield _level(self._listings[cusip], px, (draw % 5 + 1) * _MILLION, depth)
+
+
+def _level(listing: Listing, px: Decimal, size: Decimal, depth: int) -> Level:
+    """Away from the best prices of what trades by appointment, only larger pieces are for sale."""
+    if depth < 2 or listing.security_type not in ("corporate", "municipal"):
+        return Level(px, size, min_increment=listing.min_increment)
+    return Level(
+        px,
+        size,
+        min_size=_MILLION / 10,
+        min_increment=listing.min_increment,
+        min_balance_remaining=_MILLION / 20,
+    )
 
 
 def _tick(listing: Listing) -> Decimal:

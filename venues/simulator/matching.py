@@ -42,7 +42,19 @@ def match(
     for level in levels:
         if left <= 0 or not reaches(side, limit, level.px):
             break
-        taken = min(left, level.size)
+        taken = allowed(min(left, level.size), level)
+        if taken <= 0:
+            continue
         fills.append(Fill(taken, level.px))
         left -= taken
     return [] if whole and left > 0 else fills
+
+
+def allowed(qty: Decimal, level: Level) -> Decimal:
+    """As much of `qty` as may be taken from a level: in its pieces, leaving nothing too small."""
+    if qty == level.size:
+        return qty
+    qty = min(qty, level.size - level.min_balance_remaining)
+    if level.min_increment:
+        qty -= qty % level.min_increment
+    return qty if qty >= level.min_size else Decimal(0)

@@ -38,7 +38,7 @@ from venues.simulator.behaviors import Script
 Inbound = NewOrder | CancelRequest | ReplaceRequest | StatusRequest | QuoteRequest | QuoteResponse
 ZERO = Decimal(0)
 DUPLICATE = 6  # CxlRejReason(102): the id has been used before, by a request that may be open
-_CLOSING = {
+CLOSING = {
     ExecType.REJECTED: OrdStatus.REJECTED,
     ExecType.CANCELED: OrdStatus.CANCELED,
     ExecType.EXPIRED: OrdStatus.EXPIRED,
@@ -106,13 +106,17 @@ class Order:
 
 @dataclass(slots=True)
 class Trade:
-    """One execution as it stands now, and the id under which it was first reported."""
+    """One execution as it stands now, and the id under which it was first reported.
+
+    `last_id` is the id of its last correction, which the next one refers to (ExecRefID(19)).
+    """
 
     exec_id: str
     order: Order
     qty: Decimal
     px: Decimal
     busted: bool = False
+    last_id: str = ""
 
 
 @dataclass(slots=True, eq=False)
@@ -191,8 +195,8 @@ class Register:
         """Let one report change the order it is about."""
         if exec_type is ExecType.NEW:
             order.begun_at = at
-        elif exec_type in _CLOSING:
-            order.closed, order.pending = _CLOSING[exec_type], None
+        elif exec_type in CLOSING:
+            order.closed, order.pending = CLOSING[exec_type], None
             self.orders[cl_ord_id] = order
         elif exec_type is ExecType.REPLACED:
             self._replace(order, at, cl_ord_id=cl_ord_id, order_qty=order_qty)
@@ -302,9 +306,14 @@ class Register:
     def _replace(self, order: Order, at: datetime, *, cl_ord_id: str, order_qty: Decimal) -> None:
         request = self.requests[cl_ord_id]
         assert isinstance(request, ReplaceRequest)
-        order.ord_type, order.order_qty = request.ord_type, order_qty
-        order.price = request.price if request.ord_type == "2" else None
-        order.cl_ord_id, order.begun_at, order.steps = cl_ord_id, at, 0
+        price = request.price if request.ord_type == "2" else None
+        # Only what asks for less at the same price keeps its place in the queue.
+        if price != order.price or order_qty > order.order_qty:
+            self.live.get(order.security_id, {}).pop(order.order_id, None)
+            order.begun_at, order.steps = at, 0
+        order.ord_type, order.order_qty, order.price = request.ord_type, order_qty, price
+        order.time_in_force, order.exec_inst = request.time_in_force, request.exec_inst
+        order.expire_time, order.cl_ord_id = request.expire_time, cl_ord_id
         self.orders[cl_ord_id] = order
         self.settle(order, cl_ord_id)
 
@@ -324,6 +333,7 @@ class Register:
         else:
             trade.qty, trade.px = qty, px
             _add(trade.order, qty, px)
+        trade.last_id = exec_id
         self.trades[exec_id] = trade
 
     def _index(self, order: Order) -> None:

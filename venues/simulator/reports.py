@@ -21,10 +21,11 @@ from venues.messages import (
     Report,
     StatusRequest,
 )
-from venues.simulator.register import DUPLICATE, ZERO, Order, Register
+from venues.simulator.register import CLOSING, DUPLICATE, ZERO, Order, Register
 from venues.simulator.time import NEW_YORK
 
 _UNKNOWN_ORDER = 5  # OrdRejReason(103)
+_TOO_LATE = 0  # CxlRejReason(102)
 
 
 class Reporter:
@@ -63,7 +64,7 @@ class Reporter:
     ) -> None:
         """Let something happen to an order and say so."""
         seq, exec_id = self._next()
-        cl_ord_id = cl_ord_id or order.cl_ord_id
+        cl_ord_id, waiting = cl_ord_id or order.cl_ord_id, order.pending
         self._register.apply(
             order,
             exec_type,
@@ -99,6 +100,20 @@ class Reporter:
         )
         twice = order.script is not None and order.script.twice
         self._out.append((report, 2 if twice else 1))
+        if exec_type in CLOSING and waiting is not None and waiting.cl_ord_id != cl_ord_id:
+            # Another request on it was still waiting: nobody is left without an answer.
+            self.refuse(waiting, order, _TOO_LATE, at)
+
+    def status(self, order: Order, at: datetime, *, asked: str) -> None:
+        """Answer about an order under its present id; an old one it was asked by goes along."""
+        is_old = asked != order.cl_ord_id and order.cl_ord_id in self._register.requests
+        self.report(
+            order,
+            ExecType.ORDER_STATUS,
+            at,
+            cl_ord_id=order.cl_ord_id if is_old else asked,
+            orig_cl_ord_id=asked if is_old else "",
+        )
 
     def answer(self, make: Callable[[int, str], QuoteReport]) -> None:
         """Say something about an inquiry; `make` gets the report's number and an id to use."""

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 0.05
 HEARTBEAT_TICKS = 20
 QUOTE_TICKS = 100
+BOOK_TICKS = 4  # five times a second
 SESSIONS = ("SIMA", "SIMB")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}", re.ASCII)
 _LONGEST_FRAME = 1 << 20
@@ -67,9 +68,11 @@ class Venue:
         self._ticks += 1
         for session in self._sessions.values():
             if self._drift_ticks and self._ticks % self._drift_ticks == 0 and session.clock.known:
-                session.market.drift(self._ticks)
+                session.market.drift(self._ticks // self._drift_ticks)
                 session.exchange.quotes_moved(session.clock.now())
             session.tick()
+            if self._ticks % BOOK_TICKS == 0:
+                session.send_books()
             if self._ticks % HEARTBEAT_TICKS == 0:
                 session.send_heartbeat()
             if self._ticks % QUOTE_TICKS == 0:

@@ -15,12 +15,14 @@ from pathlib import Path
 import msgspec
 
 from venues import messages
-from venues.messages import Heartbeat, Logon, LogonAck
-from venues.simulator import dealers
+from venues.messages import Heartbeat, Logon, LogonAck, MarketDataRequest
+from venues.simulator import dealers, depth
 from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
 from venues.simulator.exchange import Exchange
 from venues.simulator.journal import Journal
 from venues.simulator.market import Market
+from venues.simulator.misfortunes import Misfortunes
+from venues.simulator.publication import Publication
 from venues.simulator.time import VenueClock
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,9 @@ class Session:
         self.market = market
         self.journal = Journal(directory, name)
         self.exchange = Exchange(self.journal.register, market)
+        self.books = Publication(market.securities, self._book)
         self.silent = False
+        self.misfortunes = Misfortunes()
         self._mangler = Mangler()
         self._line: asyncio.Transport | None = None
         self._next_seq = 0
@@ -55,6 +59,7 @@ class Session:
         if former is not None:
             former.abort()
         self._stop_catching_up()
+        self.books.leave()
         self._reads.set()
         self._mangler = Mangler(self._mangler.faults)
         self.clock.learn(logon.now)
@@ -84,9 +89,12 @@ class Session:
             if isinstance(message, Heartbeat):
                 self.clock.learn(message.now)
                 at = self.clock.now()
+            elif isinstance(message, MarketDataRequest):
+                if self.name != dealers.PLATFORM:
+                    self._put(self.books.asked(message, at))
             elif not isinstance(message, Logon):
                 self.journal.add(frame)
-                self.exchange.handle(message, at)
+                self.misfortunes.meet(self.exchange, message, at)
         self.commit()
 
     def tick(self) -> None:
@@ -94,14 +102,16 @@ class Session:
         if self.clock.known:
             self.exchange.tick(self.clock.now())
             self.commit()
-        held = self._mangler.release()
+        held = [*self._mangler.release(), *self.books.release()]
         if held:
             self._put(held)
 
     def commit(self) -> None:
         """Write what has been decided, then send it."""
         at = self.clock.now()
-        made = [(messages.encode(report), copies) for report, copies in self.exchange.take()]
+        taken = self.exchange.take()
+        self.books.note([report for report, _ in taken], self.market.take_moved())
+        made = [(messages.encode(report), copies) for report, copies in taken]
         for text, _ in made:
             self.journal.add(text)
         try:
@@ -109,21 +119,42 @@ class Session:
         except OSError as error:
             # What cannot be remembered must not be said, and memory is now ahead of the disk.
             raise SystemExit(f"{self.name}: the journal cannot be written: {error}") from error
+        self.misfortunes.crash_if_due()
         if made and self._line is not None and self._catching_up is None and not self.silent:
             self._next_seq = self.journal.last_seq + 1
             lines = [text for text, copies in made for _ in range(copies)]
-            self._put(self._mangler.mangle(lines), late=True)
+            self._put(self._mangler.mangle(self.misfortunes.deliver(lines)), late=True)
+        if self.misfortunes.cuts():
+            self.disconnect()
 
     def send_heartbeat(self) -> None:
         """Tell the peer that we live, and our time."""
-        self._put([messages.encode(Heartbeat(now=self.clock.now()))])
+        beat = Heartbeat(now=self.clock.now(), last_seq=self.journal.last_seq)
+        self._put([messages.encode(beat)])
 
     def send_quotes(self) -> None:
         """Tell the peer the top of every book."""
         if self.name != dealers.PLATFORM and self._line is not None and self._reads.is_set():
             at = self.clock.now()
             quotes = (self.market.quote(cusip, at) for cusip in self.market.securities())
-            self._put([messages.encode(quote) for quote in quotes])
+            numbered = (msgspec.structs.replace(q, rpt_seq=self._number(q)) for q in quotes)
+            self._put([messages.encode(quote) for quote in numbered])
+
+    def send_books(self) -> None:
+        """Tell a peer that follows them what has changed in the books."""
+        if self._line is not None and self._reads.is_set():
+            self._put(self.books.updates(self.clock.now()))
+
+    def spoil_books(self, faults: Faults) -> None:
+        """Deliver updates of books with these faults from now on."""
+        self._put(self.books.spoil(faults))
+
+    def _number(self, quote: messages.Quote) -> int | None:
+        return self.books.number(quote.security_id)
+
+    def _book(self, cusip: str) -> tuple[messages.MdEntry, ...]:
+        resting = self.journal.register.live.get(cusip, {})
+        return depth.entries(self.market, cusip, resting.values())
 
     def spoil(self, faults: Faults) -> None:
         """Deliver the live stream with these faults from now on."""

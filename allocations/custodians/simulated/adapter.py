@@ -24,7 +24,7 @@ from allocations.custodians.port import (
 )
 
 TIMEOUT_SECONDS = 5.0
-_REFUSALS = frozenset({409, 422})
+REFUSALS = frozenset({409, 422})
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
@@ -55,28 +55,28 @@ class SimulatedCustodian:
             "Idempotency-Key": instruction.key,
             "Content-Type": "application/json",
         }
-        response = self._ask("POST", "bookings", content=_body(instruction), headers=headers)
-        answer = _fields(response)
+        response = self.ask("POST", "bookings", content=_body(instruction), headers=headers)
+        answer = fields(response)
         if response.status_code in (200, 201):
             return Booked(_text(answer, "booking_ref"))
-        if response.status_code in _REFUSALS:
+        if response.status_code in REFUSALS:
             return Refused(_text(answer, "code"), str(answer.get("reason", "")))
-        raise _failure(response)
+        raise failure(response)
 
     def find(self, key: str) -> Booked | None:
         """What became of a key; None if it never arrived. Raises `CustodianError`."""
-        response = self._ask("GET", f"bookings/{quote(key, safe='')}")
+        response = self.ask("GET", f"bookings/{quote(key, safe='')}")
         if response.status_code == 404:
             return None
         if response.status_code != 200:
-            raise _failure(response, asking=True)
-        return Booked(_text(_fields(response), "booking_ref"))
+            raise failure(response, asking=True)
+        return Booked(_text(fields(response), "booking_ref"))
 
     def positions(self, *, as_of: date) -> list[CustodianPosition]:
         """Positions at the end of a day. Raises `CustodianError`."""
-        response = self._ask("GET", "positions", params={"as_of": as_of.isoformat()})
+        response = self.ask("GET", "positions", params={"as_of": as_of.isoformat()})
         if response.status_code != 200:
-            raise _failure(response, asking=True)
+            raise failure(response, asking=True)
         return [
             CustodianPosition(
                 account=row["account"],
@@ -84,14 +84,14 @@ class SimulatedCustodian:
                 qty=Decimal(row["qty"]),
                 settled_qty=Decimal(row["settled_qty"]),
             )
-            for row in _fields(response)["positions"]
+            for row in fields(response)["positions"]
         ]
 
     def bookings(self, *, trade_date: date) -> list[CustodianBooking]:
         """What it booked of trades of one day. Raises `CustodianError`."""
-        response = self._ask("GET", "bookings", params={"date": trade_date.isoformat()})
+        response = self.ask("GET", "bookings", params={"date": trade_date.isoformat()})
         if response.status_code != 200:
-            raise _failure(response, asking=True)
+            raise failure(response, asking=True)
         return [
             CustodianBooking(
                 key=row["key"],
@@ -103,10 +103,11 @@ class SimulatedCustodian:
                 net_money=Decimal(row["net_money"]),
                 booked_at=datetime.fromisoformat(row["booked_at"]),
             )
-            for row in _fields(response)["bookings"]
+            for row in fields(response)["bookings"]
         ]
 
-    def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+    def ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """One call. Raises `CustodianError`, in doubt where it may have been acted on."""
         try:
             return self._client.request(method, path, **options)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
@@ -124,7 +125,8 @@ def _body(instruction: BookingInstruction) -> bytes:
     return _encoder.encode(body)
 
 
-def _fields(response: httpx.Response) -> dict[str, Any]:
+def fields(response: httpx.Response) -> dict[str, Any]:
+    """The answer's object; empty when it is unreadable."""
     try:
         return msgspec.json.decode(response.content, type=dict[str, Any])
     except msgspec.MsgspecError:
@@ -138,7 +140,7 @@ def _text(answer: dict[str, Any], name: str) -> str:
     return value
 
 
-def _failure(response: httpx.Response, *, asking: bool = False) -> CustodianError:
+def failure(response: httpx.Response, *, asking: bool = False) -> CustodianError:
     """503 promises that nothing was done; any other 5xx leaves that open; 4xx will not change."""
     status = response.status_code
     return CustodianError(

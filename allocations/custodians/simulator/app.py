@@ -9,16 +9,17 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import msgspec
 
-from allocations.custodians.simulator import behaviors
-from allocations.custodians.simulator.behaviors import Mode
+from allocations.custodians.simulator import behaviors, desk
+from allocations.custodians.simulator.behaviors import Mode, Settling
 from allocations.custodians.simulator.books import Booking, Books, Conflict, Instruction
+from allocations.custodians.simulator.desk import Desk
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -38,9 +39,13 @@ class Answer(Exception):
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A mode forced on one custodian, or on all, for the next `times` bookings or until reset."""
+    """A mode forced on one custodian, or on all, for the next `times` calls or until reset.
+
+    `desk` is the one that books unless the settlement desk is named.
+    """
 
     mode: Mode
+    desk: Literal["booking", "settlement"] = "booking"
     custodian: str = ""
     times: int | None = None
     seconds: float = behaviors.SLOW_SECONDS
@@ -52,7 +57,9 @@ class CustodianApp:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._books: dict[str, Books] = {}
+        self._desks: dict[str, Desk] = {}
         self._faults: dict[str, Fault] = {}
+        self._trouble: dict[str, Fault] = {}  # of the settlement desks
         for name in CUSTODIANS:
             self.books(name)
 
@@ -62,10 +69,13 @@ class CustodianApp:
             raise Answer(404, _problem("NOT_FOUND", "no such custodian"))
         if custodian not in self._books:
             self._books[custodian] = Books(self._directory, custodian)
+            self._desks[custodian] = Desk(self._directory, self._books[custodian])
         return self._books[custodian]
 
     def close(self) -> None:
         """Let go of the files."""
+        for desk_ in self._desks.values():
+            desk_.close()
         for books in self._books.values():
             books.close()
 
@@ -101,8 +111,16 @@ class CustodianApp:
                     raise Answer(404, _problem("NOT_FOUND", "no such booking"))
                 return 200, _shown(booking)
             case ["GET", custodian, "positions"]:
-                rows = self._asked(custodian).positions(_day(query, b"as_of"))
-                return 200, {"positions": rows}
+                self._asked(custodian)
+                return 200, {"positions": self._desks[custodian].positions(_day(query, b"as_of"))}
+            case ["GET", custodian, "messages"]:
+                self._asked(custodian)
+                told = self._desks[custodian].after(_seq(query), _moment(query))
+                return 200, {"messages": [{"seq": m.seq, "body": m.body} for m in told]}
+            case ["POST", custodian, "confirmations" | "instructions" as what, key, *step]:
+                self.books(custodian)
+                body = await _body(receive)
+                return await self._settle(custodian, what, key, "/".join(step), body)
         raise Answer(404, _problem("NOT_FOUND", "no such path"))
 
     async def _book(self, books: Books, key: str, body: bytes) -> tuple[int, object]:
@@ -127,6 +145,28 @@ class CustodianApp:
             raise Answer(500, _problem("INTERNAL", "something went wrong"))
         return 201 if is_new else 200, _shown(booking)
 
+    async def _settle(
+        self, custodian: str, what: str, key: str, step: str, body: bytes
+    ) -> tuple[int, object]:
+        """One call to a settlement desk, in whatever trouble that is."""
+        fault = self._trouble.get(custodian) or self._trouble.get("")
+        mode = fault.mode if fault else Mode.NORMAL
+        if fault is not None and fault.times is not None:
+            _count_down(self._trouble, fault)
+        if mode is Mode.DOWN:
+            raise Answer(503, _problem("UNAVAILABLE", "closed for now"))
+        if mode is Mode.REJECT:
+            raise Answer(422, _problem("REFUSED", "not by this desk"))
+        try:
+            answer = _at_desk(self._desks[custodian], what, key, step, body)
+        except desk.Conflict as error:
+            raise Answer(409, _problem("KEY_CONFLICT", "taken or withdrawn before")) from error
+        if fault is not None and mode is Mode.SLOW:
+            await asyncio.sleep(fault.seconds)
+        if mode is Mode.ERROR_AFTER:
+            raise Answer(500, _problem("INTERNAL", "something went wrong"))
+        return 200, answer
+
     def _asked(self, custodian: str) -> Books:
         """The books of a custodian that answers questions at present."""
         books = self.books(custodian)
@@ -143,21 +183,48 @@ class CustodianApp:
         if fault is None:
             return behaviors.mode_of(account), behaviors.SLOW_SECONDS
         if fault.times is not None:
-            left = fault.times - 1
-            if left > 0:
-                self._faults[fault.custodian] = msgspec.structs.replace(fault, times=left)
-            else:
-                del self._faults[fault.custodian]
+            _count_down(self._faults, fault)
         return fault.mode, fault.seconds
 
     def _set_fault(self, fault: Fault) -> tuple[int, object]:
+        faults = self._trouble if fault.desk == "settlement" else self._faults
         if fault.mode is Mode.NORMAL:
-            self._faults.pop(fault.custodian, None)
+            faults.pop(fault.custodian, None)
             if not fault.custodian:
-                self._faults.clear()
+                faults.clear()
         else:
-            self._faults[fault.custodian] = fault
+            faults[fault.custodian] = fault
         return 200, {"ok": True}
+
+
+def _at_desk(at: Desk, what: str, key: str, step: str, body: bytes) -> dict[str, object]:
+    """What a settlement desk answers. Raises `Answer`, `desk.Conflict`."""
+    match (what, step):
+        case ("confirmations", ""):
+            at.confirm(key, body)
+            return {"confirm_id": key}
+        case ("confirmations", "dispute"):
+            at.dispute(str(msgspec.json.decode(body)["leg_id"]))
+            return {"confirm_id": key}
+        case ("instructions", ""):
+            order = msgspec.json.decode(body, type=desk.Order)
+            if behaviors.settling_of(order.account) is Settling.ON_HOLD:
+                raise Answer(422, _problem("ACCOUNT_ON_HOLD", "this account does not settle"))
+            return {"ref": at.instruct(key, order, body).ref}
+        case ("instructions", "withdraw"):
+            return {"settled_qty": at.withdraw(key)}
+        case ("instructions", "buy-in"):
+            at.buy_in(key, date.fromisoformat(str(msgspec.json.decode(body)["day"])))
+            return {"ok": True}
+    raise Answer(404, _problem("NOT_FOUND", "no such path"))
+
+
+def _count_down(faults: dict[str, Fault], fault: Fault) -> None:
+    left = (fault.times or 1) - 1
+    if left > 0:
+        faults[fault.custodian] = msgspec.structs.replace(fault, times=left)
+    else:
+        del faults[fault.custodian]
 
 
 async def _body(receive: Receive) -> bytes:
@@ -175,6 +242,23 @@ def _day(query: dict[bytes, bytes], name: bytes) -> date:
         return date.fromisoformat(query.get(name, b"").decode("ascii"))
     except ValueError as error:
         raise Answer(400, _problem("BAD_DATE", f"{name.decode()} is a date")) from error
+
+
+def _seq(query: dict[bytes, bytes]) -> int:
+    text = query.get(b"after", b"")
+    if not text.isdigit():
+        raise Answer(400, _problem("BAD_NUMBER", "after is a number"))
+    return int(text)
+
+
+def _moment(query: dict[bytes, bytes]) -> datetime:
+    try:
+        moment = datetime.fromisoformat(query.get(b"now", b"").decode("ascii"))
+    except ValueError as error:
+        raise Answer(400, _problem("BAD_TIME", "now is a moment")) from error
+    if moment.tzinfo is None:
+        raise Answer(400, _problem("BAD_TIME", "now has a time zone"))
+    return moment
 
 
 def _shown(booking: Booking) -> dict[str, object]:

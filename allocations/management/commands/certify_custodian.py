@@ -8,7 +8,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from allocations import accounts, adapters
 from allocations.custodians import acceptance
-from oms_site.firm import generation
+from allocations.models import Custodian
+from oms_site.firm import generation, sandbox_clock
 from oms_site.kit import clock
 
 
@@ -25,10 +26,12 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print each requirement. Raises `CommandError` when one is not met."""
+        sandbox_clock.read()
         generation.check()
         custodian = accounts.find_custodian(options["code"])
         if custodian is None:
-            raise CommandError(f"There is no custodian {options['code']}.")
+            known = ", ".join(Custodian.objects.order_by("id").values_list("id", flat=True))
+            raise CommandError(f"There is no custodian {options['code']}. Known: {known}.")
         trial = acceptance.Trial(
             adapters.of(custodian), options["account"], options["cusip"], clock.now().date()
         )

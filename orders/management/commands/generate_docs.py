@@ -10,7 +10,7 @@ from orders import reference
 
 
 class Command(BaseCommand):
-    """states.md, events.md, errors.md, controls.md and openapi.json."""
+    """states.md, events.md, errors.md, controls.md, permissions.md and openapi.json."""
 
     help = __doc__
 

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 from functools import partial
 
 import psycopg
-from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from oms_site.firm import sandbox_clock
@@ -16,8 +14,7 @@ from oms_site.firm.database import conninfo
 from oms_site.journal.unit import CHANNEL
 from orders import last_look, reports
 from venues.connection import Connection, Handlers
-from venues.gateways.port import Gateway, GatewayError
-from venues.gateways.simulator.gateway import SimulatorGateway
+from venues.gateways import kinds
 from venues.models import Venue
 
 LOCK = 0x0E35_0002
@@ -50,7 +47,7 @@ async def _run(venues: dict[str, str]) -> None:
             await bell.execute("SELECT pg_advisory_lock(%s)", [LOCK])
             await bell.execute(f"LISTEN {CHANNEL}")
             connections = [
-                Connection(venue_id, partial(_gateway, kind, venue_id), handlers)
+                Connection(venue_id, partial(kinds.make, kind, venue_id), handlers)
                 for venue_id, kind in venues.items()
             ]
             async with asyncio.TaskGroup() as tasks:
@@ -69,13 +66,3 @@ async def _keep_ringing(
         for one in connections:
             one.bell.set()
     raise ConnectionError("the bell's connection is gone")
-
-
-def _gateway(kind: str, venue_id: str) -> Gateway:
-    if kind != "simulator":
-        raise GatewayError("gateway_unknown", f"there is no gateway {kind!r}", permanent=True)
-    try:
-        ports = json.loads((settings.OUTSIDE_DIR / "ports.json").read_bytes())
-    except (OSError, ValueError) as error:
-        raise GatewayError("venue_unreachable", "the venue has not told its port yet") from error
-    return SimulatorGateway(session=venue_id, host="127.0.0.1", port=ports["venue"])

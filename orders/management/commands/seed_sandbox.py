@@ -13,10 +13,11 @@ from django.db import connection, transaction
 
 from allocations import seed as clients
 from controls import seed as gate
-from oms_site.firm import sandbox_clock
-from oms_site.firm.models import ApiKey, Organization, Policy, SandboxClock, User, digest
+from oms_site.firm import policy_changes, sandbox_clock
+from oms_site.firm.models import ApiKey, Organization, SandboxClock, User, digest
 from oms_site.firm.roles import Role
 from oms_site.kit import clock
+from oms_site.throttling import seed as rates
 from orders.models import Ruleset
 from venues import seed as market
 from venues import sessions
@@ -25,6 +26,7 @@ from venues.calendar import NEW_YORK, Session, new_york_date
 PASSWORD = "sandbox"  # noqa: S105  published on purpose, refused outside the sandbox
 PEOPLE = {
     "trader": Role.TRADER,
+    "senior": Role.SENIOR_TRADER,
     "compliance": Role.COMPLIANCE,
     "compliance2": Role.COMPLIANCE,
     "ops": Role.OPERATIONS,
@@ -70,19 +72,17 @@ def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
         Organization.objects.get_or_create(
             id=organization_id, defaults={"name": organization_id.title()}
         )
-        Policy.objects.get_or_create(
-            organization_id=organization_id,
-            version=1,
-            defaults={
-                "preset": "full" if organization_id == "beta" else "guide",
-                "effective_at": at - timedelta(days=3650),
-            },
+        policy_changes.first(
+            organization_id,
+            preset="full" if organization_id == "beta" else "guide",
+            at=at - timedelta(days=3650),
         )
     clients.seed(at)
-    _house_admin()
+    _house_admins()
     for organization_id in ("alpha", "beta"):
         _people(organization_id, at)
         gate.seed(organization_id, reject_all=organization_id == "beta", at=at)
+    rates.seed()
     Ruleset.objects.get_or_create(
         organization_id="alpha",
         version=1,
@@ -90,18 +90,19 @@ def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
     )
 
 
-def _house_admin() -> None:
-    """Who keeps what all organizations share: instruments, venues, calendars, custodians."""
-    User.objects.get_or_create(
-        username="house_admin",
-        defaults={
-            "organization_id": "house",
-            "roles": [Role.ADMIN.value],
-            "is_staff": True,
-            "is_superuser": True,
-            "password": _password(),
-        },
-    )
+def _house_admins() -> None:
+    """Who keeps what all organizations share; two, because some of it needs two people."""
+    for username in ("house_admin", "house_admin2"):
+        User.objects.get_or_create(
+            username=username,
+            defaults={
+                "organization_id": "house",
+                "roles": [Role.ADMIN.value],
+                "is_staff": True,
+                "is_superuser": True,
+                "password": _password(),
+            },
+        )
 
 
 def _people(organization_id: str, at: datetime) -> None:

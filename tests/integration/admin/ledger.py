@@ -10,30 +10,45 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.contenttypes.models import ContentType
 from django.db.models import Model
 
-from allocations.models import AccountAllocation, Allocation, BookingLeg
+from allocations.models import AccountAllocation, Allocation, BookingLeg, StandingInstruction
 from controls.models import (
+    Breaker,
     Control,
     ControlList,
+    ListingDecision,
     Mandate,
-    RestrictedInstrument,
-    Review,
     Screening,
 )
-from oms_site.firm.models import ApiKey, Generation, SandboxClock, User, digest
+from oms_site.firm.models import ApiKey, Generation, RoleChange, SandboxClock, User, digest
 from oms_site.journal.models import Event, IdempotencyKey
 from oms_site.kit import ids
+from oms_site.throttling.models import RateGrant, RateRestriction, RateTier
 from orders.models import (
     AllocationDue,
     Break,
     Execution,
     ExecutionOrder,
     Order,
+    Quote,
+    Rfq,
     Ruleset,
     VenueOrder,
 )
 from tests import factories
 from tests.factories import AT
-from venues.models import Inbound, Outbound, ReferencePrice, TradingDayRow
+from tests.integration.admin import client_side
+from tests.integration.controls import rows
+from venues.models import (
+    Certification,
+    Dealer,
+    Inbound,
+    Outbound,
+    ReferencePrice,
+    RoutingDecision,
+    TradingDayRow,
+    VenueProfile,
+    VenueSymbol,
+)
 
 QTY = Decimal(1000)
 DAY = AT.date()
@@ -97,8 +112,20 @@ def _configuration(of: str, maker: User) -> list[Model]:
         organization=owner, fees=[{"fee_type": "commission", "fee_amount": "0.05"}]
     )
     account = factories.account(organization=owner, risk_group=group)
+    listed = {"kind": "watch", "cusips": ["38143C3G4"], "name": "watched", **made}
+    seen = ControlList.objects.create(version=1, **listed)
+    watched = ControlList.objects.create(version=2, **listed)
     return [
         factories.policy(organization=owner, rules={"settlement_days": 2}),
+        RoleChange.objects.create(
+            user=maker,
+            organization=owner,
+            was=maker.roles,
+            roles=["auditor"],
+            reason=f"of {of}",
+            proposed_by=maker,
+            proposed_at=AT,
+        ),
         ApiKey.objects.create(
             user=maker,
             digest=digest(SECRET.format(of)),
@@ -114,10 +141,24 @@ def _configuration(of: str, maker: User) -> list[Model]:
             action_flag=CHANGE,
             change_message="told",
         ),
+        *_rates(of, maker),
         SandboxClock.objects.get_or_create(id=1)[0],
         Generation.objects.get_or_create(id=1)[0],
         instrument,
-        factories.venue(),
+        *_market(),
+        RoutingDecision.objects.create(
+            id=ids.prefixed("rd"),
+            organization=owner,
+            subject="eo_of_the_ledger",
+            instrument=instrument,
+            kind="route",
+            qty=QTY,
+            reason=f"of {of}",
+            slices=[],
+            scores=[],
+            quotes={},
+            decided_at=AT,
+        ),
         ReferencePrice.objects.get_or_create(
             instrument=instrument, defaults={"mid_px": Decimal("99.5"), "source": "test", "at": AT}
         )[0],
@@ -132,6 +173,9 @@ def _configuration(of: str, maker: User) -> list[Model]:
             },
         )[0],
         factories.custodian(),
+        StandingInstruction.objects.create(
+            organization=owner, custodian=factories.custodian(), participant="0901"
+        ),
         factories.introducing_broker(organization=owner),
         group,
         account,
@@ -143,12 +187,76 @@ def _configuration(of: str, maker: User) -> list[Model]:
             remediation="reject",
             **made,
         ),
-        RestrictedInstrument.objects.create(organization=owner, cusip="38143C3G4"),
-        ControlList.objects.create(
-            name="watched", version=1, kind="watch", cusips=["38143C3G4"], **made
+        watched,
+        ListingDecision.objects.create(
+            organization=owner, control_list=seen, approve=False, decided_by=maker, decided_at=AT
+        ),
+        Breaker.objects.create(
+            organization_id=of, name=f"breaker of {of}", kind="price_move", percent=Decimal(10)
         ),
         Mandate.objects.create(account=account, version=1, rules={"min_rating": "BBB"}, **made),
         Ruleset.objects.create(version=1, rules=[], active=True, **made),
+    ]
+
+
+def _market() -> list[Model]:
+    venue, instrument = factories.venue(), factories.instrument()
+    return [
+        venue,
+        Dealer.objects.get_or_create(id="DLR-TEST", defaults={"name": "Test", "venue": venue})[0],
+        VenueProfile.objects.get_or_create(venue=venue)[0],
+        VenueSymbol.objects.get_or_create(
+            venue=venue, instrument=instrument, defaults={"symbol": "TEST 5 30"}
+        )[0],
+        Certification.objects.create(
+            venue=venue, configuration="none", passed=False, began_at=AT, ended_at=AT, by="test"
+        ),
+    ]
+
+
+def _inquiry(of: str, one: Order) -> list[Model]:
+    living: dict[str, Any] = {"organization_id": of, "version": 1}
+    asked = Rfq.objects.create(
+        id=ids.prefixed("rfq"),
+        order=one,
+        venue=factories.venue(),
+        qty=QTY,
+        dealers=["DLR-TEST"],
+        bidding="asap",
+        due_at=AT + timedelta(minutes=1),
+        expires_at=AT + timedelta(minutes=5),
+        created_at=AT,
+        **living,
+    )
+    quote = Quote.objects.create(
+        id=ids.prefixed("qt"),
+        rfq=asked,
+        dealer_id="DLR-TEST",
+        quote_ref=ids.prefixed("q"),
+        price=Decimal("99.5"),
+        qty=QTY,
+        valid_until=AT + timedelta(minutes=2),
+        quoted_at=AT,
+        received_at=AT,
+        **living,
+    )
+    return [asked, quote]
+
+
+def _rates(of: str, maker: User) -> list[Model]:
+    tier = RateTier.objects.get_or_create(name="standard")[0]
+    return [
+        tier,
+        RateGrant.objects.create(tier=tier, user=maker),
+        RateRestriction.objects.create(
+            id=ids.prefixed("rr"),
+            organization_id=of,
+            version=1,
+            user=maker,
+            since=AT,
+            until=AT + timedelta(hours=1),
+            reason="too much",
+        ),
     ]
 
 
@@ -165,20 +273,7 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
         screened_at=AT,
         **owned,
     )
-    review = Review.objects.create(
-        id=ids.prefixed("rev"),
-        version=1,
-        subject=one.id,
-        screening=screening,
-        failed_controls=["max-quantity"],
-        maker=maker,
-        opened_at=AT,
-        deadline_at=AT + timedelta(hours=1),
-        status="approved",
-        decided_by=decider,
-        decided_at=AT,
-        **owned,
-    )
+    review = rows.review(screening, maker, status="approved", by=decider)
     execution_order = ExecutionOrder.objects.create(
         id=ids.prefixed("eo"),
         order=one,
@@ -209,7 +304,8 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
         execution_order,
         venue_order,
         *_shares(of, execution_order, venue_order),
-        *_clients(of, one),
+        *_inquiry(of, one),
+        *_clients(of, one, maker),
         *_journal(of, one),
     ]
 
@@ -263,7 +359,7 @@ def _shares(of: str, execution_order: ExecutionOrder, venue_order: VenueOrder) -
     ]
 
 
-def _clients(of: str, one: Order) -> list[Model]:
+def _clients(of: str, one: Order, maker: User) -> list[Model]:
     custodian = factories.custodian()
     owned: dict[str, Any] = {"organization_id": of, "version": 1}
     allocation = Allocation.objects.create(
@@ -302,7 +398,7 @@ def _clients(of: str, one: Order) -> list[Model]:
         status="failed",
         **owned,
     )
-    return [allocation, part, leg]
+    return [allocation, part, leg, *client_side.rows(of, maker, leg)]
 
 
 def _journal(of: str, one: Order) -> list[Model]:

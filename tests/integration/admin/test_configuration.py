@@ -15,12 +15,13 @@ from allocations.models import Account, RiskGroup
 from controls import library
 from controls.models import Control
 from oms_site.firm import api_keys, generation, policies, principals
-from oms_site.firm.models import ApiKey, Policy, digest
+from oms_site.firm.models import ApiKey, Policy, RoleChange, digest
 from oms_site.kit import clock
 from orders.models import Ruleset
 from tests import factories
 from tests.integration.admin import ledger
 from tests.integration.admin.test_pages import address, browser
+from venues import certification
 from venues.models import Instrument, Venue
 
 pytestmark = pytest.mark.django_db
@@ -143,11 +144,15 @@ def test_every_step_of_a_control_is_in_its_history(boss: Client) -> None:
 def test_an_edit_of_a_policy_decides_what_comes_after_it(boss: Client) -> None:
     first = factories.policy(organization=factories.organization("alpha"))
     changed = {"organization": "alpha", "preset": "guide", "rules": '{"settlement_days": 2}'}
-    boss.post(address(Policy, "change", first.pk), changed)
+    boss.post(address(Policy, "change", first.pk), {**changed, "reason": "as the market does"})
     first = ledger.again(first)
     assert first.rules == {}
     second = Policy.objects.get(version=2)
     assert second.effective_at > first.effective_at
+    _do(boss, second, "approve")
+    generation.check()
+    assert policies.of("alpha", at=clock.now())["settlement_days"] == 1
+    _do(browser("second", of="alpha", role="compliance"), second, "approve")
     generation.check()
     assert policies.of("alpha", at=clock.now())["settlement_days"] == 2
 
@@ -163,7 +168,7 @@ def test_an_edit_of_a_policy_decides_what_comes_after_it(boss: Client) -> None:
 )
 def test_a_policy_that_cannot_be_read_is_refused(boss: Client, changes: dict[str, str]) -> None:
     factories.organization("alpha")
-    told = {"organization": "alpha", "preset": "guide", **changes}
+    told = {"organization": "alpha", "preset": "guide", "reason": "why", **changes}
     assert boss.post("/admin/firm/policy/add/", told).status_code == 200
     assert not Policy.objects.exists()
 
@@ -260,6 +265,11 @@ def test_an_organizations_admin_adds_people_of_his_own(boss: Client) -> None:
     assert boss.post("/admin/firm/user/add/", told).status_code == 302
     client = Client()
     assert client.login(username="novice", password="a-new-Pass-9")
+    assert client.get("/admin/orders/order/").status_code == 403
+    asked = RoleChange.objects.get(user__username="novice")
+    _do(boss, asked, "approve")
+    assert client.get("/admin/orders/order/").status_code == 403
+    _do(browser("second", of="alpha", role="compliance"), asked, "approve")
     assert client.get("/admin/orders/order/").status_code == 200
 
 
@@ -288,9 +298,13 @@ def test_editing_a_venue_leaves_its_heartbeat_alone() -> None:
         "name": "Renamed",
         "mpid": "XSIM",
         "gateway": "simulator",
+        "protocols": ["limit_order_book"],
         "asset_classes": ["treasury"],
+        "amends": "replace",
+        "template": "{}",
+        "max_messages_per_s": 100,
         "preference": 100,
-        "status": "active",
+        "status": "testing",
         "last_heard_at_0": "2020-01-01",
         "last_heard_at_1": "00:00:00",
     }
@@ -298,6 +312,33 @@ def test_editing_a_venue_leaves_its_heartbeat_alone() -> None:
     venue = ledger.again(venue)
     assert (venue.name, venue.asset_classes) == ("Renamed", ["treasury"])
     assert venue.last_heard_at is None
+
+
+def test_a_venue_is_activated_only_as_it_was_certified() -> None:
+    root = browser("root", of=None, is_superuser=True)
+    venue = factories.venue()
+    told = {
+        "name": "Simulated Exchange",
+        "mpid": "XSIM",
+        "gateway": "simulator",
+        "protocols": ["limit_order_book"],
+        "amends": "replace",
+        "template": "{}",
+        "max_messages_per_s": 100,
+        "preference": 100,
+        "status": "active",
+    }
+    page = address(Venue, "change", venue.pk)
+    assert b"Not certified" in root.post(page, told).content
+    at = factories.AT
+    certification.note(venue, [], began_at=at, ended_at=at, by="test")
+    changed = root.post(page, {**told, "max_qty": "5000"})
+    assert b"max_qty must be certified anew" in changed.content
+    assert root.post(page, told).status_code == 302
+    assert ledger.again(venue).status == "active"
+    assert b"must be certified anew" in root.post(page, {**told, "amends": "cancel_new"}).content
+    assert root.post(page, {**told, "name": "Another"}).status_code == 302
+    assert b"silent" in root.get("/admin/venues/venue/").content
 
 
 def test_decimals_are_edited_without_trailing_zeros() -> None:

@@ -16,22 +16,37 @@ from tests import factories
 from tests.integration.admin import ledger
 
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
-PLATFORM = {"venues.Outbound", "venues.Inbound", "firm.Generation", "firm.SandboxClock"}
+PLATFORM = {
+    "venues.Outbound",
+    "venues.Inbound",
+    "venues.Certification",
+    "firm.Generation",
+    "firm.SandboxClock",
+    "throttling.RateGrant",
+}
 SHARED = {
     "venues.Instrument",
     "venues.ReferencePrice",
     "venues.TradingDayRow",
     "venues.Venue",
+    "venues.VenueProfile",
+    "venues.VenueSymbol",
+    "venues.Dealer",
     "allocations.Custodian",
+    "throttling.RateTier",
 }
+RUN_BY_PLATFORM = {"firm.Organization", "throttling.RateGrant"}
 ADDED_BY_ADMINS = {
     "allocations.Account",
     "allocations.IntroducingBroker",
+    "allocations.MarginRate",
+    "allocations.ReleaseRule",
     "allocations.RiskGroup",
+    "allocations.StandingInstruction",
+    "controls.Breaker",
     "controls.Control",
     "controls.ControlList",
     "controls.Mandate",
-    "controls.RestrictedInstrument",
     "firm.ApiKey",
     "firm.Policy",
     "firm.User",
@@ -87,7 +102,7 @@ def test_a_superuser_opens_every_page(model: type[Model], rows: dict[type[Model]
     client = browser("root", of=None, is_superuser=True)
     assert client.get(address(model, "changelist")).status_code == 200
     assert client.get(address(model, "change", rows[model].pk)).status_code == 200
-    may_add = model._meta.label in ADDED_BY_ADMINS | SHARED | {"firm.Organization"}
+    may_add = model._meta.label in ADDED_BY_ADMINS | SHARED | RUN_BY_PLATFORM
     assert client.get(address(model, "add")).status_code == (200 if may_add else 403)
 
 
@@ -99,7 +114,7 @@ def test_other_roles_look_at_configuration_and_change_nothing(
     model = next(model for model in MODELS if model._meta.label == label)
     client = browser("somebody", of="alpha", role=role)
     people = label in {"firm.User", "firm.ApiKey"}
-    manages = role == "compliance" and label.startswith("controls.")
+    manages = role == "compliance" and label.startswith(("controls.", "firm.Policy"))
     looks = not people or role in {"compliance", "auditor"}
     assert client.get(address(model, "changelist")).status_code == (200 if looks else 403)
     shown = client.get(address(model, "change", rows[model].pk))

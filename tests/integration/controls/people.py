@@ -8,8 +8,8 @@ from typing import Any
 from controls import governance, lifecycle, simulation
 from controls.models import Control
 from controls.states import Pending
-from oms_site.firm import principals
-from oms_site.firm.models import Policy, User
+from oms_site.firm import policy_changes, principals
+from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from tests.integration.controls import rows
 from tests.unit.controls.tickets import AT
@@ -24,9 +24,7 @@ COLLAR: dict[str, Any] = {
 
 def principal(name: str, *, of: str = "alpha", role: str = "compliance") -> Principal:
     """A person of an organization that has a policy; made when there is none of the name."""
-    Policy.objects.get_or_create(
-        organization=rows.organization(of), version=1, defaults={"effective_at": rows.AT}
-    )
+    policy_changes.first(rows.organization(of).pk, at=rows.AT)
     user = User.objects.filter(username=name).first() or rows.user(name, of=of, roles=(role,))
     return principals.of_user(user, via="test")
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from itertools import count
 from typing import Any
 
-from controls.models import Review, Screening
-from oms_site.firm.models import Organization, Policy, User
+from controls.models import Review, ReviewVote, Screening
+from oms_site.firm import policy_changes
+from oms_site.firm.models import Organization, User
 from oms_site.kit import ids
 from orders.models import ExecutionOrder, Order
 from venues.models import Instrument
@@ -41,9 +42,7 @@ def instrument() -> Instrument:
 
 
 def order(maker: User, *, of: str = "alpha") -> Order:
-    policy = Policy.objects.get_or_create(
-        organization=organization(of), version=1, defaults={"effective_at": AT}
-    )[0]
+    policy = policy_changes.first(organization(of).pk, at=AT)
     return Order.objects.create(
         id=ids.order_id(),
         organization_id=of,
@@ -79,8 +78,8 @@ def screening(of: Order, outcome: str, *, version: int = 1) -> Screening:
 
 
 def review(of: Screening, maker: User, *, status: str = "open", by: User | None = None) -> Review:
-    decision = {"decided_by": by, "decided_at": AT} if by else {}
-    return Review.objects.create(
+    """A review, decided if told so: by the word of `by` where it takes one."""
+    made = Review.objects.create(
         id=ids.prefixed("rev"),
         organization_id=of.organization_id,
         version=1,
@@ -91,8 +90,29 @@ def review(of: Screening, maker: User, *, status: str = "open", by: User | None 
         maker=maker,
         opened_at=AT,
         deadline_at=AT + timedelta(hours=1),
-        status=status,
-        **decision,
+    )
+    if status == "open":
+        return made
+    decision: dict[str, Any] = {"status": status, "decided_at": AT, "version": 2}
+    if by is not None:
+        word = vote(made, by, approve=status == "approved")
+        decision |= {"decided_by": by, "decision_id": word.id, "approvals": word.approve}
+    Review.objects.filter(id=made.id).update(**decision)
+    return Review.objects.get(id=made.id)
+
+
+def vote(of: Review, by: User, *, approve: bool) -> ReviewVote:
+    """One person's word about a review."""
+    return ReviewVote.objects.create(
+        id=ids.prefixed("vote"),
+        organization_id=of.organization_id,
+        review=of,
+        subject_version=of.subject_version,
+        maker_id=of.maker_id,
+        decided_by=by,
+        approve=approve,
+        annotation="seen",
+        decided_at=AT,
     )
 
 

@@ -225,9 +225,9 @@ def test_a_screening_has_one_review(flagged: Screening, maker: User) -> None:
 
 @pytest.mark.parametrize("status", ["approved", "rejected"])
 def test_the_maker_cannot_decide(flagged: Screening, maker: User, status: str) -> None:
-    with refused("maker_is_not_checker"):
-        rows.review(flagged, maker, status=status, by=maker)
     review = rows.review(flagged, maker)
+    with refused("maker_does_not_vote"):
+        rows.vote(review, maker, approve=status == "approved")
     with refused("maker_is_not_checker"):
         run(
             "UPDATE controls_review SET status = %s, decided_by_id = maker_id, decided_at = now(),"
@@ -329,6 +329,7 @@ def test_a_regulatory_control_can_never_be_soft() -> None:
 
 
 def test_only_one_version_of_a_control_is_in_force() -> None:
-    control(status="active", origin="system")
+    standing = {"status": "active", "origin": "system", "rule_class": "halt.standing"}
+    control(**standing)
     with refused("one_active_version"):
-        control(status="active", version=2, origin="system")
+        control(version=2, **standing)

@@ -9,12 +9,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from controls import library, screening, seed
+from controls import library, lists, screening, seed
 from controls.library import Gate
-from controls.models import Control, RestrictedInstrument
+from controls.models import Control, ControlList
 from oms_site.firm import generation
 from oms_site.journal import statements
-from tests.integration.controls import people, rows
+from tests.integration.controls import people
 from tests.unit.controls.tickets import AT, account, reference, ticket
 
 pytestmark = pytest.mark.django_db
@@ -31,9 +31,16 @@ def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def houses() -> None:
     for name, reject_all in (("alpha", False), ("beta", True)):
-        rows.organization(name)
+        people.maker(name), people.checker(name)
         seed.seed(name, reject_all=reject_all, at=AT)
     generation.check()
+
+
+def _put_in_force(code: str) -> None:
+    for house in ("alpha", "beta"):
+        drafts = Control.objects.filter(code=code, organization_id=house)
+        maker, checker = people.maker(house).user_id, people.checker(house).user_id
+        seed.put_in_force(drafts, maker=maker, checker=checker, at=AT)
 
 
 def outcome(organization_id: str = "alpha", **changes: Any) -> tuple[str, list[str]]:
@@ -86,9 +93,9 @@ def test_more_than_a_billion_par_is_rejected() -> None:
 @pytest.mark.usefixtures("houses")
 def test_both_houses_have_the_same_restricted_instruments() -> None:
     for house in ("alpha", "beta"):
-        assert library.restricted_on(house, "38143C3G4") == ("restricted",)
-        assert library.restricted_on(house, " 912810td0 ") == ("sandbox-pretrade-reject",)
-        assert library.restricted_on(house, "912810SX7") == ()
+        assert lists.restricting(house, "38143C3G4") == ("restricted",)
+        assert lists.restricting(house, " 912810td0 ") == ("sandbox-pretrade-reject",)
+        assert lists.restricting(house, "912810SX7") == ()
 
 
 @pytest.mark.usefixtures("houses")
@@ -97,7 +104,7 @@ def test_seeding_again_changes_nothing_that_people_changed() -> None:
     before = list(Control.objects.order_by("id").values())
     seed.seed("alpha", reject_all=True, at=AT)
     assert list(Control.objects.order_by("id").values()) == before
-    assert RestrictedInstrument.objects.count() == 4
+    assert ControlList.objects.count() == 4
 
 
 @pytest.mark.usefixtures("houses")
@@ -121,9 +128,10 @@ def test_a_change_by_any_path_is_in_force_at_the_next_check() -> None:
             " message, status, pending, origin, reason, change_reason, created_at)"
             " SELECT organization_id, 'stricter', 1, name, type, rule_class, params, 'reject',"
             " false, '{}', '{}', '{}', '',"
-            " '', 'active', '', 'system', '', '', now() FROM controls_control"
+            " '', 'draft', '', '', '', '', now() FROM controls_control"
             " WHERE code = 'price-tolerance'"
         )
+    _put_in_force("stricter")
     assert outcome(limit_price=D("90"))[0] == "flagged"
     generation.check()
     assert outcome(limit_price=D("90"))[0] == "rejected"
@@ -139,10 +147,11 @@ def test_no_row_can_switch_a_built_in_control_off() -> None:
             name="Softened",
             rule_class=rule_class,
             remediation="flag",
-            status="suspended" if number % 2 else "active",
-            origin="system",
             created_at=AT,
         )
+        _put_in_force(f"builtin.{rule_class}")
+        if number % 2:
+            people.suspend(f"builtin.{rule_class}")
     generation.check()
     assert outcome(phase="closed")[0] == "rejected"
     assert outcome(instrument_status="halted")[0] == "rejected"

@@ -66,13 +66,13 @@ def test_a_fill_moves_position_lot_and_cash_in_its_own_transaction() -> None:
     assert money.available == money.traded - money.reserved
 
 
-def test_cash_settles_on_the_settlement_date() -> None:
+def test_a_trade_whose_day_has_come_is_owed_and_not_settled_before_its_custodian_says_so() -> None:
     child = trading.routed()
     trading.receive(trading.fill(child, 3000, cum=3000))
     (fill,) = Execution.objects.all()
     money = holdings.cash([ACCOUNT], on=fill.settlement_date)[ACCOUNT, "USD"]
-    assert money.settled == money.traded == -fill.net_money
-    assert money.reserved == 0
+    assert (money.traded, money.settled) == (-fill.net_money, D(0))
+    assert (money.reserved, money.available) == (D(0), -fill.net_money)
 
 
 def test_the_same_report_twice_moves_holdings_once() -> None:

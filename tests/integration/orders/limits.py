@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from controls import checks
+from controls import checks, listing, seed
 from controls.models import Control
 from oms_site.firm import generation
+from oms_site.firm.models import User
 from oms_site.kit import clock
+from tests import trading
 
 
 def in_force(
@@ -23,10 +25,20 @@ def in_force(
         rule_class=rule_class,
         params=params,
         remediation=remediation,
-        origin="system",
-        status="active",
         created_at=clock.now(),
     )
     Control.objects.bulk_create([control])
+    rows = Control.objects.filter(organization_id=of, code=code)
+    maker, checker = User.objects.filter(organization_id=of).order_by("id")[:2]
+    seed.put_in_force(rows, maker=maker.pk, checker=checker.pk, at=clock.now())
     generation.check()
-    return control
+    return rows.get()
+
+
+def listed(name: str, *cusips: str, kind: str = "restricted") -> None:
+    """The next version of a list of alpha's, written by one person and approved by another."""
+    maker, checker = trading.person("alpha_compliance"), trading.person("alpha_compliance2")
+    at = clock.now()
+    row = listing.draft(name, kind=kind, cusips=cusips, by=maker, at=at)
+    listing.approve(row, by=checker, at=at)
+    generation.check()

@@ -12,7 +12,6 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from allocations.models import CashBalance
-from controls import lists
 from controls.models import Screening
 from oms_site.firm import generation
 from oms_site.journal.models import Event
@@ -21,7 +20,7 @@ from orders import desk, last_look, rescreen, routing
 from orders.models import Break, ExecutionOrder, Order, VenueOrder
 from orders.requests import AccountAsk, AllocationAsk
 from tests import trading
-from tests.integration.orders.limits import in_force
+from tests.integration.orders.limits import in_force, listed
 from venues import market_data, transmission
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound, ReferencePrice
@@ -243,8 +242,7 @@ def test_a_change_over_the_limit_is_refused_and_the_order_itself_is_not_counted_
 
 def test_a_restricted_security_is_stopped_before_the_wire() -> None:
     child = trading.routed()
-    lists.publish("alpha", "stop", kind="restricted", cusips=[BOND], at=clock.now())
-    generation.check()
+    listed("stop", BOND)
     (row,) = transmission.take_due(trading.VENUE)
     assert last_look.before_wire(trading.VENUE, [row]) == []
     assert VenueOrder.objects.get(pk=child.pk).status == "rejected"
@@ -267,11 +265,8 @@ def test_the_last_look_costs_the_same_for_one_and_for_many() -> None:
 
 def test_a_list_is_known_by_its_version() -> None:
     in_force("universe.restricted", lists=["mine"])
-    for n in range(3):
-        lists.publish(
-            "alpha", "mine", kind="watch", cusips=[BOND] if n == 2 else [], at=clock.now()
-        )
-    generation.check()
+    for cusips in (["912810SX7"], [], [BOND]):
+        listed("mine", *cusips, kind="watch")
     order = trading.order(trading.submit())
     assert order.reject_reason.count("mine version 3")
 
@@ -376,6 +371,9 @@ def test_compliance_publishes_a_list_and_a_trader_may_not(api: Callable[..., Any
     asked = {"name": "embargo", "kind": "restricted", "cusips": [BOND]}
     assert api("alpha_trader").post("/v1/control/list/", asked)[0] == 403
     status, body = api("alpha_compliance").post("/v1/control/list/", asked)
-    assert (status, body["version"]) == (201, 1)
+    assert (status, body["version"], body["status"]) == (201, 1, "proposed")
+    approve = "/v1/control/list/embargo/1/approve/"
+    assert api("alpha_compliance").post(approve, {})[0] == 403
+    assert api("alpha_compliance2").post(approve, {})[0] == 200
     generation.check()
     assert said() == "instrument_restricted"

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, connection, transaction
 
 from controls import halts
 from controls.models import Halt
+from oms_site.firm.models import User
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
@@ -34,6 +36,11 @@ def _release(halt: Halt) -> None:
     halts.release(halt.id, by=second, at=clock.now())
 
 
+def _desk(*members: str) -> None:
+    desk, _ = Group.objects.get_or_create(name="alpha credit")
+    desk.user_set.set(User.objects.filter(username__in=members))
+
+
 def _code(call: Any) -> str:
     with pytest.raises(OmsError) as refused:
         call()
@@ -47,20 +54,35 @@ def _code(call: Any) -> str:
         ("account", "alpha-002"),
         ("trader", "alpha_trader"),
         ("instrument", trading.BOND),
+        ("api_key", "oems_test_alpha_trader"),
+        ("desk", "alpha credit"),
+        ("strategy", "limit_order_book/smart_order_routing"),
     ],
 )
 def test_nothing_new_passes_in_its_scope_until_two_release_it(scope: str, target: str) -> None:
+    _desk("alpha_trader")
     halt = _engage(scope, target)
-    refused = trading.order(trading.submit())
+    ways = (trading.instruction(1000, strategy="smart_order_routing", venue_id=""),)
+    refused = trading.order(trading.submit(instructions=ways))
     assert (refused.status, refused.reject_code) == ("rejected", "kill_switch")
     _release(halt)
     assert trading.order(trading.submit(qty=trading.D(4000))).status == "pending_execution"
 
 
 @pytest.mark.parametrize(
-    ("scope", "target"), [("account", "alpha-003"), ("instrument", "00033GAB1")]
+    ("scope", "target"),
+    [
+        ("account", "alpha-003"),
+        ("instrument", "00033GAB1"),
+        ("trader", "alpha_compliance"),
+        ("api_key", "oems_test_alpha_admin"),
+        ("desk", "alpha credit"),
+        ("strategy", "rfq/auto_ex"),
+        ("venue", "SIMB"),
+    ],
 )
 def test_what_is_outside_its_scope_trades_on(scope: str, target: str) -> None:
+    _desk("alpha_compliance")
     _engage(scope, target)
     assert trading.order(trading.submit()).status == "pending_execution"
 

@@ -105,6 +105,44 @@ def test_twenty_planted_differences_are_found_and_no_other(sandbox: datetime) ->
     assert all(one.evidence["differs"] for one in found)
 
 
+def test_a_window_compares_what_moved_in_it_on_either_side_and_what_lives(
+    sandbox: datetime,
+) -> None:
+    _, live = _filled(2)
+    with clock.frozen_at(sandbox + timedelta(days=2)):
+        (fresh,) = _filled(1)
+        copy = _copy()
+        since = clock.now() - timedelta(days=1)
+        orders = {one.cl_ord_id: one for one in copy.orders}
+        aged = [
+            TheirOrder(
+                cl_ord_id=key,
+                cum_qty=one.cum_qty + (1 if key == live.id else 0),
+                is_open=one.is_open,
+                at=sandbox,
+            )
+            for key, one in orders.items()
+            if key != fresh.id
+        ]
+        found = venue.run(
+            trading.VENUE,
+            DropCopy(tuple(aged), copy.trades),
+            grace=clock.now() + SOON,
+            since=since,
+        ).found
+    # The one that lives differs although it is old; the fresh one is missed there.
+    assert {(one.kind, one.key) for one in found} == {
+        ("venue_order_differs", live.id),
+        ("venue_order_not_there", fresh.id),
+    }
+
+
+def test_our_own_sums_are_asked_for_a_window_too(sandbox: datetime) -> None:
+    _filled(2)
+    assert internal.run(since=sandbox - timedelta(days=1)).compared == 2
+    assert internal.run(since=sandbox + timedelta(days=1)).compared == 0
+
+
 def test_what_is_in_flight_is_not_missed(sandbox: datetime) -> None:
     _filled(1)
     empty = DropCopy((), ())

@@ -11,10 +11,10 @@ from django.test import Client
 
 from controls.models import Review, ReviewDecision, ReviewVote
 from oms_site.firm import generation
-from oms_site.firm.models import Policy, User
+from oms_site.firm.models import User
 from oms_site.journal.models import Event
 from oms_site.kit import clock
-from tests import trading
+from tests import policies, trading
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("sandbox")]
 
@@ -33,12 +33,7 @@ def review_of(order_id: str) -> Review:
 
 
 def two_needed() -> None:
-    Policy.objects.create(
-        organization_id="alpha",
-        version=2,
-        rules={"second_approval_above": "1"},
-        effective_at=clock.now(),
-    )
+    policies.agreed(rules={"second_approval_above": "1"}, at=clock.now())
     generation.check()
 
 

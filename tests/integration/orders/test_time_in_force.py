@@ -10,12 +10,11 @@ from typing import Any
 
 import pytest
 
-from oms_site.firm.models import Policy
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import desk, expiry, routing
 from orders.models import ExecutionOrder, Order, VenueOrder
-from tests import trading
+from tests import policies, trading
 from venues import messages
 from venues.messages import ExecType, NewOrder, OrdStatus
 from venues.models import Outbound
@@ -25,12 +24,7 @@ D = Decimal
 
 @pytest.fixture(autouse=True)
 def everything_is_allowed(sandbox: datetime) -> None:
-    Policy.objects.create(
-        organization_id="alpha",
-        version=99,
-        preset="full",
-        effective_at=sandbox - timedelta(days=1),
-    )
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
 
 
 @contextmanager
@@ -63,9 +57,7 @@ def _venue_ends_the_day(child: VenueOrder) -> None:
 
 
 def test_what_the_guides_policy_does_not_name_is_refused() -> None:
-    Policy.objects.create(
-        organization_id="alpha", version=100, preset="guide", effective_at=clock.now()
-    )
+    policies.agreed(preset="guide", at=clock.now())
     assert _refusal(time_in_force="ioc").code == "tif_not_allowed"
 
 

@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from oms_site.firm.models import Policy
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from orders import desk, expiry, routing, triggers
 from orders.models import VenueOrder
-from tests import trading
+from tests import policies, trading
 from venues import market_data, messages
 from venues.messages import NewOrder, Quote
 from venues.models import Outbound
@@ -26,12 +25,7 @@ D = Decimal
 
 @pytest.fixture(autouse=True)
 def everything_is_allowed(sandbox: datetime) -> None:
-    Policy.objects.create(
-        organization_id="alpha",
-        version=99,
-        preset="full",
-        effective_at=sandbox - timedelta(days=1),
-    )
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -22,7 +22,9 @@ from allocations.custodians.port import (
     CustodianPosition,
     Refused,
 )
+from allocations.custodians.settling import Delivery
 from allocations.custodians.simulated.adapter import SimulatedCustodian
+from allocations.custodians.simulated.desk import SimulatedDesk
 from allocations.custodians.simulator import books
 from allocations.custodians.simulator.app import CustodianApp
 from allocations.custodians.simulator.http import serve_on, server_of
@@ -207,7 +209,7 @@ def test_nobody_listening_leaves_no_doubt(tmp_path: Path) -> None:
     assert (caught.value.in_doubt, caught.value.permanent) == (False, False)
 
 
-def test_positions_follow_trade_and_settlement_dates(bank: Bank) -> None:
+def test_positions_follow_trade_dates_and_what_has_changed_hands(bank: Bank) -> None:
     client = bank.client()
     client.book(LEG)
     client.book(replace(LEG, key="k2", side="2", qty=Decimal(400), trade_date=date(2026, 11, 24)))
@@ -216,7 +218,27 @@ def test_positions_follow_trade_and_settlement_dates(bank: Bank) -> None:
         CustodianPosition("ACC1", "912810SX7", Decimal(1_000), Decimal(0))
     ]
     assert client.positions(as_of=date(2026, 11, 24)) == [
-        CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(600))
+        CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(0))
+    ]
+    desk = SimulatedDesk(client)
+    desk.instruct(
+        Delivery(
+            key="si_1",
+            leg_id=LEG.key,
+            account=LEG.account,
+            cusip=LEG.cusip,
+            side=LEG.side,
+            qty=LEG.qty,
+            net_money=LEG.net_money,
+            settlement_date=LEG.settlement_date,
+            depository="DTC",
+            participant="0901",
+            delivery_account="",
+        )
+    )
+    desk.messages(after=0, now=datetime(2026, 11, 24, 15, tzinfo=UTC))
+    assert client.positions(as_of=date(2026, 11, 24)) == [
+        CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(1_000))
     ]
     answer = httpx.get(f"{bank.url}/cust_bny/bookings", params={"date": "2026-11-24"})
     assert [row["key"] for row in answer.json()["bookings"]] == ["k2"]

@@ -64,7 +64,7 @@ def test_912810ry6_answers_a_cancel_even_behind_an_unanswered_replace() -> None:
     bench.order("912810RY6")
     assert bench.replace(500, "101") == []
     assert bench.replace(400, "101", cl_ord_id="R2") == ["refused 3"]
-    assert bench.cancel() == [CANCELED]
+    assert bench.cancel() == [CANCELED, "refused 0"]
 
 
 def test_912810rx8_fills_half_and_hangs() -> None:

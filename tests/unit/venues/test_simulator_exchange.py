@@ -220,3 +220,30 @@ def test_every_report_adds_up(orders: list[dict[str, Any]], waits: list[int]) ->
         closed = r.ord_status in (OrdStatus.CANCELED, OrdStatus.REJECTED, OrdStatus.EXPIRED)
         assert r.leaves_qty == (0 if closed else r.order_qty - r.cum_qty)
         assert (r.ord_status is OrdStatus.FILLED) == (r.cum_qty == r.order_qty)
+
+
+def test_only_a_smaller_quantity_at_the_same_price_keeps_its_place_in_the_queue() -> None:
+    bench = Bench()
+    for name in ("A", "B", "C"):
+        bench.order(cl_ord_id=name, px="90", qty=1000)
+
+    def queue() -> list[str]:
+        (resting,) = (list(one.values()) for one in bench.exchange.register.live.values() if one)
+        return [order.cl_ord_id for order in resting]
+
+    bench.replace(500, "90", cl_ord_id="A2", orig="A")
+    assert queue() == ["A2", "B", "C"]
+    bench.replace(2000, "90", cl_ord_id="A3", orig="A2")
+    assert queue() == ["B", "C", "A3"]
+    bench.replace(1000, "90.5", cl_ord_id="B2", orig="B")
+    assert queue() == ["C", "A3", "B2"]
+
+
+def test_an_order_asked_about_by_an_old_id_is_told_of_by_its_present_one() -> None:
+    bench = Bench()
+    bench.order(cl_ord_id="A", px="90", qty=1000)
+    bench.replace(2000, "90", cl_ord_id="A2", orig="A")
+    said = bench.status("A")
+    assert (said.cl_ord_id, said.orig_cl_ord_id, said.order_qty) == ("A2", "A", Decimal(2000))
+    said = bench.status("A2")
+    assert (said.cl_ord_id, said.orig_cl_ord_id) == ("A2", "")

@@ -19,6 +19,7 @@ from venues.messages import Heartbeat, Logon, LogonAck, WireOut
 
 HEARTBEAT_SECONDS = 1.0
 DEAD_AFTER_SECONDS = 3.0
+SEND_SECONDS = 1.0
 _READ_BYTES = 1 << 20
 _LONGEST_FRAME = 1 << 24
 
@@ -45,6 +46,8 @@ class SimulatorGateway:
                 self._reader, self._writer = await asyncio.open_connection(
                     self._host, self._port, limit=_READ_BYTES
                 )
+                # What `send` has returned from is the kernel's: nothing of it leaves us later.
+                self._writer.transport.set_write_buffer_limits(high=0)
                 await self.send(
                     [Logon(session=self.session, next_seq=next_seq, now=clock.now())],
                 )
@@ -58,13 +61,20 @@ class SimulatorGateway:
         return last_seq
 
     async def send(self, messages: Sequence[WireOut]) -> None:
-        """Put all messages on the wire in one write. Raises `GatewayError` if the wire is down."""
+        """Put all messages on the wire in one write. Raises `GatewayError` if the wire is down.
+
+        One that takes nothing for a second is cut: of what was not taken, nothing leaves later.
+        """
         writer = self._writer
         if writer is None or writer.is_closing():
             raise GatewayError("venue_disconnected", f"{self.session}: not connected")
         try:
             writer.write(b"".join(wire.encode(message) + b"\n" for message in messages))
-            await writer.drain()
+            async with asyncio.timeout(SEND_SECONDS):
+                await writer.drain()
+        except TimeoutError as error:
+            writer.transport.abort()
+            raise GatewayError("venue_stuck", f"{self.session}: it takes nothing") from error
         except OSError as error:
             raise GatewayError("venue_disconnected", f"{self.session}: {error}") from error
 

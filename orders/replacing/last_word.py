@@ -1,0 +1,67 @@
+"""The last look at a replace: what a control rejects by now is not sent, and changes nothing.
+
+One that asks for less at the same price only lets go: it is sent whatever stands over the order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from oms_site.firm import generation
+from oms_site.journal import unit
+from oms_site.journal.actors import Actor
+from oms_site.kit import clock
+from orders import rescreen, tree
+from orders.models import ReplaceLeg
+from orders.replacing import answers
+from orders.rescreen import Looked
+from orders.tree import Tree
+from venues import transmission
+
+
+def dropped(leg_ids: Sequence[str], *, by: Actor) -> set[str]:
+    """The ids of these legs that must not be sent any more; their replacements end here."""
+    if not leg_ids:
+        return set()
+    generation.check()
+    at = clock.now()
+    found = ReplaceLeg.objects.filter(id__in=leg_ids).order_by("id")
+    related = ("venue_order__order", "venue_order__execution_order")
+    more = [leg for leg in found.select_related(*related) if _asks_for_more(leg)]
+    looked = rescreen.at_wire([leg.venue_order for leg in more], at=at)
+    refused = {
+        leg.id: looked[leg.venue_order_id] for leg in more if looked[leg.venue_order_id].refused
+    }
+    return _refuse(refused, {leg.id: leg.order_id for leg in more}, by=by) if refused else set()
+
+
+def _asks_for_more(leg: ReplaceLeg) -> bool:
+    return bool(leg.qty > leg.was_qty or leg.limit_price != leg.was_limit_price)
+
+
+def _refuse(refused: Mapping[str, Looked], orders: Mapping[str, str], *, by: Actor) -> set[str]:
+    at, gone = clock.now(), set[str]()
+    with unit.work(by=by, at=at) as work:
+        trees = tree.lock(work, {orders[key] for key in refused})
+        for leg_id, look in refused.items():
+            known = answers.leg_of(work, leg_id)
+            below = _below(trees[orders[leg_id]], leg_id)
+            if known is None or below is None or not known[1].is_open:
+                continue
+            verdict = look.verdict
+            code, text = verdict.reject_code, verdict.reject_reason
+            answers.refused(work, below, *known, code=code, text=text, by=by, at=at)
+            gone.add(leg_id)
+        if gone:
+            transmission.answer(gone, at=at)
+    return gone
+
+
+def _below(one: Tree, leg_id: str) -> answers.Below | None:
+    rows: Iterable[answers.Below] = (
+        (one, row, child)
+        for row in one.execution_orders
+        for child in one.venue_orders[row.id]
+        if child.replace_cl_ord_id == leg_id
+    )
+    return next(iter(rows), None)

@@ -1,0 +1,118 @@
+"""What has to change below an order for its new terms: pure arithmetic over its tree.
+
+Quantity that no execution order has taken changes first. What is left to change must have one
+place to go: more than one execution order is ambiguous and refused, never guessed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from oms_site.kit.errors import OmsError
+from orders import terms
+from orders.models import ExecutionOrder, VenueOrder
+from orders.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class LegPlan:
+    """A venue order with the whole quantity and the limit that its venue is to be asked for."""
+
+    row: ExecutionOrder
+    child: VenueOrder
+    qty: Decimal
+    limit_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlan:
+    """An execution order that no venue works, with its new terms: they need nobody's answer."""
+
+    row: ExecutionOrder
+    qty: Decimal
+    limit_price: Decimal | None
+
+
+def plan(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[LegPlan]:
+    """What venues must be asked for a new whole quantity and limit.
+
+    Raises `OmsError` (409) when what is below the order cannot follow.
+    """
+    live = one.live()
+    for row in live:
+        _refuse_busy(row)
+    sizes = _sizes(one, live, qty)
+    legs: list[LegPlan] = []
+    for row in live:
+        size, limit = sizes.get(row.id, row.qty), _limit(one, row, limit_price)
+        if (size, limit) != (row.qty, row.limit_price):
+            legs.extend(_legs(row, one.working(row), size - row.qty, limit))
+    return legs
+
+
+def unworked(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[RowPlan]:
+    """Execution orders that no venue works and that the new terms change: nobody else answers."""
+    live = one.live()
+    sizes = _sizes(one, live, qty) if len(live) == 1 else {}
+    found = []
+    for row in live:
+        size, limit = sizes.get(row.id, row.qty), _limit(one, row, limit_price)
+        if not one.working(row) and (size, limit) != (row.qty, row.limit_price):
+            found.append(RowPlan(row, size, limit))
+    return found
+
+
+def _refuse_busy(row: ExecutionOrder) -> None:
+    if row.protocol == "rfq":
+        raise OmsError(
+            "rfq_in_progress", "Dealers are being asked: end the inquiry first.", status=409
+        )
+    if row.pending:
+        raise OmsError(
+            "execution_order_pending",
+            "An execution order of it is being stopped: wait for its venue.",
+            status=409,
+        )
+
+
+def _sizes(one: Tree, live: list[ExecutionOrder], qty: Decimal) -> dict[str, Decimal]:
+    """New whole quantities by execution order, where they change."""
+    order = one.order
+    more = qty - order.order_qty
+    if more > 0:
+        # What nobody has taken grows; only an order that one place works altogether grows there.
+        grows = len(live) == 1 and one.free() == 0
+        return {live[0].id: live[0].qty + more} if grows else {}
+    excess = one.committed() - (qty - order.cum_qty)
+    if excess <= 0:
+        return {}
+    if len(live) > 1:
+        raise OmsError(
+            "execution_orders_ambiguous",
+            "Several execution orders work it: stop one of them, then change the rest.",
+            field="amount",
+            status=409,
+        )
+    return {live[0].id: live[0].qty - excess}
+
+
+def _limit(one: Tree, row: ExecutionOrder, limit_price: Decimal | None) -> Decimal | None:
+    """One that took the order's limit follows it; a better one stays while it is no worse."""
+    order = one.order
+    if row.limit_price == order.limit_price:
+        return limit_price
+    worse = terms.worse_limit(order.side, limit_price, row.limit_price)
+    return limit_price if worse else row.limit_price
+
+
+def _legs(
+    row: ExecutionOrder, working: list[VenueOrder], more: Decimal, limit: Decimal | None
+) -> Iterator[LegPlan]:
+    """The last venue order changes first; none below what it has done."""
+    for child in reversed(working):
+        size = child.qty + more if more >= 0 else max(child.qty + more, child.cum_qty)
+        more -= size - child.qty
+        if (size, limit) != (child.qty, child.limit_price):
+            yield LegPlan(row, child, size, limit)

@@ -1,0 +1,204 @@
+"""Moving what rests at one venue to where it would trade now, without ever offering it twice.
+
+Two steps, each a sweep over rows: ask the venue to cancel, and only when it has said that the order
+is gone send what is left elsewhere. Between the two nothing of it is at a venue. A cancel for this
+has an id of its own kind, so that after a restart it is still known what it was for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from oms_site.firm import generation
+from oms_site.journal import actors, unit
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from oms_site.kit import clock
+from orders import execution, sor, tree
+from orders.models import ExecutionOrder, VenueOrder
+from orders.models.order import ZERO
+from orders.states import ORDER_EXECUTABLE, VenueStatus
+from orders.tree import Tree
+from venues import transmission
+from venues.models import RoutingDecision
+
+STRATEGY = "smart_order_routing"
+CANCELS = "vr"  # what the ClOrdID of such a cancel begins with
+RESTS_FOR = timedelta(seconds=5)
+# How often one execution order is moved: markets that flicker are not chased.
+MOST_MOVES = 3
+# By how many price points another venue has to be better where this one would trade too.
+LEAST_GAIN = Decimal("0.01")
+_by = actors.system("smart-routing")
+_WORKING = sorted({VenueStatus.NEW.value, VenueStatus.PARTIALLY_FILLED.value})
+
+
+def sweep(*, limit: int = 200) -> int:
+    """Place what venues have given back, then ask for what would trade elsewhere by now."""
+    return _place(limit) + _ask(limit)
+
+
+def goes_on(one: Tree, row: ExecutionOrder, child: VenueOrder) -> bool:
+    """Whether the cancel that a venue is about to confirm was ours to move the order elsewhere."""
+    ours = bool(child.pending) and child.cancel_cl_ord_id.startswith(f"{CANCELS}_")
+    wanted = not row.pending and not one.order.pending and not row.is_terminal
+    return ours and wanted and one.order.status in ORDER_EXECUTABLE
+
+
+# --- asking ----------------------------------------------------------------------------------
+
+
+def _ask(limit: int) -> int:
+    at = clock.now()
+    resting = _resting(at, limit)
+    if not resting:
+        return 0
+    generation.check()
+    sor.look(child.order_id for child in resting)
+    better = {child.id: why for child in resting if (why := _why_move(child, at=at))}
+    if not better:
+        return 0
+    moved = 0
+    with unit.work(by=_by, at=at) as work:
+        generation.enter()
+        trees = tree.lock(work, [c.order_id for c in resting if c.id in better])
+        for one in trees.values():
+            for row in one.live():
+                for child in one.working(row):
+                    if child.id in better and _movable(one, row, child, at):
+                        _request(work, one, row, child, better[child.id], at=at)
+                        moved += 1
+    return moved
+
+
+def _resting(at: datetime, limit: int) -> list[VenueOrder]:
+    """Venue orders that smart routing placed a while ago and that nobody is changing."""
+    rows = VenueOrder.objects.filter(
+        status__in=_WORKING,
+        pending="",
+        in_doubt=False,
+        created_at__lte=at - RESTS_FOR,
+        execution_order__strategy=STRATEGY,
+        execution_order__pending="",
+        execution_order__all_or_none=False,
+        order__pending="",
+    )
+    return list(rows.select_related("order", "execution_order").order_by("id")[:limit])
+
+
+def _movable(one: Tree, row: ExecutionOrder, child: VenueOrder, at: datetime) -> bool:
+    """Still so under the lock, and not moved too often already."""
+    idle = not (child.pending or child.in_doubt or row.pending or one.order.pending)
+    rests = child.status in _WORKING and child.created_at <= at - RESTS_FOR
+    if not (idle and rests and one.order.status in ORDER_EXECUTABLE):
+        return False
+    asked = sum(
+        other.cancel_cl_ord_id.startswith(f"{CANCELS}_") for other in one.venue_orders[row.id]
+    )
+    return asked < MOST_MOVES
+
+
+def _why_move(child: VenueOrder, *, at: datetime) -> str:
+    """What speaks for another venue, in words; empty when this one will do.
+
+    Only on the word of live books, also this venue's: what it shows is what we give up.
+    """
+    order, row = child.order, child.execution_order
+    stays = sor.here(order, row, venue_id=child.venue_id, at=at)
+    if stays is None:
+        return ""
+    goes = sor.elsewhere(order, row, qty=child.leaves_qty, than=child.venue_id, at=at)
+    if goes is None or goes.scored_px is None:
+        return ""
+    if not stays.depth or stays.scored_px is None:
+        return f"{goes.venue_id} would trade now and {child.venue_id} does not"
+    better = stays.scored_px - goes.scored_px
+    gain = better if order.side == "buy" else -better
+    if gain < LEAST_GAIN:
+        return ""
+    return f"{goes.venue_id} is better than {child.venue_id} by {gain.normalize():f}"
+
+
+def _request(
+    work: Unit, one: Tree, row: ExecutionOrder, child: VenueOrder, why: str, *, at: datetime
+) -> None:
+    execution.request_cancel(work, one, child, at=at, prefix=CANCELS)
+    body = {**execution.naming(one, row), "pending": "reroute", "reason": why}
+    execution.record(
+        work,
+        one,
+        "venue_cancel_request",
+        body,
+        msg_type=MsgType.INTERNAL,
+        also=(child,),
+        by=_by,
+        at=at,
+    )
+
+
+# --- placing ---------------------------------------------------------------------------------
+
+
+def _place(limit: int) -> int:
+    """Send on what was given back. A person who stopped the order meanwhile has had his way."""
+    given_back = VenueOrder.objects.filter(
+        status=VenueStatus.CANCELED.value,
+        cancel_cl_ord_id__startswith=f"{CANCELS}_",
+        execution_order__status__in=sorted(status.value for status in ORDER_EXECUTABLE),
+        execution_order__pending="",
+        order__pending="",
+    )
+    names = list(given_back.order_by("order_id").values_list("order_id", flat=True)[:limit])
+    if not names:
+        return 0
+    generation.check()
+    sor.look(names)
+    at = clock.now()
+    placed = 0
+    with unit.work(by=_by, at=at) as work:
+        generation.enter()
+        for one in tree.lock(work, names).values():
+            for row in one.live():
+                placed += _send_on(work, one, row, at=at)
+    return placed
+
+
+def _send_on(work: Unit, one: Tree, row: ExecutionOrder, *, at: datetime) -> int:
+    children = one.venue_orders[row.id]
+    back = any(c.cancel_cl_ord_id.startswith(f"{CANCELS}_") and c.is_terminal for c in children)
+    # What venues may still do counts in full, also where they were asked to stop.
+    working = sum((child.leaves_qty for child in one.working(row)), ZERO)
+    qty = min(row.leaves_qty - working, one.order.leaves_qty)
+    if not back or qty <= 0 or row.pending or one.order.pending or at >= one.order.expires_at:
+        return 0
+    decision, kept = sor.decide(work, one.order, row, qty=qty, at=at, kind="reroute")
+    if not decision.slices:
+        return 0  # nobody takes it now: the next sweep looks again, the end of the day ends it
+    fresh = execution.children_of(row, decision, at)
+    work.add(*fresh, kept)
+    one.venue_orders[row.id].extend(fresh)
+    _record(work, one, row, fresh, kept, at=at)
+    for child in fresh:
+        message = execution.new_order(one, row, child, at)
+        transmission.queue(work, child.venue_id, message, at=at)
+    return len(fresh)
+
+
+def _record(
+    work: Unit,
+    one: Tree,
+    row: ExecutionOrder,
+    fresh: Sequence[VenueOrder],
+    kept: RoutingDecision,
+    *,
+    at: datetime,
+) -> None:
+    body = {
+        **execution.naming(one, row),
+        "routing": kept.reason,
+        "venue_orders": [{"cl_ord_id": c.id, "venue_id": c.venue_id} for c in fresh],
+    }
+    also = (kept, *fresh)
+    execution.record(work, one, "execution_order_reroute", body, also=also, by=_by, at=at)

@@ -1,0 +1,197 @@
+"""What smart order routing sees of the market for an order, and what is kept of its decision.
+
+`look` reads books and is called before a transaction; everything else works from what it read. A
+book that nobody looked at is no book: the decision then says that none was live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from controls import halts
+from oms_site.journal.unit import Unit
+from oms_site.kit import ids
+from orders import time_in_force
+from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.states import VENUE_TERMINAL
+from venues import fitting, instruments, market_data, registry, smart_routing
+from venues.models import RoutingDecision
+from venues.orderbook import Composite, Level
+from venues.smart_routing import Decision
+
+_KEPT_LEVELS = 5
+_OWN = "own_orders"
+
+
+def look(order_ids: Iterable[str]) -> None:
+    """Read the books of these orders' instruments into memory. Not inside a transaction."""
+    wanted = Order.objects.filter(pk__in=list(order_ids)).values_list("instrument_id", flat=True)
+    market_data.shelf.look({instruments.by_id(key).cusip for key in wanted})
+
+
+def decide(
+    work: Unit,
+    order: Order,
+    row: ExecutionOrder,
+    *,
+    qty: Decimal,
+    at: datetime,
+    kind: str = "route",
+) -> tuple[Decision, RoutingDecision]:
+    """Where a quantity of an execution order goes, and the row that keeps why."""
+    books = _strange(work, _books(order, at), order.instrument_id)
+    decision = _decide(_open_to(order.organization_id), order, row, books, qty=qty, at=at)
+    return decision, _kept(order, row, decision, books, qty=qty, kind=kind)
+
+
+def elsewhere(
+    order: Order, row: ExecutionOrder, *, qty: Decimal, than: str, at: datetime
+) -> smart_routing.Score | None:
+    """The best score of another venue that would trade some of it at once, by live books."""
+    others = [venue for venue in _open_to(order.organization_id) if venue.id != than]
+    decision = _decide(others, order, row, _books(order, at), qty=qty, at=at)
+    sign = 1 if order.side == "buy" else -1
+    taking = [score for score in decision.scores if score.take and score.scored_px is not None]
+    return min(taking, key=lambda one: sign * (one.scored_px or 0), default=None)
+
+
+def here(
+    order: Order, row: ExecutionOrder, *, venue_id: str, at: datetime
+) -> smart_routing.Score | None:
+    """What the venue that has it shows now; None when its book is not live."""
+    venues = [venue for venue in _open_to(order.organization_id) if venue.id == venue_id]
+    books = _books(order, at)
+    if not any(book.venue_id == venue_id for book in books.live):
+        return None
+    decision = _decide(venues, order, row, books, qty=row.qty, at=at)
+    return decision.scores[0] if decision.scores else None
+
+
+def _books(order: Order, at: datetime) -> Composite:
+    return market_data.shelf.known(instruments.by_id(order.instrument_id).cusip, at=at)
+
+
+def _decide(
+    venues: Sequence[smart_routing.VenueFacts],
+    order: Order,
+    row: ExecutionOrder,
+    books: Composite,
+    *,
+    qty: Decimal,
+    at: datetime,
+) -> Decision:
+    facts = instruments.by_id(order.instrument_id)
+    return fitting.decide(
+        venues,
+        time_in_force=order.time_in_force,
+        at=at,
+        asset_class=facts.asset_class,
+        ord_type="market" if row.limit_price is None else "limit",
+        qty=qty,
+        only=row.venue_id or "",
+        side=order.side,
+        limit=row.limit_price,
+        whole=row.all_or_none or order.time_in_force == time_in_force.FOK,
+        books=books,
+    )
+
+
+def _open_to(organization_id: str) -> list[smart_routing.VenueFacts]:
+    """All venues as an organization may use them now: a kill switch may stand over some."""
+    halted = halts.venues(organization_id)
+    return [
+        replace(venue, status="halted") if venue.id in halted else venue
+        for venue in registry.every()
+    ]
+
+
+def told(row: RoutingDecision) -> dict[str, Any]:
+    """A kept decision for people to read: its numbers are decimals again, whole ones too."""
+    numbers = ("best_px", "net_px", "depth", "take", "rest")
+    best = {name: row.quotes.get(name) for name in ("best_bid", "best_ask")}
+    return {
+        "kind": row.kind,
+        "reason": row.reason,
+        "decided_at": row.decided_at,
+        "scores": [{**s, **{n: _number(s[n]) for n in numbers}} for s in row.scores],
+        **{name: one and {**one, "px": _number(one["px"])} for name, one in best.items()},
+    }
+
+
+def _number(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _strange(work: Unit, books: Composite, instrument_id: int) -> Composite:
+    """The books without orders of our own, which nobody of us would trade with."""
+    if not books.books:
+        return books
+    known: dict[int, frozenset[str]] = work.notes.setdefault(_OWN, {})
+    if instrument_id not in known:
+        live = VenueOrder.objects.filter(order__instrument_id=instrument_id)
+        names = live.exclude(status__in=sorted(VENUE_TERMINAL)).values_list("venue_order_id")
+        known[instrument_id] = frozenset(name for (name,) in names if name)
+    mine = known[instrument_id]
+    return msgspec.structs.replace(books, books=tuple(book.without(mine) for book in books.books))
+
+
+def _kept(
+    order: Order,
+    row: ExecutionOrder,
+    decision: Decision,
+    books: Composite,
+    *,
+    qty: Decimal,
+    kind: str,
+) -> RoutingDecision:
+    top = books.top()
+    return RoutingDecision(
+        id=ids.prefixed("rd"),
+        organization_id=order.organization_id,
+        subject=row.id,
+        instrument_id=order.instrument_id,
+        kind=kind,
+        qty=qty,
+        limit_price=row.limit_price,
+        reason=decision.reason[:1000],
+        slices=[{"venue_id": s.venue_id, "qty": s.qty, "take": s.take} for s in decision.slices],
+        scores=[_score(score) for score in decision.scores],
+        quotes={
+            "best_bid": _best(top.bid),
+            "best_ask": _best(top.ask),
+            "books": [
+                {
+                    "venue_id": book.venue_id,
+                    "state": str(book.state),
+                    "reason": book.reason,
+                    "rpt_seq": book.rpt_seq,
+                    "heard_at": book.heard_at,
+                    "bids": [_level(one) for one in book.levels("sell", depth=_KEPT_LEVELS)],
+                    "asks": [_level(one) for one in book.levels("buy", depth=_KEPT_LEVELS)],
+                }
+                for book in books.books
+            ],
+        },
+        decided_at=books.at,
+    )
+
+
+def _score(score: smart_routing.Score) -> dict[str, Any]:
+    names: Collection[str] = score.__dataclass_fields__
+    return {name: getattr(score, name) for name in names}
+
+
+def _level(level: Level) -> list[Decimal]:
+    return [level.px, level.size]
+
+
+def _best(level: Level | None) -> dict[str, Any] | None:
+    if level is None:
+        return None
+    return {"px": level.px, "size": level.size, "venue_id": level.venue_id}

@@ -1,0 +1,139 @@
+"""Asking orders to stop, or only what a strategy or a venue works of them, and what came of it.
+
+Called by the drains of kill switches and mass cancels, many orders per call. A venue that has been
+asked is not asked again before it has answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from oms_site.firm import generation
+from oms_site.journal import unit
+from oms_site.journal.actors import Actor
+from oms_site.journal.models import MsgType
+from oms_site.journal.unit import Unit
+from oms_site.kit import ids
+from orders import closing, desk, execution, tree
+from orders.models import ExecutionOrder, VenueOrder
+from orders.states import Pending
+from orders.stopping import at_once, selecting
+from orders.stopping.selecting import Selection
+from orders.tree import Tree
+
+PENDING, CANCELED, NOTHING = "pending", "canceled", "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What became of one order's request: `pending` at venues, `canceled`, or `nothing` to stop."""
+
+    order_id: str
+    outcome: str
+    cancel_id: str = ""
+    reason: str = ""
+
+
+def ask(
+    work: Unit, wanted: Selection, order_ids: Sequence[str], *, slowly: int, by: Actor, at: datetime
+) -> list[Asked]:
+    """Ask some of these orders of a selection to stop: all that can be asked together, or else
+    `slowly` at most that need a look each.
+
+    The others are absent and have to be given again, to another unit: one that holds thousands of
+    orders must not wait for one that somebody else holds.
+    """
+    if wanted.narrow:
+        return _ask_parts(wanted, order_ids[:slowly], by=by, at=at)
+    found = together(work, order_ids, at=at)
+    return found or _ask_each(order_ids[:slowly], by=by, at=at)
+
+
+def together(work: Unit, order_ids: Sequence[str], *, at: datetime) -> list[Asked]:
+    """Ask only those of them that can be asked by one statement."""
+    asked = at_once.ask(work, order_ids, at=at)
+    return [Asked(key, PENDING, cancel_id) for key, cancel_id in asked.items()]
+
+
+def _ask_each(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[Asked]:
+    if not order_ids:
+        return []
+    answers = desk.stop(order_ids, by=by, at=at)
+    asked = {one.order_id: Asked(one.order_id, one.outcome, one.cancel_id) for one in answers}
+    return [asked.get(key) or _nothing(key) for key in order_ids]
+
+
+def _ask_parts(
+    wanted: Selection, order_ids: Sequence[str], *, by: Actor, at: datetime
+) -> list[Asked]:
+    with unit.work(by=by, at=at) as work:
+        generation.check()
+        trees = tree.lock(work, order_ids, organization_id=wanted.organization_id)
+        asked = {key: _stop_parts(work, one, wanted, by=by, at=at) for key, one in trees.items()}
+    return [asked.get(key) or _nothing(key) for key in order_ids]
+
+
+def _stop_parts(work: Unit, one: Tree, wanted: Selection, *, by: Actor, at: datetime) -> Asked:
+    outcome, cancel_id = NOTHING, ids.prefixed("cr")
+    for row, working in selecting.parts_of(wanted, one):
+        if row.is_terminal:
+            # An earlier part took the whole order with it.
+            continue
+        body = {**execution.naming(one, row), "cancel_request_id": cancel_id}
+        unasked = [child for child in working if child.pending != Pending.CANCEL]
+        if working and not unasked:
+            outcome = PENDING
+            continue
+        execution.record(
+            work,
+            one,
+            "execution_order_cancel_request",
+            body,
+            msg_type=MsgType.SYSTEM_UPDATE,
+            by=by,
+            at=at,
+        )
+        if unasked:
+            _ask_venues(work, one, row, unasked, by=by, at=at)
+            outcome = PENDING
+        else:
+            closing.close_execution(work, one, row, "cancel", by=by, at=at, reason="stopped")
+            outcome = outcome if outcome == PENDING else CANCELED
+    if outcome == NOTHING:
+        return _nothing(one.order.id)
+    return Asked(one.order.id, outcome, cancel_id)
+
+
+def _ask_venues(
+    work: Unit,
+    one: Tree,
+    row: ExecutionOrder,
+    unasked: Iterable[VenueOrder],
+    *,
+    by: Actor,
+    at: datetime,
+) -> None:
+    """Only these children: an execution order that others work still goes on."""
+    changed: list[ExecutionOrder | VenueOrder] = []
+    for child in unasked:
+        execution.request_cancel(work, one, child, at=at)
+        changed.append(child)
+    if not row.pending and all(child.pending for child in one.working(row)):
+        row.request_cancel()
+        changed.append(row)
+    execution.record(
+        work,
+        one,
+        "venue_cancel_request",
+        {**execution.naming(one, row), "pending": Pending.CANCEL.value},
+        msg_type=MsgType.INTERNAL,
+        also=changed,
+        by=by,
+        at=at,
+    )
+
+
+def _nothing(order_id: str) -> Asked:
+    return Asked(order_id, NOTHING, reason="Nothing of it was left to stop.")

@@ -1,0 +1,168 @@
+"""The acceptance matrix passes a venue that does everything, and names what another does wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from venues import acceptance, catalog, messages
+from venues.acceptance import Finding, Trial
+from venues.gateways.port import Frame
+from venues.gateways.simulator.gateway import SimulatorGateway
+from venues.messages import CancelReject, ExecType, ExecutionReport, WireOut
+from venues.simulator.server import Venue
+
+D = Decimal
+DEALERS = ("DLR-SWIFT", "DLR-MUTE")
+
+
+@pytest.fixture
+def port(tmp_path: Path) -> Iterator[int]:
+    """A simulated venue in a thread of its own."""
+    sock = socket.create_server(("127.0.0.1", 0))
+    loop = asyncio.new_event_loop()
+
+    async def serve() -> None:
+        venue = Venue(directory=tmp_path, listings=catalog.listings())
+        server = await venue.listen(sock)
+        try:
+            await venue.run()
+        finally:
+            server.close()
+            venue.close()
+            await asyncio.sleep(0.05)
+
+    running = loop.create_task(serve())
+
+    def run() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            loop.run_until_complete(running)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    yield sock.getsockname()[1]
+    loop.call_soon_threadsafe(running.cancel)
+    thread.join(10)
+    loop.close()
+
+
+class Twisted(SimulatorGateway):
+    """A line on which reports are not what the venue said."""
+
+    def __init__(self, twist: str, **where: Any) -> None:
+        super().__init__(**where)
+        self._twist = twist
+
+    async def send(self, messages_: Sequence[WireOut]) -> None:
+        if self._twist == "silent":
+            messages_ = [m for m in messages_ if isinstance(m, messages.Logon | messages.Heartbeat)]
+        await super().send(messages_)
+
+    async def receive(self) -> AsyncIterator[list[Frame]]:
+        async for frames in super().receive():
+            yield [self._twisted(frame) for frame in frames]
+
+    def _twisted(self, frame: Frame) -> Frame:
+        said = frame.message
+        changes: dict[str, Any] = {}
+        if isinstance(said, ExecutionReport):
+            if self._twist == "same ids":
+                changes = {"exec_id": "E"}
+            elif self._twist == "wrong sums" and said.leaves_qty:
+                changes = {"leaves_qty": said.leaves_qty + 1}
+            elif self._twist == "keeps open" and said.exec_type is ExecType.CANCELED:
+                changes = {"leaves_qty": D(1)}
+            elif self._twist == "gap" and said.seq % 2:
+                changes = {"seq": said.seq + 1000}
+        elif isinstance(said, CancelReject) and self._twist == "one reason":
+            changes = {"cxl_rej_reason": 99}
+        if changes:
+            assert said is not None
+            said = msgspec.structs.replace(said, **changes)
+        return Frame(frame.text, said)
+
+
+def trial(port: int, twist: str = "", **changes: Any) -> Trial:
+    """What SIMA's test session is tried with."""
+    terms: dict[str, Any] = {
+        "gateway": lambda: Twisted(twist, session="CERT-SIMA", host="127.0.0.1", port=port),
+        "plain": "912810TL2",
+        "partly": "912810RX8",
+        "far": D(20),
+        "qty": D(10_000),
+        "patience": 3.0,
+        **changes,
+    }
+    return Trial(**terms)
+
+
+def faults(found: Sequence[Finding]) -> dict[str, str]:
+    return {one.requirement: one.fault for one in found if one.fault}
+
+
+def test_the_simulated_venue_passes_everything_twice(port: int) -> None:
+    sizes: dict[str, Any] = {"min_qty": D(1000), "max_qty": D(50_000_000)}
+    for _ in range(2):
+        found = acceptance.certify(trial(port, **sizes))
+        assert faults(found) == {}
+        assert not any(one.skipped for one in found)
+        assert len(found) == 15
+
+
+def test_the_quote_venue_passes_what_is_asked_of_it(port: int) -> None:
+    found = acceptance.certify(trial(port, protocols=frozenset({"rfq"}), dealers=DEALERS))
+    assert [(one.requirement, one.fault, one.skipped) for one in found] == [
+        ("an inquiry is quoted, with a size and an end", "", ""),
+        ("a hit quote trades at its price and size", "", ""),
+        ("an inquiry that cannot be is refused", "", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("twist", "requirement", "fault"),
+    [
+        ("same ids", "reports are numbered without a gap", "an ExecID was used twice"),
+        ("gap", "reports are numbered without a gap", "reports are numbered"),
+        ("wrong sums", "an order that nobody meets rests", "open"),
+        ("keeps open", "a resting order is canceled when asked", "has 1 open"),
+        ("one reason", "a cancel after the fill is too late", "refused with 99"),
+    ],
+)
+def test_what_a_venue_does_wrong_is_named(
+    port: int, twist: str, requirement: str, fault: str
+) -> None:
+    found = faults(acceptance.certify(trial(port, twist, patience=1.0)))
+    named = [text for name, text in found.items() if name.startswith(requirement)]
+    assert named
+    assert fault in named[0]
+
+
+def test_a_venue_that_does_not_answer_meets_nothing(port: int) -> None:
+    found = acceptance.certify(trial(port, "silent", patience=0.2, min_qty=D(1000)))
+    assert set(faults(found).values()) == {"no answer within 0.2 seconds"}
+    assert len(faults(found)) == len(found)
+
+
+def test_what_a_venue_does_not_claim_is_not_asked_of_it(port: int) -> None:
+    modest = trial(
+        port,
+        replaces=False,
+        times_in_force=frozenset({"day"}),
+        ord_types=frozenset({"limit"}),
+    )
+    found = acceptance.certify(modest)
+    assert faults(found) == {}
+    skipped = {one.requirement: one.skipped for one in found if one.skipped}
+    assert skipped["a resting order is replaced, and replaced again"]
+    assert skipped["part of an order trades, the rest is canceled"] == "it takes no market orders"
+    tried = [one.requirement for one in found if not one.skipped]
+    assert "a resting order is canceled when asked" in tried

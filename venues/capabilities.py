@@ -1,0 +1,59 @@
+"""What a venue takes, asked before anything is sent to it: types, sizes, sessions, cut-offs.
+
+Pure: callers bring the facts, what is to be sent, and the moment. A venue that cannot take an order
+is left out of routing with its reason; nothing here looks anything up.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+BOOK = "limit_order_book"
+_IMMEDIATE = frozenset({"ioc", "fok"})
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a venue takes. Empty sets mean everything; times are New York's, None means always."""
+
+    protocols: frozenset[str] = frozenset()
+    times_in_force: frozenset[str] = frozenset()
+    min_qty: Decimal | None = None
+    max_qty: Decimal | None = None
+    qty_increment: Decimal | None = None
+    opens_at: time | None = None
+    closes_at: time | None = None
+    cutoff_at: time | None = None
+
+    def why_not(self, *, time_in_force: str, at: datetime, protocol: str = BOOK) -> str:
+        """Why it takes no order like this at this moment; empty when it does."""
+        if self.protocols and protocol not in self.protocols:
+            return f"takes no orders by {protocol}"
+        # Orders for several days are carried by us and go out for the day.
+        sent = time_in_force if time_in_force in _IMMEDIATE else "day"
+        if self.times_in_force and sent not in self.times_in_force:
+            return f"takes no {sent} orders"
+        return self._why_closed(at.astimezone(NEW_YORK).time())
+
+    def why_not_size(self, qty: Decimal) -> str:
+        """Why it takes no order of this size; empty when it does."""
+        if self.min_qty is not None and qty < self.min_qty:
+            return f"takes no less than {self.min_qty.normalize():,f}"
+        if self.max_qty is not None and qty > self.max_qty:
+            return f"takes no more than {self.max_qty.normalize():,f}"
+        if self.qty_increment is not None and qty % self.qty_increment:
+            return f"takes multiples of {self.qty_increment.normalize():,f}"
+        return ""
+
+    def _why_closed(self, now: time) -> str:
+        opens, closes = self.opens_at, self.closes_at
+        if opens is not None and closes is not None and not opens <= now < closes:
+            return f"is open from {opens:%H:%M} to {closes:%H:%M} ET"
+        if self.cutoff_at is not None and now >= self.cutoff_at:
+            return f"takes no new orders after {self.cutoff_at:%H:%M} ET"
+        return ""
