@@ -96,7 +96,9 @@ BEGIN
 END $$;
 """
 # The kill switch is the house's own: nobody has to put it in force, and it is nothing else.
-DRAFTS_ONLY = _BIRTH % """IF NEW.origin = 'system' THEN
+DRAFTS_ONLY = (
+    _BIRTH
+    % """IF NEW.origin = 'system' THEN
         IF NEW.rule_class <> 'halt.standing' OR NEW.status <> 'active' OR NEW.pending <> ''
             OR NEW.remediation <> 'reject' OR NEW.params <> '{}' OR NEW.slice <> '{}'
             OR NEW.asset_classes <> '{}' OR NEW.assigned_to <> '{}'
@@ -110,9 +112,13 @@ DRAFTS_ONLY = _BIRTH % """IF NEW.origin = 'system' THEN
         OR NEW.ends_at IS NOT NULL THEN
         PERFORM controls_refuse('a control starts as a draft');
     END IF;"""
-BEFORE = _BIRTH % """IF NEW.status <> 'draft' AND NEW.origin <> 'system' THEN
+)
+BEFORE = (
+    _BIRTH
+    % """IF NEW.status <> 'draft' AND NEW.origin <> 'system' THEN
         PERFORM controls_refuse('a control starts as a draft');
     END IF;"""
+)
 
 REVIEWS = """
 CREATE TRIGGER controls_review_birth BEFORE INSERT ON controls_review FOR EACH ROW

@@ -227,7 +227,9 @@ def _grouped(run: Run, sql: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
 
 def _move(row: tuple[Any, ...]) -> Move:
     names = ("id", "source_id", "sequence", "qty", "consideration", "trade_date", "price")
-    return Move(**dict(zip(names, row[1:8], strict=True)), relief=row[8], reverses=row[9], is_split=row[10])
+    return Move(
+        **dict(zip(names, row[1:8], strict=True)), relief=row[8], reverses=row[9], is_split=row[10]
+    )
 
 
 def _decoded(lots: Any) -> list[list[str]]:

@@ -49,7 +49,7 @@ def test_an_order_at_a_venue_shows_that_it_pends_until_the_venue_answers(
     with screen.product.client("beta_trader") as client:
         path = f"/v1/trading/order/{order_id}/execution-order/lob/manual/"
         answer = client.post(path, json={"amount": {"par": 100_000}, "venue_id": "SIMA"})
-    assert answer.status_code == 201, answer.text
+    assert answer.status_code == 202, answer.text
     expect(screen.row(order_id)).to_contain_text("working")
     screen.row(order_id).click()
     page.keyboard.press("a")
