@@ -349,7 +349,6 @@ class MarginCallAdmin(ReadOnlyAdmin):
 class FxRateAdmin(ReadOnlyAdmin):
     """Rates of currencies, as they were given."""
 
-    organization_path = ""
     list_display = ("id", "base", "quote", "rate", "source", "at")
     search_fields = ("base__exact", "quote__exact")
     ordering = ("-at",)

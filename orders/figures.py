@@ -65,7 +65,7 @@ def qty(value: Decimal | None) -> str:
 
 
 def figure(value: object) -> str:
-    """A number of any kind for reading: grouped, at most four decimals; what is no number as it is."""
+    """A number for reading: grouped, four decimals at most; what is no number stays as it is."""
     try:
         number = Decimal(str(value))
     except InvalidOperation:

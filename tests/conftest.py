@@ -79,6 +79,7 @@ def _fresh_process() -> Iterator[None]:
     later.silent = True
     principals.forget()
     market_data.forget()
+    market_data.shelf.forget()
     generation.forget()
     yield
     principals.forget()

@@ -24,12 +24,16 @@ BOND = trading.BOND
 
 @contextmanager
 def clean_shelf() -> Iterator[None]:
-    """No books of an earlier test, in the cache or in memory."""
+    """No books of an earlier test, in the cache or in memory, and none of this one for the next."""
+    _clear()
+    yield
+    _clear()
+
+
+def _clear() -> None:
     with redis.Redis.from_url(settings.REDIS_URL) as client:
         for key in client.scan_iter(shelf.name("*")):
             client.delete(key)
-    shelf.forget()
-    yield
     shelf.forget()
 
 

@@ -34,14 +34,15 @@ def columns(
     """What each position is in its account's currency; `values` are worths in its own."""
     currencies = {one.account_id: _currency_of(organization_id, one.account_id) for one in held}
     foreign = [one for one in held if _is_foreign(one, currencies[one.account_id])]
-    costs = _costs(foreign, currencies)
+    costs = _costs(organization_id, foreign, currencies)
     rates: dict[tuple[str, str], Rate | None] = {}
     found: dict[_Key, dict[str, Any]] = {}
     for one in held:
         key, base = (one.account_id, one.instrument_id), currencies[one.account_id]
         pair = (instruments.by_id(one.instrument_id).currency, base)
         if pair not in rates:
-            rates[pair] = fx.rate(*pair, at=at) if base else None
+            known = base and fx.rate(*pair, organization_id=organization_id, at=at)
+            rates[pair] = known or None
         cost = costs.get(key) if one in foreign else one.cost
         found[key] = _told(base, rates[pair], values.get(key), cost, at)
     return found
@@ -72,7 +73,9 @@ def _is_foreign(one: Held, base: str) -> bool:
     return bool(base) and instruments.by_id(one.instrument_id).currency != base
 
 
-def _costs(foreign: Sequence[Held], currencies: Mapping[str, str]) -> dict[_Key, Decimal | None]:
+def _costs(
+    organization_id: str, foreign: Sequence[Held], currencies: Mapping[str, str]
+) -> dict[_Key, Decimal | None]:
     """Open lots at the rates of the moments when they were opened."""
     if not foreign:
         return {}
@@ -91,7 +94,7 @@ def _costs(foreign: Sequence[Held], currencies: Mapping[str, str]) -> dict[_Key,
         when = opened[lot.movement_id]
         asked = (instruments.by_id(key[1]).currency, currencies.get(key[0], ""), when)
         if asked not in rates:
-            rates[asked] = fx.rate(asked[0], asked[1], at=when)
+            rates[asked] = fx.rate(asked[0], asked[1], organization_id=organization_id, at=when)
         rate = rates[asked]
         parts[key].append(None if rate is None else in_currency(lot.open_cost, rate))
     return {

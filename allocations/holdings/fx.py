@@ -42,12 +42,13 @@ class Rate:
         return None if self.at is None else max(int((at - self.at).total_seconds()), 0)
 
 
-def rate(base: str, quote: str, *, at: datetime) -> Rate | None:
-    """The newest rate known at a moment, given directly or the other way round; None without."""
+def rate(base: str, quote: str, *, organization_id: str, at: datetime) -> Rate | None:
+    """The newest rate an organization knew at a moment, given directly or the other way round; None without."""
     if base == quote:
         return Rate(base, quote, Decimal(1), "", None)
-    known = FxRate.objects.filter(at__lte=at, base__in=[base, quote], quote__in=[base, quote])
-    row = known.order_by("-at", "-id").first()
+    either = [base, quote]
+    known = FxRate.objects.filter(organization_id=organization_id, at__lte=at)
+    row = known.filter(base__in=either, quote__in=either).order_by("-at", "-id").first()
     if row is None:
         return None
     value = row.rate
@@ -56,9 +57,9 @@ def rate(base: str, quote: str, *, at: datetime) -> Rate | None:
     return Rate(base, quote, value, row.source, row.at) if value > 0 else None
 
 
-def require(base: str, quote: str, *, at: datetime) -> Rate:
+def require(base: str, quote: str, *, organization_id: str, at: datetime) -> Rate:
     """The same. Raises `OmsError` (422 `fx_rate_unknown`) where there is none."""
-    found = rate(base, quote, at=at)
+    found = rate(base, quote, organization_id=organization_id, at=at)
     if found is None:
         raise OmsError("fx_rate_unknown", f"Nobody has given a rate of {base} in {quote}.")
     return found
@@ -72,7 +73,12 @@ def put(
     if base == quote or not all(len(one) == 3 and one.isalpha() for one in (base, quote)):
         raise OmsError("currencies_not_two", "Give two currencies, such as EUR and USD.")
     row, fresh = FxRate.objects.get_or_create(
-        base=base.upper(), quote=quote.upper(), at=at, source=source, defaults={"rate": value}
+        organization_id=by.organization_id,
+        base=base.upper(),
+        quote=quote.upper(),
+        at=at,
+        source=source,
+        defaults={"rate": value},
     )
     if not fresh and row.rate != value:
         message = "This source has given another rate for that moment."
@@ -129,7 +135,7 @@ def _rate_for(one: Posting, into: str, at: datetime) -> Rate | None:
         if row is None or row.fx_rate is None:
             return None
         return Rate(one.currency, into, row.fx_rate, row.fx_source, row.fx_at)
-    return rate(one.currency, into, at=at)
+    return rate(one.currency, into, organization_id=one.organization_id, at=at)
 
 
 def _legs(

@@ -83,7 +83,7 @@ def submit(ask: Ask, *, by: Principal, at: datetime, correlation_id: str = "") -
     by.require(MAKE)
     names = _resolve(ask, by.organization_id)
     _check(ask, names)
-    changed = _exchanged(ask, names, at)
+    changed = _exchanged(ask, names, by.organization_id, at)
     content = hashlib.sha256(msgspec.json.encode(ask)).hexdigest()
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         known = _known(work, ask, by.organization_id)
@@ -265,12 +265,12 @@ def _check(ask: Ask, names: _Names) -> None:
     refuse(faults)
 
 
-def _exchanged(ask: Ask, names: _Names, at: datetime) -> dict[str, Any]:
+def _exchanged(ask: Ask, names: _Names, organization_id: str, at: datetime) -> dict[str, Any]:
     """What an exchange brings at the rate of now, to the cent; nothing for other kinds."""
     if ask.kind != Transaction.Kind.EXCHANGE:
         return {}
     into = (ask.to_currency or "").upper()
-    found = fx.require(names.currency, into, at=at)
+    found = fx.require(names.currency, into, organization_id=organization_id, at=at)
     (bought,) = fx.convert([ask.amount], found.rate)
     if bought <= 0:
         raise OmsError("amount_too_small", "It comes to less than a cent.", field="amount")

@@ -55,7 +55,7 @@ def of(organization_id: str, account_ids: Collection[str], *, at: datetime) -> d
     def changed(one: Worth, currency: str, amount: Decimal) -> Decimal | None:
         key = (currency, one.currency)
         if key not in rates:
-            rates[key] = fx.rate(*key, at=at)
+            rates[key] = fx.rate(*key, organization_id=organization_id, at=at)
         rate = rates[key]
         if rate is None:
             one.missing.append(f"rate of {currency} in {one.currency}")

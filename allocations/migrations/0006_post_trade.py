@@ -349,6 +349,15 @@ class Migration(migrations.Migration):
                         auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
                     ),
                 ),
+                (
+                    "organization",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="firm.organization",
+                    ),
+                ),
                 ("base", models.CharField(max_length=3)),
                 ("quote", models.CharField(max_length=3)),
                 ("rate", models.DecimalField(decimal_places=10, max_digits=20)),
@@ -365,7 +374,8 @@ class Migration(migrations.Migration):
                         name="fx_of_two_currencies",
                     ),
                     models.UniqueConstraint(
-                        fields=("base", "quote", "at", "source"), name="fx_rate_once"
+                        fields=("organization", "base", "quote", "at", "source"),
+                        name="fx_rate_once",
                     ),
                 ],
             },

@@ -19,8 +19,14 @@ ZERO = Decimal("0.00")
 
 
 class FxRate(models.Model):
-    """What one unit of `base` costs in `quote`, who says so, and when. Added, never changed."""
+    """What one unit of `base` costs in `quote`, who says so, and when. Added, never changed.
 
+    Every organization has its own: none values its books by what another one says.
+    """
+
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="+", db_index=False
+    )
     base = models.CharField(max_length=3)
     quote = models.CharField(max_length=3)
     rate = models.DecimalField(max_digits=20, decimal_places=10)
@@ -31,7 +37,9 @@ class FxRate(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(rate__gt=0), name="fx_rate_positive"),
             models.CheckConstraint(condition=~Q(base=F("quote")), name="fx_of_two_currencies"),
-            models.UniqueConstraint(fields=["base", "quote", "at", "source"], name="fx_rate_once"),
+            models.UniqueConstraint(
+                fields=["organization", "base", "quote", "at", "source"], name="fx_rate_once"
+            ),
         ]
 
     def __str__(self) -> str:

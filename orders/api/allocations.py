@@ -40,6 +40,7 @@ class OrderAllocate(Endpoint):
         responses={202: shapes.Entry, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
+        self.principal.require("allocation.enter")
         reader = Reader(request.data)
         ask = self._template(reader, order_id) if reader.value.get("template") else _ask(reader)
         reader.finish()
@@ -100,6 +101,7 @@ class EntryDecision(Endpoint):
         responses={200: shapes.Entry, **bricks.errors(401, 403, 404, 409, 422)},
     )
     def post(self, request: Request, entry_id: str) -> Response:
+        self.principal.require("allocation.approve")
         reader = Reader(request.data)
         annotation = reader.text("annotation", required=True, longest=300) or ""
         reader.refuse_unknown(("annotation",))
@@ -154,6 +156,7 @@ class TemplateDetail(Endpoint):
         responses={200: shapes.Template, **bricks.errors(401, 403, 422)},
     )
     def put(self, request: Request, name: str) -> Response:
+        self.principal.require("allocation.enter")
         reader = Reader(request.data)
         strategy = reader.text("strategy", required=True, longest=32) or ""
         shares = []
@@ -231,6 +234,7 @@ class BookingConfigurationDetail(Endpoint):
         responses={200: shapes.BookingConfiguration, **bricks.errors(401, 403, 422)},
     )
     def put(self, request: Request, custodian_id: str) -> Response:
+        self.principal.require("config.manage")
         reader = Reader(request.data)
         kind = reader.text("booking_type", required=True, longest=16) or ""
         told = reader.text("instructions", longest=200) or ""

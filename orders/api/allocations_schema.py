@@ -6,17 +6,11 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-
-def shape(name: str, /, **fields: Any) -> Any:
-    return type(name, (s.Serializer,), fields)
+from oms_site.api.bricks import shape, text
 
 
 def _number(**kw: Any) -> s.Field[Any, Any, Any, Any]:
     return s.DecimalField(max_digits=24, decimal_places=10, coerce_to_string=False, **kw)
-
-
-def text(**kw: Any) -> s.CharField:
-    return s.CharField(required=False, allow_null=True, **kw)
 
 
 _Amount = shape(

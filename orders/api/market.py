@@ -132,6 +132,7 @@ class MarketEstimate(_Market):
         responses={200: market_schema.Estimate, **bricks.errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, instrument_id: str) -> Response:
+        self.principal.require("order.view")
         asked = request.query_params
         side = asked.get("side", "")
         if side not in ("buy", "sell"):

@@ -6,13 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-
-def shape(name: str, /, **fields: Any) -> Any:
-    return type(name, (s.Serializer,), fields)
-
-
-def text() -> s.CharField:
-    return s.CharField(allow_null=True, required=False)
+from oms_site.api.bricks import shape, text
 
 
 def _money() -> s.DecimalField:

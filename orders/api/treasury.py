@@ -39,6 +39,7 @@ class FxRateList(Endpoint):
         responses={201: shapes.FxRate, **bricks.errors(401, 403, 409, 422)},
     )
     def post(self, request: Request) -> Response:
+        self.principal.require("rate.set")
         reader = Reader(request.data)
         base = reader.text("base", required=True, longest=3) or ""
         quote = reader.text("quote", required=True, longest=3) or ""
@@ -61,7 +62,10 @@ class FxRateList(Endpoint):
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
-        given, rows = request.query_params, FxRate.objects.all()
+        given, rows = (
+            request.query_params,
+            FxRate.objects.filter(organization_id=self.principal.organization_id),
+        )
         for name in ("base", "quote"):
             if given.get(name):
                 rows = rows.filter(**{name: given[name].upper()})

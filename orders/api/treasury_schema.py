@@ -6,9 +6,7 @@ from typing import Any
 
 from rest_framework import serializers as s
 
-
-def shape(title: str, /, **fields: Any) -> Any:
-    return type(title, (s.Serializer,), fields)
+from oms_site.api.bricks import shape
 
 
 def _number(**kw: Any) -> s.Field[Any, Any, Any, Any]:

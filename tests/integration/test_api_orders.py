@@ -25,7 +25,7 @@ def test_an_order_is_created_approved_and_read_back(api: Callable[..., Any]) -> 
     assert order["created_at"] <= order["approved_at"]
     status, again = trader.get(f"/v1/trading/order/{order['id']}/")
     assert status == 200
-    more = dict.fromkeys(("execution_orders", "policy"))
+    more = dict.fromkeys(("execution_orders", "policy", "revisions", "amendments"))
     assert {**again, **more} == {**order, **more}
 
 

@@ -155,7 +155,7 @@ def _settings(owned: dict[str, Any], custodian_id: str) -> list[Model]:
         ),
         ReleaseRule.objects.create(name=ids.prefixed("rule"), release="close", **owned),
         MarginRate.objects.create(asset_class="corporate", percent=Decimal(50), **owned),
-        FxRate.objects.get_or_create(
-            base="EUR", quote="USD", source="test", at=AT, defaults={"rate": Decimal("1.1")}
-        )[0],
+        FxRate.objects.create(
+            base="EUR", quote="USD", source="test", at=AT, rate=Decimal("1.1"), **owned
+        ),
     ]

@@ -179,6 +179,7 @@ def test_an_account_cannot_be_moved_to_another_organization(
         "risk_group": account.risk_group_id,
         "currency": "USD",
         "status": "suspended",
+        "lot_relief": account.lot_relief,
     }
     answer = client.post(address(Account, "change", account.pk), values)
     assert answer.status_code == 302

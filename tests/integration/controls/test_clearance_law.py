@@ -166,7 +166,7 @@ def test_an_approved_review_of_another_screening_of_the_order_clears_nothing(
 def test_the_clearance_of_an_execution_order_never_changes(order: Order) -> None:
     made = rows.execution_order(order, rows.screening(order, "passed"))
     again = rows.screening(order, "passed")
-    with refused("its terms never change"):
+    with refused("change only by a revision of its order"):
         run(
             "UPDATE orders_executionorder SET screening_id = %s, version = 2 WHERE id = %s",
             again.id,

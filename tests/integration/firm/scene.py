@@ -49,7 +49,9 @@ BODIES: dict[str, Any] = {
     "PATCH order-detail": {"limit_price": 99},
     "POST order-allocate": {
         "strategy": "fifo_without_averaging",
-        "account_allocations": [{"account_id": "{account_id}", "amount": {"par": 1000}}],
+        "account_allocations": [
+            {"account_id": "{account_id}", "requested_amount": {"type": "par", "value": 1000}}
+        ],
         **USUAL,
     },
     "POST entry-approve": {"annotation": "a reason"},

@@ -29,6 +29,8 @@ PEOPLE = {
     Role.ADMIN: "admin",
 }
 REFUSED = {401, 403}
+# Each organization names its own: another's is not meant.
+OWN_NAMES = {"PUT template-detail"}
 # Refusals for another reason than a missing right: the table cannot say more than "may ask".
 OTHERWISE = {"self_approval", "self_release", "house_only"}
 
@@ -131,6 +133,8 @@ def test_what_is_alphas_is_not_there_for_beta(name: str, ids: dict[str, str]) ->
     for one in endpoints.all_of_them():
         named = [part for part in re.findall(r"<(?:\w+:)?(\w+)>", one.path) if part in ids]
         if not set(named) - {"version", "kind", "step", "account", "control_id"}:
+            continue
+        if one.key in OWN_NAMES:
             continue
         answer = ask(caller(one, f"beta_{name}"), one, ids)
         if answer.status_code not in {403, 404}:

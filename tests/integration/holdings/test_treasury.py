@@ -63,7 +63,9 @@ def in_euro(**account: Any) -> None:
 
 
 def rate(value: str, *, at: datetime, source: str = "ecb") -> None:
-    FxRate.objects.create(base="EUR", quote="USD", rate=D(value), source=source, at=at)
+    FxRate.objects.create(
+        organization_id="alpha", base="EUR", quote="USD", rate=D(value), source=source, at=at
+    )
 
 
 def bought(qty: int = 3000, **changes: Any) -> Any:

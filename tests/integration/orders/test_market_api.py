@@ -13,6 +13,7 @@ from oms_site.kit import clock
 from orders import desk
 from tests import trading
 from tests.market import BOND, Venue, clean_shelf
+from venues.market_data.shelf import shelf
 from venues.messages import BookUpdate, ExecType, ExecutionReport, MdEntry, OrdStatus
 
 D = Decimal
@@ -43,7 +44,11 @@ class Answer:
 
 @pytest.fixture
 def get(api: Api) -> Callable[[str], Answer]:
-    return lambda path: Answer(*api("alpha_trader").get(path))
+    def ask(path: str) -> Answer:
+        shelf.forget()  # a process reads a book again after a moment only
+        return Answer(*api("alpha_trader").get(path))
+
+    return ask
 
 
 def test_the_top_is_the_best_of_all_venues_with_yield_and_source(

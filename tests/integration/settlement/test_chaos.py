@@ -152,19 +152,22 @@ def test_the_same_mailbox_read_twice_stores_and_counts_once(outside: Outside) ->
 
 
 # --- what every adapter must do --------------------------------------------------------------
-def trial(outside: Outside) -> settling_acceptance.Trial:
-    desk = SimulatedDesk(SimulatedCustodian(f"{outside.url}/cust_bny"))
-    return settling_acceptance.Trial(desk, "ALPHA-002", "037833DP2", clock.now())
+@pytest.fixture
+def trial(outside: Outside) -> Iterator[settling_acceptance.Trial]:
+    """The simulated desk as something to be certified."""
+    client = SimulatedCustodian(f"{outside.url}/cust_bny")
+    yield settling_acceptance.Trial(SimulatedDesk(client), "ALPHA-002", "037833DP2", clock.now())
+    client.close()
 
 
-def test_the_simulated_desk_does_what_every_desk_must(outside: Outside) -> None:
-    found = settling_acceptance.certify(trial(outside))
+def test_the_simulated_desk_does_what_every_desk_must(trial: settling_acceptance.Trial) -> None:
+    found = settling_acceptance.certify(trial)
     assert [one for one in found if one.fault] == []
     assert len(found) == len(settling_acceptance.REQUIREMENTS)
 
 
 def test_a_desk_that_takes_a_repeat_for_something_new_is_found(
-    outside: Outside, monkeypatch: pytest.MonkeyPatch
+    trial: settling_acceptance.Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     instruct, numbers = SimulatedDesk.instruct, count(1)
 
@@ -172,7 +175,7 @@ def test_a_desk_that_takes_a_repeat_for_something_new_is_found(
         return instruct(self, replace(one, key=f"{one.key}-{next(numbers)}"))
 
     monkeypatch.setattr(SimulatedDesk, "instruct", careless)
-    faults = [one.requirement for one in settling_acceptance.certify(trial(outside)) if one.fault]
+    faults = [one.requirement for one in settling_acceptance.certify(trial) if one.fault]
     assert faults == [
         "repeating a key does nothing again and answers the same",
         "a key with other content is refused for good",
