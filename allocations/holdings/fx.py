@@ -43,7 +43,7 @@ class Rate:
 
 
 def rate(base: str, quote: str, *, organization_id: str, at: datetime) -> Rate | None:
-    """The newest rate an organization knew at a moment, given directly or the other way round; None without."""
+    """The newest rate an organization knew at a moment, either way round; None without."""
     if base == quote:
         return Rate(base, quote, Decimal(1), "", None)
     either = [base, quote]

@@ -175,7 +175,7 @@ def test_the_trigger_is_a_term_and_never_changes(change: str) -> None:
     order_id = _stop(ord_type="stop_limit", limit_price=D("97.5"))
     with (
         pytest.raises(
-            IntegrityError, match="its terms never change|only to those of a new revision"
+            IntegrityError, match=r"its terms never change|only to those of a new revision"
         ),
         transaction.atomic(),
         connection.cursor() as cursor,

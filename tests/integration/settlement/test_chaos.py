@@ -5,6 +5,7 @@ The judge is the custodians' own journals.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
