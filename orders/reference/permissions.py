@@ -140,7 +140,7 @@ RIGHTS: dict[str, Needs] = {
     "GET margin-list": _VIEW,
     "GET ops-confirms": ("ops.view",),
     "GET ops-confirm": ("ops.view",),
-    "POST ops-confirm-step": ("booking.repair",),
+    "POST ops-confirm-step": ("break.resolve",),
     "GET ops-confirm-file": ("ops.view",),
     "GET ops-settlements": ("ops.view",),
     "GET ops-settlement": ("ops.view",),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def test_two_people_put_a_new_version_in_force_by_keyboard(window: Opener) -> No
     _picture(maker, "controls-version")
     maker.get_by_role("button", name="Make the draft").click()
     expect(maker.locator("#board")).to_contain_text("draft")
-    assert "version=" in maker.url
+    expect(maker).to_have_url(re.compile("version="))
     expect(maker.locator("#connection")).to_have_text("Live")
     maker.keyboard.press("m")
     expect(maker.locator(".counts")).to_contain_text("newly flagged")

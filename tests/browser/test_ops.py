@@ -60,7 +60,7 @@ def test_a_refused_booking_is_retried_then_repaired_by_two_people(
 
     row.get_by_role("button", name="Repair…").click()
     page.get_by_label("Booked to account").select_option(label="ALPHA-003")
-    page.get_by_label("Reason").last.fill("The client's account at BNY is closed.")
+    page.locator("#repair").get_by_label("Reason").fill("The client's account at BNY is closed.")
     page.get_by_role("button", name="Ask for the repair").click()
     expect(page.locator("#repairs")).to_contain_text("somebody else decides")
     picture(page, "ops-repair")

@@ -33,7 +33,9 @@ def entries(market: Market, cusip: str, resting: Iterable[Order]) -> tuple[MdEnt
 
 
 def _shows(order: Order) -> bool:
-    """Resting at a price, for as long as it takes; all-or-none is not shown."""
+    """Resting at a price, for as long as it takes; all-or-none and what hangs are not shown."""
+    if order.script is not None and order.script.hangs:
+        return False
     waits = order.begun_at is not None and order.leaves_qty > 0 and not order.dealer
     return waits and order.price is not None and not order.is_whole
 
