@@ -117,8 +117,9 @@ def test_a_user_without_any_role_may_nothing(ids: dict[str, str]) -> None:
 
 def test_an_unknown_caller_is_asked_who_he_is(ids: dict[str, str]) -> None:
     wrong = []
-    for one in endpoints.all_of_them():
-        answer = ask(Client(), one, ids)
+    for n, one in enumerate(endpoints.all_of_them()):
+        # From many addresses: strangers are soon told to wait.
+        answer = ask(Client(REMOTE_ADDR=f"192.0.2.{n}"), one, ids)
         public = permissions.RIGHTS.get(one.key, ()) is permissions.PUBLIC
         login = answer.status_code == 302 and answer.headers["Location"].startswith("/login/")
         asked = answer.status_code == 401 if one.api else login
