@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -83,8 +84,7 @@ class ScreenSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         if kind in ("hello", "hb"):
             told["server_time"] = figures.iso(at)
             told["ahead_s"] = round(clock.offset().total_seconds())
-            told["market"] = vars(market.state(at))
-            told["halts"] = await in_thread(_halts, self._principal.organization_id)
+            told |= await in_thread(_around, self._principal.organization_id, at)
         async with asyncio.timeout(STALLED_SECONDS):
             await self.send(text_data=msgspec.json.encode(told).decode())
 
@@ -134,10 +134,13 @@ class ScreenSocket(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels sh
         return 0 if cls.may_look(principal) else NOT_ENTITLED
 
 
-def _halts(organization_id: str) -> list[str]:
-    """What is halted now: every page says so, whatever else it shows."""
+def _around(organization_id: str, at: datetime) -> dict[str, Any]:
+    """What every page says whatever else it shows: the market's state and what is halted.
+
+    Either may have to be read anew, so it is asked beside the event loop.
+    """
     generation.check()
-    return halts.names(organization_id)
+    return {"market": vars(market.state(at)), "halts": halts.names(organization_id)}
 
 
 def _principal(session_key: str) -> Principal | None:
