@@ -27,6 +27,8 @@ def test_an_order_is_canceled_by_keyboard_alone(window: Opener, submit: Submit) 
     page = screen.page
     expect(screen.row(order_id)).to_contain_text("working")
     page.keyboard.press("j")
+    expect(page.get_by_text("1 focused")).to_be_visible()
+    expect(page.locator("#panel")).to_contain_text("SIMA acknowledged")
     page.keyboard.press("x")
     expect(page.get_by_role("dialog")).to_contain_text("100,000 still to be filled")
     expect(page.locator("#confirm-safe")).to_be_focused()
