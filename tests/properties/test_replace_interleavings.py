@@ -160,6 +160,33 @@ def a_bust_across_the_replace(order_id: str, child: VenueOrder) -> Told:
     )
 
 
+def acknowledged_taken_filled_and_gone(order_id: str, child: VenueOrder) -> Told:
+    told = more_and_then_the_end(order_id, child)
+    return told._replace(messages=[trading.report(child, ExecType.NEW), *told.messages])
+
+
+def both_requests_too_late(order_id: str, child: VenueOrder) -> Told:
+    story.amend(order_id, qty=12_000)
+    desk.cancel([order_id], by=trading.person(), at=clock.now())
+    return Told(
+        [
+            trading.report(child, ExecType.NEW),
+            _fill(child, 4000, 4000, child.id, 10_000),
+            _fill(child, 6000, 10_000, child.id, 10_000),
+            story.refused(order_id, reason=0),
+            trading.cancel_refused(child, reason=0),
+        ],
+        [4000, 6000],
+        10_000,
+    )
+
+
+def a_bust_of_what_the_acknowledged_order_did(order_id: str, child: VenueOrder) -> Told:
+    told = a_bust_across_the_replace(order_id, child)
+    messages = [*told.messages, trading.report(child, ExecType.NEW)]
+    return told._replace(messages=messages)
+
+
 STORIES: list[Callable[[str, VenueOrder], Told]] = [
     more_between_fills,
     more_and_then_the_end,
@@ -167,6 +194,9 @@ STORIES: list[Callable[[str, VenueOrder], Told]] = [
     less_than_it_had_done,
     refused_and_then_the_end,
     a_bust_across_the_replace,
+    acknowledged_taken_filled_and_gone,
+    both_requests_too_late,
+    a_bust_of_what_the_acknowledged_order_did,
 ]
 
 
