@@ -189,6 +189,9 @@ SPECTACULAR_SETTINGS = {
         "ProposalStatus": ["proposed", "approved", "rejected", "withdrawn"],
         "ExecutionKind": ["trade", "bust", "correction"],
         "CancelOutcome": ["canceled", "refused"],
+        "MarketState": ["live", "stale"],
+        "OrderGroupStatus": ["open", "locked"],
+        "ScheduleStrategy": ["twap", "vwap", "implementation_shortfall"],
         "OrderStatus": "orders.states.OrderStatus",
         "ExecutionOrderStatus": "orders.api.schema.EXECUTION_STATUSES",
     },
@@ -198,6 +201,8 @@ SPECTACULAR_SETTINGS = {
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 # How many processes share a rate limit while Redis does not answer.
 WEB_PROCESSES = env.number("WEB_WORKERS", 2)
+# Processes that apply large batches of execution reports; started when the first one comes.
+REPORT_LANES = env.number("REPORT_LANES", 3)
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",

@@ -17,9 +17,15 @@ from oms_site.kit.errors import Detail
 # The guide's own rules; an organization's policy row overrides what it names.
 GUIDE: dict[str, Any] = {
     "allowed_ord_types": ["market", "limit"],
+    "allowed_amount_types": ["par", "shares"],
     "allowed_tif": ["day"],
+    # Instructions beyond type and time, and lists of orders.
+    "allowed_handling": [],
+    "allowed_contingencies": [],
     "outside_hours": "reject",
     "order_amendment": "disallowed",
+    # By which schedules an order may be worked over time.
+    "allowed_schedules": [],
     # What an order does while its new terms wait for a review: "live", or "hold" to send no more.
     "amendment_review": "live",
     "allocation_entry": "pre_trade_only",
@@ -35,6 +41,11 @@ GUIDE: dict[str, Any] = {
     "start_of_day_check": "warn",
     # What affirms a trade: that it "match"es, the "counterparty" once it matches, or a "person".
     "trade_affirmation": "match",
+    # Whether opposite orders of the organization cross inside before they go to a venue: "off",
+    # those "routed" by instructions or rules, or also the "open" ones that wait for a trader.
+    "internal_cross": "off",
+    # When one account of a block is refused: "whole" refuses the block, "drop" goes on without it.
+    "block_account_reject": "whole",
     # Settling days after a failed one until it is bought in.
     "buy_in_days": 4,
 }
@@ -51,9 +62,16 @@ PRESETS: dict[str, dict[str, Any]] = {
             "stop_limit",
             "market_if_touched",
             "limit_if_touched",
+            "trailing_stop",
+            "trailing_stop_limit",
         ],
-        "allowed_tif": ["day", "ioc", "fok", "gtc", "gtd"],
+        # Money is turned into a quantity, rounded down; the residual is kept.
+        "allowed_amount_types": ["par", "shares", "notional"],
+        "allowed_tif": ["day", "ioc", "fok", "gtc", "gtd", "opg", "cls"],
+        "allowed_handling": ["display_qty", "min_qty", "post_only", "reduce_only"],
+        "allowed_contingencies": ["oco", "oto", "bracket", "basket"],
         "order_amendment": "replace_chain",
+        "allowed_schedules": ["twap", "vwap", "implementation_shortfall"],
         # An order may be sent without saying for whom; two people say it afterward.
         "allocation_entry": "post_trade_with_review",
         "allowed_allocation_strategies": [
@@ -73,7 +91,16 @@ OPTIONAL: dict[str, Any] = {
     "second_approval_above": "25000000",
     # How far the other side's terms may lie from ours: price in points, money in the currency.
     "match_tolerance_price": "0",
+    # How far from the market, in percent, a trade reported from elsewhere counts by itself.
+    "external_price_percent": "5",
     "match_tolerance_money": "0.01",
+}
+
+
+# Rules whose words are few, and anything else a mistake.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "internal_cross": ("off", "routed", "open"),
+    "block_account_reject": ("whole", "drop"),
 }
 
 
@@ -116,6 +143,16 @@ def of(organization_id: str, *, at: datetime) -> PolicyFacts:
     raise LookupError(f"{organization_id} has no policy in force")
 
 
+def stating(name: str, value: Any) -> frozenset[int]:
+    """The ids of all approved versions, of every organization, that say this of a rule."""
+    return frozenset(
+        policy.id
+        for versions in _policies.get().values()
+        for policy in versions
+        if policy.rules.get(name) == value
+    )
+
+
 def pinned(organization_id: str, policy_id: int) -> PolicyFacts | None:
     """The version that an order has pinned, whether or not it is still in force."""
     known = _policies.get().get(organization_id, [])
@@ -140,6 +177,8 @@ def _fault(name: str, value: Any) -> str:
     usual = GUIDE.get(name, OPTIONAL.get(name))
     if usual is None:
         return f"Not a rule. Known: {', '.join(sorted({*GUIDE, *OPTIONAL}))}."
+    if name in CHOICES and value not in CHOICES[name]:
+        return f"Give one of: {', '.join(CHOICES[name])}."
     if type(value) is not type(usual):
         return f"Give a {type(usual).__name__}, such as {usual}."
     if isinstance(value, int) and value < 0:

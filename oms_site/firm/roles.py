@@ -49,6 +49,7 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "events.view",
             "events.history",
             "audit.view",
+            "price.layers",
         }
     ),
     Role.OPERATIONS: frozenset(
@@ -67,10 +68,18 @@ ENTITLEMENTS: dict[Role, frozenset[str]] = {
             "rate.set",
             "events.view",
             "events.history",
+            "price.layers",
         }
     ),
     Role.AUDITOR: frozenset(
-        {"order.view", "ops.view", "events.view", "events.history", "audit.view"}
+        {
+            "order.view",
+            "ops.view",
+            "events.view",
+            "events.history",
+            "audit.view",
+            "price.layers",
+        }
     ),
     Role.ADMIN: frozenset(
         {

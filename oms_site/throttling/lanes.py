@@ -10,8 +10,10 @@ API = "/v1/"
 ORDER = "/v1/trading/order/"
 # Engaging a switch is never counted: it has to work when everything else is too much.
 ALWAYS = re.compile(r"/v1/kill-switch/(engage/)?")
-_STOPS = re.compile(r"/v1/kill-switch/|/(mass-cancel|cancel|cancel-all)/$|/mass-cancel/")
-_ORDERS = re.compile(r"/v1/trading/(order|rfq|list-rfq|quote)(/|$)")
+_STOPS = re.compile(
+    r"/v1/kill-switch/|/(mass-cancel|cancel|cancel-all)/$|/mass-cancel/|/schedule/pause/$"
+)
+_ORDERS = re.compile(r"/v1/trading/(order|order-list|rfq|list-rfq|quote)(/|$)")
 # Deciding on an order makes none.
 _DECIDES = re.compile(r"/(approve|reject)/$")
 

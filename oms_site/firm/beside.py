@@ -1,0 +1,75 @@
+"""Processes beside this one that run parts of its work, with Django set up.
+
+For work that is bound by the interpreter, which runs one thread at a time. A process ends with the
+one that asked for it, however that ended.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from typing import Any, TypeVar
+
+import django
+from django.db import close_old_connections
+
+T = TypeVar("T")
+
+
+class Beside:
+    """So many processes, each of which does what it is given in order, after `begin`."""
+
+    def __init__(self, count: int, *, begin: Callable[[], None]) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pools = [
+            ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) for _ in range(count)
+        ]
+        self._pids = [pool.submit(_run, _stand_ready, (begin,)) for pool in self._pools]
+
+    def is_ready(self) -> bool:
+        """Whether all have begun. Raises what stopped one of them from it."""
+        return all(one.done() and one.result() for one in self._pids)
+
+    def submit(self, number: int, work: Callable[..., T], *args: Any) -> Future[T]:
+        """Have one of the processes do something after what it was given before."""
+        return self._pools[number].submit(_run, work, args)
+
+    def pids(self) -> list[int]:
+        """The processes' numbers, in order."""
+        return [one.result() for one in self._pids if one.done()]
+
+    def close(self) -> None:
+        """End the processes; what has begun is waited for, what has not is forgotten."""
+        for pool in self._pools:
+            pool.shutdown(cancel_futures=True)
+
+
+# This module is loaded in the new process before Django is set up: no models up here.
+def _begin() -> None:
+    # Whoever asked for this process ends it, not the terminal.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    django.setup()
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    threading.Thread(target=_end_with, args=(parent,), name="parent", daemon=True).start()
+
+
+def _end_with(parent: Any) -> None:
+    parent.join()
+    os._exit(1)
+
+
+def _stand_ready(begin: Callable[[], None]) -> int:
+    begin()
+    return os.getpid()
+
+
+def _run(work: Callable[..., T], args: tuple[Any, ...]) -> T:
+    try:
+        return work(*args)
+    finally:
+        close_old_connections()
