@@ -14,8 +14,9 @@ from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, unfolded
 from oms_site.admin.fields import choices_list, one_choice
 from oms_site.admin.filters import one_of
 from oms_site.kit import clock
-from venues import analytics, certification, health
+from venues import analytics, certification, health, registry
 from venues.calendar import Kind, Market, new_york_date
+from venues.formats_admin import VenueFormatAdmin as VenueFormatAdmin
 from venues.gateways import kinds
 from venues.models import (
     Certification,
@@ -238,7 +239,7 @@ class VenueAdmin(ConfigAdmin):
     list_filter = ("status",)
     search_fields = ("id", "name", "mpid")
     ordering = ("preference", "id")
-    readonly_fields = ("connected_at", "last_heard_at")
+    readonly_fields = ("template", "connected_at", "last_heard_at")
     fieldsets = (
         (None, {"fields": ("id", "name", "mpid", "gateway", "preference", "status")}),
         (
@@ -247,7 +248,13 @@ class VenueAdmin(ConfigAdmin):
         ),
         ("Sizes (certified)", {"fields": ("min_qty", "max_qty", "qty_increment")}),
         ("Hours, New York", {"fields": ("opens_at", "closes_at", "cutoff_at")}),
-        ("Wire (certified)", {"fields": ("template",)}),
+        (
+            "Wire (certified)",
+            {
+                "fields": ("template",),
+                "description": "Its format in force; the next one is proposed under Formats.",
+            },
+        ),
         ("Line", {"fields": ("max_messages_per_s", "connected_at", "last_heard_at")}),
     )
 
@@ -262,7 +269,7 @@ class VenueAdmin(ConfigAdmin):
             values, label = offered[db_field.name]
             return choices_list(values, label=label)
         if db_field.name == "gateway":
-            return one_choice(sorted(kinds.KINDS), label="Gateway")
+            return one_choice(sorted({*kinds.KINDS, registry.INTERNAL}), label="Gateway")
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     @admin.display(description="certified", boolean=True)
@@ -275,6 +282,8 @@ class VenueAdmin(ConfigAdmin):
         """The line, the lag of its newest reports, what it refused of new orders, what waits."""
         now = health.of_all(at=clock.now())[obj.pk]
         said = ["connected" if now.connected else "silent"]
+        if now.why_bad:
+            said.append(now.why_bad)
         if now.lag is not None:
             said.append(f"lag {now.lag.total_seconds() * 1000:,.0f} ms")
         if now.reject_rate is not None:

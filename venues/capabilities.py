@@ -6,6 +6,7 @@ is left out of routing with its reason; nothing here looks anything up.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time
 from decimal import Decimal
@@ -14,7 +15,12 @@ from zoneinfo import ZoneInfo
 NEW_YORK = ZoneInfo("America/New_York")
 
 BOOK = "limit_order_book"
-_IMMEDIATE = frozenset({"ioc", "fok"})
+_NOT_FOR_THE_DAY = frozenset({"ioc", "fok", "opg", "cls"})
+_WORDS = {
+    "display_qty": "orders that are shown in parts",
+    "min_qty": "least quantities",
+    "post_only": "orders that only wait",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +35,25 @@ class Capabilities:
     opens_at: time | None = None
     closes_at: time | None = None
     cutoff_at: time | None = None
+    # Instructions that it does not know, by the order's names for them.
+    refuses: frozenset[str] = frozenset()
 
     def why_not(self, *, time_in_force: str, at: datetime, protocol: str = BOOK) -> str:
         """Why it takes no order like this at this moment; empty when it does."""
         if self.protocols and protocol not in self.protocols:
             return f"takes no orders by {protocol}"
         # Orders for several days are carried by us and go out for the day.
-        sent = time_in_force if time_in_force in _IMMEDIATE else "day"
+        sent = time_in_force if time_in_force in _NOT_FOR_THE_DAY else "day"
         if self.times_in_force and sent not in self.times_in_force:
             return f"takes no {sent} orders"
+        if sent == "opg":
+            return ""  # it waits there for the open
         return self._why_closed(at.astimezone(NEW_YORK).time())
+
+    def why_not_handling(self, needs: Collection[str]) -> str:
+        """Why it cannot handle an order that needs this; empty when it can."""
+        missing = [_WORDS.get(name, name) for name in sorted(self.refuses.intersection(needs))]
+        return f"takes no {' or '.join(missing)}" if missing else ""
 
     def why_not_size(self, qty: Decimal) -> str:
         """Why it takes no order of this size; empty when it does."""

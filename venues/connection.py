@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -20,7 +21,7 @@ from django.db import DatabaseError, InterfaceError, close_old_connections
 from oms_site.firm import generation
 from oms_site.firm.passage import Passage
 from oms_site.kit import clock
-from venues import inbox, messages, transmission
+from venues import inbox, lines, messages, transmission
 from venues.gateways.port import Frame, Gateway, GatewayError
 from venues.inbox import Raw
 from venues.market_data.feed import Feed
@@ -31,6 +32,8 @@ from venues.pacing import Pace
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 RETRY_SECONDS = 0.5
+# After what only a person mends: no venue is asked the same wrong thing twice a second.
+HOPELESS_SECONDS = 10.0
 DOUBT_AFTER = timedelta(seconds=5)
 GAP_PATIENCE_SECONDS = 2.0
 BATCH = 500
@@ -39,20 +42,40 @@ TOGETHER = 100
 MARKET_DATA = messages.Quote | messages.BookMessage
 
 
+def _leaves(group: BaseException) -> Iterator[BaseException]:
+    if isinstance(group, BaseExceptionGroup):
+        for one in group.exceptions:
+            yield from _leaves(one)
+    else:
+        yield group
+
+
 def _send_all(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
     return list(rows)
+
+
+def _nothing_rests(venue_id: str) -> Mapping[str, Collection[str]]:
+    return {}
+
+
+def _nobody(venue_id: str, code: str, why: str) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
 class Handlers:
     """What the story does with what a venue says: handed down at the process entrance.
 
-    `before_wire` has the last word on what is about to be sent.
+    `before_wire` has the last word on what is about to be sent; `resting` tells which orders of its
+    books are ours, by security, when a session begins; `trouble` hears what ends a
+    session in a way that trying again does not mend.
     """
 
     apply: Callable[[str, Sequence[Inbound]], None]
     unreadable: Callable[[str, str, str], None]
     before_wire: Callable[[str, Sequence[Outbound]], list[Outbound]] = _send_all
+    trouble: Callable[[str, str, str], None] = _nobody
+    resting: Callable[[str], Mapping[str, Collection[str]]] = _nothing_rests
 
 
 class Connection:
@@ -84,7 +107,16 @@ class Connection:
                 session.result()
             except* (GatewayError, DatabaseError, InterfaceError, OSError) as broken:
                 log.warning("%s: %s", self.venue_id, broken.exceptions[0])
+                await self._tell(broken)
             await asyncio.sleep(RETRY_SECONDS)
+
+    async def _tell(self, broken: BaseExceptionGroup[BaseException]) -> None:
+        """A session that ends by its own fault needs a person; trying again waits for one."""
+        for error in _leaves(broken):
+            if isinstance(error, GatewayError) and error.permanent:
+                with suppress(DatabaseError, InterfaceError, OSError):
+                    await self._db(self._handlers.trouble, self.venue_id, error.code, error.message)
+                await asyncio.sleep(HOPELESS_SECONDS)
 
     async def _once(self) -> None:
         await self._session(self._make_gateway())
@@ -94,8 +126,10 @@ class Connection:
             await self._db(self._apply_stored)
             await gateway.connect(await self._db(inbox.next_seq, self.venue_id))
             await self._db(_mark_connected, self.venue_id)
+            await self._db(lines.connected, self.venue_id, gateway.line())
             self._pace.limit = await self._db(transmission.pace_of, self.venue_id)
-            await self._send(gateway, self._feed.begin())
+            own = await self._db(self._handlers.resting, self.venue_id)
+            await self._send(gateway, self._feed.begin(own))
             log.info("%s: connected", self.venue_id)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._keep_receiving(gateway))
@@ -116,12 +150,10 @@ class Connection:
 
     def _take(self, frames: Sequence[Frame]) -> None:
         at = clock.now()
-        raws = [
-            Raw(f.message.seq, f.text) for f in frames if isinstance(f.message, messages.Report)
-        ]
-        inbox.store(self.venue_id, raws, at=at)
+        inbox.store(self.venue_id, [raw for f in frames if (raw := _raw(f))], at=at)
         for frame in frames:
-            if frame.message is None:
+            # One that has a number is told to people by whoever applies it.
+            if frame.error and not frame.number:
                 self._handlers.unreadable(self.venue_id, frame.text, frame.error)
         told = [f.message.last_seq for f in frames if isinstance(f.message, messages.Heartbeat)]
         if told and told[-1] is not None:
@@ -131,6 +163,8 @@ class Connection:
             # After the reports: an order waits for its fill, a book waits for nobody.
             generation.check()
             self._feed.take(f.message for f in frames)
+        else:
+            self._feed.note(f.message for f in frames)
 
     def _apply_stored(self) -> None:
         while ready := inbox.contiguous(self.venue_id, limit=BATCH):
@@ -189,6 +223,7 @@ class Connection:
         while True:
             await asyncio.sleep(2.0)
             await self._db(_mark_heard, self.venue_id)
+            await self._db(lines.measured, self.venue_id, gateway.line())
             self._pace.limit = await self._db(transmission.pace_of, self.venue_id)
             doubtful = await self._db(
                 transmission.take_doubtful, self.venue_id, older_than=DOUBT_AFTER
@@ -199,6 +234,13 @@ class Connection:
     async def _db(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._thread, partial(_clean, work, *args, **kwargs))
+
+
+def _raw(frame: Frame) -> Raw | None:
+    """What the inbox keeps of a frame."""
+    if isinstance(frame.message, messages.Report):
+        return Raw(frame.message.seq, frame.text)
+    return Raw(frame.number, frame.text) if frame.number else None
 
 
 def _clean(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:

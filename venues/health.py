@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from venues import lines
 from venues.models import Venue
 
 SILENT_AFTER = timedelta(seconds=10)
@@ -21,8 +22,9 @@ SELECT v.id, r.last_at, r.lag, r.fresh, r.refused,
     (SELECT count(*) FROM venues_outbound o WHERE o.venue_id = v.id AND o.sent_at IS NULL),
     (SELECT count(*) FROM venues_outbound o WHERE o.venue_id = v.id AND o.answered_at IS NULL
         AND o.sent_at IS NOT NULL AND o.kind <> 'H'),
-    (SELECT count(*) FROM venues_inbound i WHERE i.venue_id = v.id AND i.applied_at IS NULL)
-FROM venues_venue v LEFT JOIN LATERAL (
+    (SELECT count(*) FROM venues_inbound i WHERE i.venue_id = v.id AND i.applied_at IS NULL),
+    l.address, l.heartbeat_at, l.rtt_us, l.offset_ms, l.connects
+FROM venues_venue v LEFT JOIN venues_linestate l ON l.venue_id = v.id LEFT JOIN LATERAL (
     SELECT max(received_at) AS last_at,
         avg(received_at - (body::json->>'transact_time')::timestamptz) AS lag,
         count(*) FILTER (WHERE body::json->>'exec_type' IN ('0', '8')) AS fresh,
@@ -50,6 +52,22 @@ class Health:
     unsent: int = 0
     unanswered: int = 0
     unapplied: int = 0
+    address: str = ""
+    heartbeat_at: datetime | None = None
+    rtt_ms: float | None = None
+    offset_ms: float | None = None
+    connects: int = 0
+
+    @property
+    def clock_is_off(self) -> bool:
+        """The venue's clock and ours are too far apart for stamps to be compared."""
+        most = lines.MOST_OFFSET.total_seconds() * 1000
+        return self.offset_ms is not None and abs(self.offset_ms) > most
+
+    @property
+    def why_bad(self) -> str:
+        """What a person should look at, if anything."""
+        return f"clock off by {self.offset_ms:+,.0f} ms" if self.clock_is_off else ""
 
 
 def of_all(*, at: datetime) -> dict[str, Health]:
@@ -69,8 +87,14 @@ def of_all(*, at: datetime) -> dict[str, Health]:
             unsent=unsent,
             unanswered=unanswered,
             unapplied=unapplied,
+            address=address or "",
+            heartbeat_at=heartbeat_at,
+            rtt_ms=None if rtt_us is None else rtt_us / 1000,
+            offset_ms=offset_ms,
+            connects=connects or 0,
         )
-        for venue_id, last_at, lag, fresh, refused, unsent, unanswered, unapplied in rows
+        for venue_id, last_at, lag, fresh, refused, unsent, unanswered, unapplied, *line in rows
+        for address, heartbeat_at, rtt_us, offset_ms, connects in [line]
     }
 
 

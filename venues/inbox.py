@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from django.db import OperationalError, connection
 
 from oms_site.journal.statements import encode
 from venues.models import Inbound
@@ -85,7 +85,11 @@ def has(venue_id: str, seq: int) -> bool:
 
 
 def close(verdicts: Sequence[Verdict], *, at: datetime) -> None:
-    """Account for reports, in the transaction that applied them."""
+    """Account for reports, in the transaction that applied them.
+
+    Raises `OperationalError` when another process has applied one of them: nothing of this
+    transaction may be kept.
+    """
     if not verdicts:
         return
     keys, words, notes = zip(*verdicts, strict=True)
@@ -93,6 +97,8 @@ def close(verdicts: Sequence[Verdict], *, at: datetime) -> None:
         cursor.execute(
             "UPDATE venues_inbound i SET applied_at = %s, verdict = v.verdict, note = v.note "
             "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v (id, verdict, note) "
-            "WHERE i.id = v.id",
+            "WHERE i.id = v.id AND i.applied_at IS NULL",
             [at, list(keys), list(words), [note[:200] for note in notes]],
         )
+        if cursor.rowcount != len(keys):
+            raise OperationalError("a report was applied by somebody else meanwhile")

@@ -11,6 +11,7 @@ from venues.capabilities import Capabilities
 from venues.models import Venue, VenueProfile, VenueSymbol
 from venues.smart_routing import VenueFacts
 
+INTERNAL = "internal"
 _TAKES = ("min_qty", "max_qty", "qty_increment", "opens_at", "closes_at", "cutoff_at")
 
 
@@ -27,6 +28,7 @@ def _load() -> dict[str, VenueFacts]:
             row.preference,
             # Others cancel and begin anew.
             replaces=row.amends == Venue.Amends.REPLACE,
+            internal=row.gateway == INTERNAL,
             capabilities=_capabilities(row),
             **_costs(profiles.get(row.id)),
         )
@@ -38,6 +40,7 @@ def _capabilities(row: Venue) -> Capabilities:
     return Capabilities(
         protocols=frozenset(row.protocols),
         times_in_force=frozenset(row.times_in_force),
+        refuses=frozenset(row.template.get("refuses", ())),
         **{name: getattr(row, name) for name in _TAKES},
     )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from venues import calendar_source, catalog, certification
+from venues import calendar_source, catalog, certification, fix_seed, registry
 from venues.calendar import Market
 from venues.catalog import Listing, SecurityType
 from venues.models import (
@@ -50,7 +50,21 @@ def seed(*, at: datetime, years: tuple[int, int]) -> None:
         )
     _profiles()
     _dealers()
-    for venue in Venue.objects.filter(gateway="simulator", certifications=None).order_by("id"):
+    Venue.objects.get_or_create(
+        id="INTX",
+        defaults={
+            "name": "Internal crosses",
+            "mpid": "INTX",
+            "gateway": registry.INTERNAL,
+            # Nothing is ever routed there: orders cross at the mid, or not at all.
+            "ord_types": ["cross"],
+            "protocols": ["internal_cross"],
+            "preference": 200,
+        },
+    )
+    fix_seed.seed(at=at)
+    ours = ("simulator", "fix", registry.INTERNAL)
+    for venue in Venue.objects.filter(gateway__in=ours, certifications=None).order_by("id"):
         # The simulated venues pass the matrix in the tests of every release.
         certification.note(venue, [], began_at=at, ended_at=at, by="the release's own tests")
         certification.activate(venue)

@@ -169,7 +169,7 @@ class Floor:
             self.faults.append(f"report {message.seq} was told in two ways")
         if isinstance(message, ExecutionReport | CancelReject):
             self.heard.append(message)
-        else:
+        elif isinstance(message, QuoteReport):
             self.quotes.append(message)
 
     async def leave(self) -> None:

@@ -11,6 +11,8 @@ from venues.gateways.port import GatewayError
 _OF_PROTOCOLS = {
     "limit_order_book": order_book.REQUIREMENTS,
     "rfq": inquiries.REQUIREMENTS,
+    # Nobody is on the other side of a cross: nothing can be asked.
+    "internal_cross": (),
 }
 
 

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 
 from django.conf import settings
+from django.db import connections
 
+from oms_site.firm import generation
+from venues import formats
+from venues.formats import Names
+from venues.gateways.fix.gateway import Addresses, FixGateway
 from venues.gateways.port import Gateway, GatewayError
 from venues.gateways.simulator.gateway import SimulatorGateway
 
@@ -24,11 +30,40 @@ def make(kind: str, session: str) -> Gateway:
 
 
 def _simulator(session: str) -> Gateway:
+    host, port = find(f"{OUTSIDE}:venue")
+    return SimulatorGateway(session=session, host=host, port=port, names=partial(_names, session))
+
+
+def _names(session: str) -> Names:
+    """What the venue of a session calls securities; asked in a thread that keeps nothing open."""
+    try:
+        generation.check()
+        return formats.names(session.removeprefix("CERT-"))
+    finally:
+        connections.close_all()
+
+
+def _fix(session: str) -> Gateway:
+    return FixGateway(session=session, find=find, addresses=_addresses)
+
+
+def find(address: str) -> tuple[str, int]:
+    """Host and port of `host:port`; `outside:<name>` is what the simulated venue says of itself.
+
+    Raises `GatewayError` when it has not said, or when this is no address.
+    """
+    host, _, port = address.rpartition(":")
+    if host != OUTSIDE:
+        if not host or not port.isdigit():
+            raise GatewayError("address_invalid", f"{address!r} is no host:port", permanent=True)
+        return host, int(port)
     try:
         ports = json.loads((settings.OUTSIDE_DIR / "ports.json").read_bytes())
-    except (OSError, ValueError) as error:
+        return "127.0.0.1", int(ports[port])
+    except (OSError, ValueError, KeyError) as error:
         raise GatewayError("venue_unreachable", "the venue has not told its port yet") from error
-    return SimulatorGateway(session=session, host="127.0.0.1", port=ports["venue"])
 
 
-KINDS: dict[str, Callable[[str], Gateway]] = {"simulator": _simulator}
+OUTSIDE = "outside"
+_addresses = Addresses()
+KINDS: dict[str, Callable[[str], Gateway]] = {"simulator": _simulator, "fix": _fix}

@@ -1,13 +1,14 @@
 """What every venue gateway can do: connect, send frames, hand over what arrives.
 
-The gateway process calls it. A gateway keeps nothing, stores nothing and decides nothing: it knows
-one venue's wire and no more.
+The gateway process calls it. A gateway knows one venue's wire and no more: it decides nothing, and
+keeps nothing but the numbers and messages of its session where the wire asks for that.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from oms_site.kit.errors import OmsError
@@ -33,6 +34,21 @@ class Frame:
     text: str
     message: WireIn | None
     error: str = ""
+    # The number of a report that could not be read: without it a hole would stay for ever.
+    number: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a line is: by which address, when it was last heard, how long there and back takes.
+
+    `offset` is the venue's clock less ours, by the least delayed of its last stamps.
+    """
+
+    address: str = ""
+    heartbeat_at: datetime | None = None
+    rtt: timedelta | None = None
+    offset: timedelta | None = None
 
 
 class Gateway(Protocol):
@@ -54,6 +70,10 @@ class Gateway(Protocol):
 
     def receive(self) -> AsyncIterator[list[Frame]]:
         """Everything available at once, again and again; raises `GatewayError` at the end."""
+        ...
+
+    def line(self) -> Line:
+        """How the line is, as far as this wire tells."""
         ...
 
     async def close(self) -> None:

@@ -1,7 +1,8 @@
 """The latest price of every instrument: durable rows, kept in memory for at most a second.
 
 Every venue's top of book is a row; the reference price is the best bid and offer over the venues
-that spoke within the last seconds, so one slow venue does not hide the others.
+that spoke within the last seconds, so one slow venue does not hide the others. Where one of them
+bids more than another asks there is no price to measure by until that is over.
 """
 
 from __future__ import annotations
@@ -25,13 +26,17 @@ FRESH_SECONDS = 15
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """A price with where and when it comes from; `mid` is what controls measure against."""
+    """A price with where and when it comes from; `mid` is what controls measure against.
+
+    `crossed`: bid and ask contradict each other, and `mid` is the last one before.
+    """
 
     mid: Decimal
     bid: Decimal | None
     ask: Decimal | None
     source: str
     at: datetime
+    crossed: bool = False
 
 
 class _Prices:
@@ -45,7 +50,7 @@ class _Prices:
             return self._held
         with self._lock:
             rows = ReferencePrice.objects.values_list(
-                "instrument_id", "mid_px", "bid_px", "ask_px", "source", "at"
+                *("instrument_id", "mid_px", "bid_px", "ask_px", "source", "at", "crossed")
             )
             self._held = {row[0]: Price(*row[1:]) for row in rows}
             self._read_at = clock.monotonic()
@@ -60,7 +65,16 @@ forget = _prices.forget
 
 
 def reference(instrument_id: int) -> Price | None:
-    """The price to measure an order against; at most a second behind the database."""
+    """The price to measure an order against; at most a second behind the database.
+
+    None while the market is crossed: whoever needs a price has none then.
+    """
+    price = _prices.get().get(instrument_id)
+    return None if price is None or price.crossed else price
+
+
+def latest(instrument_id: int) -> Price | None:
+    """The latest price for people to look at, crossed or not."""
     return _prices.get().get(instrument_id)
 
 
@@ -76,9 +90,10 @@ WHERE venues_topofbook.at <= excluded.at
 """
 # A venue that has been silent for longer than the others counts no more.
 _REFERENCE = """
-INSERT INTO venues_referenceprice (instrument_id, bid_px, ask_px, mid_px, source, at)
+INSERT INTO venues_referenceprice (instrument_id, bid_px, ask_px, mid_px, source, at, crossed)
 SELECT t.instrument_id, max(t.bid_px), min(t.ask_px), (max(t.bid_px) + min(t.ask_px)) / 2,
-       CASE WHEN count(*) = 1 THEN min(t.venue_id) ELSE 'composite' END, max(t.at)
+       CASE WHEN count(*) = 1 THEN min(t.venue_id) ELSE 'composite' END, max(t.at),
+       max(t.bid_px) > min(t.ask_px)
 FROM venues_topofbook t
 JOIN (SELECT instrument_id, max(at) AS at FROM venues_topofbook
       WHERE instrument_id = ANY(%s) GROUP BY instrument_id) newest
@@ -87,7 +102,9 @@ GROUP BY t.instrument_id
 HAVING max(t.bid_px) > 0 AND min(t.ask_px) > 0
 ORDER BY t.instrument_id
 ON CONFLICT (instrument_id) DO UPDATE SET bid_px = excluded.bid_px, ask_px = excluded.ask_px,
-    mid_px = excluded.mid_px, source = excluded.source, at = excluded.at
+    mid_px = CASE WHEN excluded.crossed THEN venues_referenceprice.mid_px
+                  ELSE excluded.mid_px END,
+    source = excluded.source, at = excluded.at, crossed = excluded.crossed
 WHERE venues_referenceprice.at <= excluded.at
    OR venues_referenceprice.source = 'evaluated'
 """

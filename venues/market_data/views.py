@@ -46,7 +46,7 @@ def top(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
 
 def unified(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
     """The top of each venue beside the whole market's, and the price controls measure by."""
-    price = prices.reference(facts.id)
+    price = prices.latest(facts.id)
     held = [(book, _first(book, "sell"), _first(book, "buy")) for book in books.books]
     return {
         **top(facts, books),
@@ -59,6 +59,7 @@ def unified(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
             "ask": price.ask,
             "source": price.source,
             "at": price.at,
+            "crossed": price.crossed,
         },
     }
 

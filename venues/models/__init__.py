@@ -2,6 +2,15 @@
 
 from venues.models.certification import Certification, VenueSymbol
 from venues.models.dealer import Dealer
+from venues.models.formats import (
+    FixLine,
+    FixMessage,
+    FixNumbers,
+    LineState,
+    SecurityNotice,
+    VenueExtension,
+    VenueFormat,
+)
 from venues.models.instrument import Instrument, ReferencePrice
 from venues.models.market import RoutingDecision, TopOfBook, VenueProfile
 from venues.models.session import TradingDayRow
@@ -11,14 +20,21 @@ from venues.models.wire import Inbound, Outbound
 __all__ = [
     "Certification",
     "Dealer",
+    "FixLine",
+    "FixMessage",
+    "FixNumbers",
     "Inbound",
     "Instrument",
+    "LineState",
     "Outbound",
     "ReferencePrice",
     "RoutingDecision",
+    "SecurityNotice",
     "TopOfBook",
     "TradingDayRow",
     "Venue",
+    "VenueExtension",
+    "VenueFormat",
     "VenueProfile",
     "VenueSymbol",
 ]

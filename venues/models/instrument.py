@@ -55,7 +55,11 @@ class Instrument(models.Model):
 
 
 class ReferencePrice(models.Model):
-    """The latest price known of an instrument, with its source and time; controls measure by it."""
+    """The latest price known of an instrument, with its source and time; controls measure by it.
+
+    While one venue bids more than another asks it is `crossed`: the mid is the last that was good,
+    for valuations, and nothing is measured by it.
+    """
 
     instrument = models.OneToOneField(
         Instrument, primary_key=True, on_delete=models.CASCADE, related_name="reference_price"
@@ -65,6 +69,7 @@ class ReferencePrice(models.Model):
     mid_px = models.DecimalField(max_digits=18, decimal_places=8)
     source = models.CharField(max_length=20)
     at = models.DateTimeField()
+    crossed = models.BooleanField(default=False, db_default=False)
 
     class Meta:
         constraints = [

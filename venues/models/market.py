@@ -84,7 +84,7 @@ class RoutingDecision(LedgerFact):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(kind__in=["route", "reroute"]), name="routing_kind_known"
+                condition=Q(kind__in=["route", "reroute", "cross"]), name="routing_kind_known"
             )
         ]
         indexes = [models.Index(fields=["subject"], name="routing_decision_of")]

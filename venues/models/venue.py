@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-PROTOCOLS = ("limit_order_book", "rfq")
+PROTOCOLS = ("limit_order_book", "rfq", "internal_cross")
 
 
 def default_protocols() -> list[str]:

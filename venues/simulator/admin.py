@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from datetime import timedelta
 from decimal import Decimal
 
 import msgspec
 
+from venues.messages import Side
+from venues.simulator import sweeping
 from venues.simulator.delivery import Faults
 from venues.simulator.misfortunes import EVERY, Misfortune, Misfortunes, Plan
+from venues.simulator.priority import Rule
 from venues.simulator.server import SESSIONS, Venue
 from venues.simulator.session import Session
 
@@ -78,6 +82,35 @@ class Move(_Command, tag="move"):
     ticks: int
 
 
+class Matching(_Command, tag="matching"):
+    """Match what stands at one price by this rule from now on."""
+
+    rule: Rule = Rule()
+
+
+class Sweep(_Command, tag="sweep"):
+    """A stranger trades with what rests, up to a quantity, at a price or better."""
+
+    security_id: str
+    side: Side
+    qty: Decimal
+    px: Decimal
+
+
+class Trading(_Command, tag="security_status"):
+    """Halt a security (2), or let it trade again (3), and say so: SecurityTradingStatus(326)."""
+
+    security_id: str
+    status: int
+    text: str = ""
+
+
+class Skew(_Command, tag="skew"):
+    """Let the venue's clock be wrong by so much."""
+
+    ms: int = 0
+
+
 class Silence(_Command, tag="silence"):
     """Say nothing at all, while going on to listen; or speak again."""
 
@@ -96,7 +129,20 @@ class DropCopy(_Command, tag="drop_copy"):
 
 
 Command = (
-    Fault | BookFault | BadLuck | Bust | Correct | LateFill | Move | Silence | Disconnect | DropCopy
+    Fault
+    | BookFault
+    | BadLuck
+    | Bust
+    | Correct
+    | LateFill
+    | Move
+    | Matching
+    | Sweep
+    | Trading
+    | Skew
+    | Silence
+    | Disconnect
+    | DropCopy
 )
 _decoder = msgspec.json.Decoder(Command)
 _encoder = msgspec.json.Encoder(decimal_format="string")
@@ -203,6 +249,22 @@ def obey(session: Session, command: Command) -> None:
         case Move():
             session.market.move(command.security_id, command.ticks)
             exchange.quotes_moved(at)
+        case Matching():
+            session.rule = command.rule
+        case Sweep():
+            sweeping.sweep(
+                exchange,
+                command.security_id,
+                side=command.side,
+                qty=command.qty,
+                px=command.px,
+                rule=session.rule,
+                at=at,
+            )
+        case Trading():
+            exchange.say_status(command.security_id, command.status, at, text=command.text)
+        case Skew():
+            session.clock.skew = timedelta(milliseconds=command.ms)
         case Silence():
             session.silent = command.on
         case Disconnect():

@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
+from enum import StrEnum
 
 from venues.messages import Side
 from venues.simulator.behaviors import Act, Script, Step
@@ -31,6 +32,15 @@ def _seconds(number: float) -> timedelta:
     return timedelta(seconds=number)
 
 
+class Counters(StrEnum):
+    """What a dealer makes of a counter: our price, half way, its own again, or no price at all."""
+
+    ACCEPT = "accept"
+    IMPROVE = "improve"
+    HOLD = "hold"
+    WITHDRAW = "withdraw"
+
+
 @dataclass(frozen=True, slots=True)
 class Character:
     """How a dealer behaves.
@@ -50,18 +60,20 @@ class Character:
     fills_up_to: Decimal | None = None
     moves_after: timedelta | None = None
     leaves_after: timedelta | None = None
-    meets_counters: bool = False
+    counters: Counters = Counters.WITHDRAW
 
 
 DEALERS: dict[str, Character] = {
-    "DLR-SWIFT": Character("Swift Capital", _seconds(0.1), spread=Decimal("0.75")),
+    "DLR-SWIFT": Character(
+        "Swift Capital", _seconds(0.1), spread=Decimal("0.75"), counters=Counters.HOLD
+    ),
     "DLR-BROAD": Character(
         "Broad Street Bank",
         _seconds(0.6),
         spread=Decimal(2),
         size=25 * _MILLION,
         valid=_seconds(120),
-        meets_counters=True,
+        counters=Counters.IMPROVE,
     ),
     "DLR-LOOK": Character(
         "Lookout Securities",
@@ -69,6 +81,7 @@ DEALERS: dict[str, Character] = {
         spread=Decimal("0.5"),
         looks=_seconds(1),
         fills_up_to=_MILLION,
+        counters=Counters.ACCEPT,
     ),
     "DLR-FICKLE": Character(
         "Fickle Partners",
@@ -92,9 +105,12 @@ def price(market: Market, dealer: str, cusip: str, side: Side, *, seed: str, rou
     return max((middle + sign * max(away, _TICK)).quantize(_TICK), _TICK)
 
 
-def meet(quoted: Decimal, asked: Decimal) -> Decimal:
-    """What a dealer that meets counters answers: half way."""
-    return ((quoted + asked) / 2).quantize(_TICK)
+def meet(dealer: str, quoted: Decimal, asked: Decimal) -> Decimal:
+    """What a dealer quotes after a counter, by its character."""
+    how = DEALERS[dealer].counters
+    if how is Counters.ACCEPT:
+        return asked
+    return quoted if how is Counters.HOLD else ((quoted + asked) / 2).quantize(_TICK)
 
 
 def script(dealer: str, cusip: str, qty: Decimal) -> Script:

@@ -23,7 +23,7 @@ _SHOWN_TO: tuple[tuple[Side, Literal["0", "1"]], ...] = (("2", "0"), ("1", "1"))
 
 def entries(market: Market, cusip: str, resting: Iterable[Order]) -> tuple[MdEntry, ...]:
     """Every order of a book: bids best first, then offers best first."""
-    peers = sorted((o for o in resting if _shows(o)), key=lambda o: (o.begun_at, o.order_id))
+    peers = sorted((o for o in resting if _shows(o)), key=lambda o: (o.stands_since, o.order_id))
     found: list[MdEntry] = []
     for side, kind in _SHOWN_TO:
         rows = [e for level in market.levels(cusip, side) for e in _house(cusip, kind, level)]
@@ -34,6 +34,8 @@ def entries(market: Market, cusip: str, resting: Iterable[Order]) -> tuple[MdEnt
 
 def _shows(order: Order) -> bool:
     """Resting at a price, for as long as it takes; all-or-none and what hangs are not shown."""
+    if order.is_for_auction:
+        return False
     if order.script is not None and order.script.hangs:
         return False
     waits = order.begun_at is not None and order.leaves_qty > 0 and not order.dealer
@@ -42,7 +44,7 @@ def _shows(order: Order) -> bool:
 
 def _peer(order: Order, kind: Literal["0", "1"]) -> MdEntry:
     assert order.price is not None
-    return MdEntry(entry_id=order.order_id, entry_type=kind, px=order.price, size=order.leaves_qty)
+    return MdEntry(entry_id=order.order_id, entry_type=kind, px=order.price, size=order.shown_qty)
 
 
 def _house(cusip: str, kind: Literal["0", "1"], level: Level) -> Iterator[MdEntry]:

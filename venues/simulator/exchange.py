@@ -20,7 +20,7 @@ from venues.messages import (
     Report,
     StatusRequest,
 )
-from venues.simulator import behaviors, dealers, matching
+from venues.simulator import behaviors, dealers, matching, uncrossing
 from venues.simulator.behaviors import Act, Script, Step
 from venues.simulator.inquiries import Inquiries
 from venues.simulator.market import Market
@@ -29,7 +29,8 @@ from venues.simulator.reports import Reporter
 from venues.simulator.time import Timers
 
 TOO_LATE, UNKNOWN, PENDING, OTHER = 0, 1, 3, 99  # CxlRejReason(102)
-_UNKNOWN_SYMBOL, _BAD_QTY = 1, 13  # OrdRejReason(103)
+_UNKNOWN_SYMBOL, _CLOSED, _BAD_QTY = 1, 2, 13  # OrdRejReason(103)
+POST_ONLY_WOULD_CROSS = "post_only_would_cross"
 _NOW_OR_NEVER = ("3", "4")  # TimeInForce(59): immediate or cancel, fill or kill
 _NOTHING = Script()
 
@@ -80,7 +81,7 @@ class Exchange:
         for resting in list(self.register.live.values()):
             for order in list(resting.values()):
                 if _is_matched(order) and order.begun_at is not None:
-                    self._match(order, at)
+                    self._match(order, at, resting=True)
 
     def bust(self, exec_id: str, at: datetime) -> None:
         """Take a trade back. Raises KeyError or ValueError when there is none to take back."""
@@ -99,6 +100,10 @@ class Exchange:
         order = self.register.orders[cl_ord_id]
         if order.leaves_qty > 0:
             self._say.report(order, ExecType.CANCELED, at, text="canceled by the venue")
+
+    def say_status(self, cusip: str, status: int, at: datetime, *, text: str = "") -> None:
+        """Halt a security or let it trade again, and say so."""
+        self._say.status_of(cusip, status, at, text=text)
 
     def refuse(self, message: NewOrder, at: datetime, *, text: str) -> None:
         """Refuse a new order whatever it is; one that is known already is answered as ever."""
@@ -119,7 +124,7 @@ class Exchange:
         order = self.register.receive(message, at)
         assert order is not None
         order.script = self._script(order, order.price)
-        reason, text = self._refusal(order)
+        reason, text = self._refusal(order, at)
         if reason is not None:
             self._say.report(order, ExecType.REJECTED, at, ord_rej_reason=reason, text=text)
         elif order.script is not None and order.script.late_ack:
@@ -141,18 +146,26 @@ class Exchange:
         order.script = self._script(order, order.price)
         self._acknowledge(order, at)
 
-    def _refusal(self, order: Order) -> tuple[int | None, str]:
+    def _refusal(self, order: Order, at: datetime) -> tuple[int | None, str]:
         if not self.market.knows(order.security_id):
             return _UNKNOWN_SYMBOL, "unknown security"
+        if order.security_id in self.register.halted:
+            return _CLOSED, "halted"
         if order.order_qty <= 0:
             return _BAD_QTY, "the quantity is not positive"
         if order.ord_type == "2" and (order.price is None or order.price <= 0):
             return OTHER, "a limit order has a price"
+        if order.is_for_auction and (order.expire_time is None or at >= order.expire_time):
+            return OTHER, "the auction is over"
+        if uncrossing.would_cross(order, order.price, self.market):
+            return OTHER, POST_ONLY_WOULD_CROSS
         if order.script is not None and order.script.reject:
             return OTHER, order.script.reject
         return None, ""
 
     def _script(self, order: Order, price: Decimal | None) -> Script | None:
+        if order.is_for_auction:
+            return None
         if order.dealer:
             return dealers.script(order.dealer, order.security_id, order.order_qty)
         fixed = behaviors.SECURITIES.get(order.security_id)
@@ -201,10 +214,18 @@ class Exchange:
                 self._acknowledge(order, at)
             return
         if order.leaves_qty > 0 and order.expire_time is not None and at >= order.expire_time:
-            self._say.report(order, ExecType.EXPIRED, at)
+            self._end(order, at)
         while (step := _next_step(order)) is not None and at >= order.begun_at + step.after:
             self._act(order, step.act, at)
         self._schedule(order)
+
+    def _end(self, order: Order, at: datetime) -> None:
+        """Its time has come: what is for this moment trades, and what is left expires."""
+        last = uncrossing.fill(order, self.market)
+        if last is not None:
+            self._trade(order, at, qty=last.qty, px=last.px)
+        if order.leaves_qty > 0:
+            self._say.report(order, ExecType.EXPIRED, at)
 
     def _schedule(self, order: Order) -> None:
         if order.leaves_qty == 0:
@@ -240,17 +261,24 @@ class Exchange:
             return levels[0].px
         return order.price or self.market.reference(order.security_id)
 
-    def _match(self, order: Order, at: datetime) -> None:
+    def _match(self, order: Order, at: datetime, *, resting: bool = False) -> None:
+        """Trade with what stands; who rests gives no more at a time than is shown of it."""
         fills = matching.match(
             side=order.side,
             limit=order.price,
             qty=order.leaves_qty,
             levels=self.market.levels(order.security_id, order.side),
             whole=order.is_whole or order.time_in_force == "4",
+            least=order.min_qty or Decimal(0),
         )
         for fill in fills:
-            self._trade(order, at, qty=fill.qty, px=fill.px)
-        if order.leaves_qty > 0 and (order.price is None or order.time_in_force in _NOW_OR_NEVER):
+            left = fill.qty
+            while left > 0:
+                piece = min(left, order.shown_qty) if resting else left
+                self._trade(order, at, qty=piece, px=fill.px)
+                left -= piece
+        waits = order.price is not None or order.is_whole or order.min_qty is not None
+        if order.leaves_qty > 0 and (not waits or order.time_in_force in _NOW_OR_NEVER):
             self._say.report(order, ExecType.CANCELED, at, text="nothing more to trade with")
 
     def _trade(self, order: Order, at: datetime, *, qty: Decimal, px: Decimal) -> None:
@@ -324,6 +352,9 @@ class Exchange:
         if message.order_qty <= 0 or (message.ord_type == "2" and not message.price):
             self._say.refuse(message, order, OTHER, at, text="no quantity or no price")
             return
+        if uncrossing.would_cross(order, message.price, self.market):
+            self._say.refuse(message, order, OTHER, at, text=POST_ONLY_WOULD_CROSS)
+            return
         script = self._script(order, message.price if message.ord_type == "2" else None)
         if script is not None and script.reject:
             self._say.refuse(message, order, OTHER, at, text=script.reject)
@@ -359,4 +390,5 @@ def _next_step(order: Order) -> Step | None:
 
 
 def _is_matched(order: Order) -> bool:
-    return order.script is None or order.script.late_ack
+    matched = order.script is None or order.script.late_ack
+    return matched and not order.is_for_auction

@@ -20,7 +20,7 @@ from venues.messages import (
     QuoteStatusReport,
 )
 from venues.simulator import dealers
-from venues.simulator.dealers import DEALERS
+from venues.simulator.dealers import DEALERS, Counters
 from venues.simulator.market import Market
 from venues.simulator.register import ZERO, Inquiry, Register
 from venues.simulator.reports import Reporter
@@ -114,7 +114,7 @@ class Inquiries:
             )
         elif latest is None or latest.quote_id in inquiry.gone:
             return
-        elif latest.quote_id in inquiry.countered and not character.meets_counters:
+        elif latest.quote_id in inquiry.countered and character.counters is Counters.WITHDRAW:
             self._say.answer(partial(_withdrawn, latest, "no better price", at))
         elif latest.quote_id in inquiry.countered or latest.round == 1:
             self._say.answer(partial(self._quoted, inquiry, dealer, latest, at))
@@ -143,7 +143,7 @@ class Inquiries:
         )
         counter = inquiry.countered.get(former.quote_id) if former is not None else None
         if former is not None and counter is not None and counter.price is not None:
-            px = dealers.meet(former.px, counter.price)
+            px = dealers.meet(dealer, former.px, counter.price)
         return DealerQuote(
             seq=seq,
             quote_req_id=asked.quote_req_id,

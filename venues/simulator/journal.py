@@ -28,11 +28,12 @@ from venues.messages import (
     QuoteStatusReport,
     ReplaceRequest,
     Report,
+    SecurityStatus,
     StatusRequest,
 )
 from venues.simulator.register import Order, Register
 
-_REPORTS = tuple(f'{{"msg":"{tag}"'.encode() for tag in ("8", "9", "S", "AI", "AG", "Z"))
+_REPORTS = tuple(f'{{"msg":"{tag}"'.encode() for tag in ("8", "9", "S", "AI", "AG", "Z", "f"))
 _END = b'{"msg":"batch"'
 
 
@@ -55,6 +56,7 @@ _Line = (
     | QuoteStatusReport
     | QuoteRequestReject
     | QuoteCancel
+    | SecurityStatus
     | Batch
 )
 _decoder: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)

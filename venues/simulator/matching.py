@@ -32,10 +32,11 @@ def match(
     qty: Decimal,
     levels: Sequence[Level],
     whole: bool,
+    least: Decimal = Decimal(0),
 ) -> list[Fill]:
     """The trades of an order over the levels, best first, each at the book's own price.
 
-    `whole`: all of `qty` or nothing.
+    `whole`: all of `qty` or nothing; otherwise at least `least`, or all that is left, or nothing.
     """
     fills: list[Fill] = []
     left = qty
@@ -47,7 +48,7 @@ def match(
             continue
         fills.append(Fill(taken, level.px))
         left -= taken
-    return [] if whole and left > 0 else fills
+    return [] if left > 0 and (whole or qty - left < least) else fills
 
 
 def allowed(qty: Decimal, level: Level) -> Decimal:

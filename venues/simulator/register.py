@@ -30,6 +30,7 @@ from venues.messages import (
     QuoteStatus,
     ReplaceRequest,
     Report,
+    SecurityStatus,
     Side,
     StatusRequest,
 )
@@ -37,6 +38,7 @@ from venues.simulator.behaviors import Script
 
 Inbound = NewOrder | CancelRequest | ReplaceRequest | StatusRequest | QuoteRequest | QuoteResponse
 ZERO = Decimal(0)
+HALTED = 2  # SecurityTradingStatus(326)
 DUPLICATE = 6  # CxlRejReason(102): the id has been used before, by a request that may be open
 CLOSING = {
     ExecType.REJECTED: OrdStatus.REJECTED,
@@ -72,6 +74,9 @@ class Order:
     pending: CancelRequest | ReplaceRequest | None = None
     script: Script | None = None
     dealer: str = ""  # whose quote it hits
+    display_qty: Decimal | None = None
+    min_qty: Decimal | None = None
+    shown_at: datetime | None = None  # when what it shows was renewed last
 
     @property
     def leaves_qty(self) -> Decimal:
@@ -97,6 +102,28 @@ class Order:
         if not self.cum_qty:
             return None
         return numbers.round_fraction(Fraction(self.notional) / Fraction(self.cum_qty), places=10)
+
+    @property
+    def shown_qty(self) -> Decimal:
+        """What the book shows of it: of an iceberg the rest of a piece, then the next whole one."""
+        if self.display_qty is None:
+            return self.leaves_qty
+        return self.leaves_qty % self.display_qty or min(self.display_qty, self.leaves_qty)
+
+    @property
+    def stands_since(self) -> datetime | None:
+        """Its place among those of its price: a renewed piece goes to the back."""
+        return self.shown_at or self.begun_at
+
+    @property
+    def is_post_only(self) -> bool:
+        """Participate, don't initiate: ExecInst(18) holds 6."""
+        return "6" in self.exec_inst.split()
+
+    @property
+    def is_for_auction(self) -> bool:
+        """At the open or at the close: TimeInForce(59) 2 and 7, at its ExpireTime(126)."""
+        return self.time_in_force in ("2", "7")
 
     @property
     def is_whole(self) -> bool:
@@ -149,6 +176,7 @@ class Register:
     trades: dict[str, Trade] = field(default_factory=dict)  # by every ExecID it has carried
     live: dict[str, dict[str, Order]] = field(default_factory=dict)  # by security and order
     inquiries: dict[str, Inquiry] = field(default_factory=dict)  # by QuoteReqID
+    halted: set[str] = field(default_factory=set)
     _made: int = field(default=0, init=False)
 
     def receive(self, message: Inbound, at: datetime) -> Order | None:
@@ -204,6 +232,8 @@ class Register:
             self.trades[exec_id] = Trade(exec_id, order, last_qty, last_px)
             order.steps += 1
             _add(order, last_qty, last_px)
+            if order.display_qty and order.leaves_qty and not order.leaves_qty % order.display_qty:
+                order.shown_at = at
         elif exec_type in (ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT):
             self._amend(exec_type, exec_id=exec_id, ref=exec_ref_id, qty=last_qty, px=last_px)
         self._index(order)
@@ -211,6 +241,10 @@ class Register:
     def fold(self, report: Report) -> None:
         """Read back one report of the journal."""
         self.last_seq = report.seq
+        if isinstance(report, SecurityStatus):
+            halt = report.trading_status == HALTED
+            (self.halted.add if halt else self.halted.discard)(report.security_id)
+            return
         if not isinstance(report, ExecutionReport | CancelReject):
             self._answered(report)
             return
@@ -252,6 +286,8 @@ class Register:
             exec_inst=message.exec_inst,
             expire_time=message.expire_time,
             received_at=at,
+            display_qty=message.display_qty,
+            min_qty=message.min_qty,
         )
         self.orders[order.cl_ord_id] = order
         return order
@@ -310,10 +346,11 @@ class Register:
         # Only what asks for less at the same price keeps its place in the queue.
         if price != order.price or order_qty > order.order_qty:
             self.live.get(order.security_id, {}).pop(order.order_id, None)
-            order.begun_at, order.steps = at, 0
+            order.begun_at, order.steps, order.shown_at = at, 0, None
         order.ord_type, order.order_qty, order.price = request.ord_type, order_qty, price
         order.time_in_force, order.exec_inst = request.time_in_force, request.exec_inst
         order.expire_time, order.cl_ord_id = request.expire_time, cl_ord_id
+        order.display_qty, order.min_qty = request.display_qty, request.min_qty
         self.orders[cl_ord_id] = order
         self.settle(order, cl_ord_id)
 

@@ -19,6 +19,7 @@ from venues.messages import (
     QuoteReport,
     ReplaceRequest,
     Report,
+    SecurityStatus,
     StatusRequest,
 )
 from venues.simulator.register import CLOSING, DUPLICATE, ZERO, Order, Register
@@ -120,6 +121,15 @@ class Reporter:
         report = make(*self._next())
         self._register.fold(report)
         self._out.append((report, 1))
+
+    def status_of(self, cusip: str, status: int, at: datetime, *, text: str = "") -> None:
+        """Say how a security trades."""
+        seq, _ = self._next()
+        said = SecurityStatus(
+            seq=seq, security_id=cusip, trading_status=status, transact_time=at, text=text
+        )
+        self._register.fold(said)
+        self._out.append((said, 1))
 
     def unknown(self, message: StatusRequest, at: datetime) -> None:
         """Answer a status request about an order the venue never had."""

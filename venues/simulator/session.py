@@ -16,12 +16,13 @@ import msgspec
 
 from venues import messages
 from venues.messages import Heartbeat, Logon, LogonAck, MarketDataRequest
-from venues.simulator import dealers, depth
+from venues.simulator import dealers, depth, sweeping
 from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
 from venues.simulator.exchange import Exchange
 from venues.simulator.journal import Journal
 from venues.simulator.market import Market
 from venues.simulator.misfortunes import Misfortunes
+from venues.simulator.priority import Rule
 from venues.simulator.publication import Publication
 from venues.simulator.time import VenueClock
 
@@ -46,6 +47,7 @@ class Session:
         self.exchange = Exchange(self.journal.register, market)
         self.books = Publication(market.securities, self._book)
         self.silent = False
+        self.rule = sweeping.RULES.get(name, Rule())
         self.misfortunes = Misfortunes()
         self._mangler = Mangler()
         self._line: asyncio.Transport | None = None

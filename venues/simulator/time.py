@@ -26,16 +26,20 @@ class VenueClock:
     def __init__(self, machine: Callable[[], datetime] = clock.machine_now) -> None:
         self._machine = machine
         self._offset = timedelta(0)
+        self.skew = timedelta(0)  # by how much it is wrong
         self.known = False
 
     def now(self) -> datetime:
         """The venue's present moment, aware, UTC."""
-        return self._machine() + self._offset
+        return self._machine() + self._offset + self.skew
 
     def learn(self, peer_now: datetime) -> None:
-        """Follow the peer's clock; the time a message spends on the way is no shift."""
+        """Follow the peer's clock; the time a message spends on the way is no shift.
+
+        The way only ever makes a stamp look older, so the least delayed one tells most.
+        """
         offset = peer_now - self._machine()
-        if abs(offset - self._offset) > _NETWORK:
+        if offset > self._offset or self._offset - offset > _NETWORK:
             self._offset = offset
         self.known = True
 

@@ -4,8 +4,18 @@ Called with frozen facts, books and terms; the same ones always give the same de
 nothing, sends nothing and reads no clock.
 """
 
-from venues.smart_routing.deciding import decide
+from venues.smart_routing.deciding import URGENCIES, decide
 from venues.smart_routing.facts import Decision, Score, Slice, VenueFacts
 from venues.smart_routing.splitting import Ladder, Split, split
 
-__all__ = ["Decision", "Ladder", "Score", "Slice", "Split", "VenueFacts", "decide", "split"]
+__all__ = [
+    "URGENCIES",
+    "Decision",
+    "Ladder",
+    "Score",
+    "Slice",
+    "Split",
+    "VenueFacts",
+    "decide",
+    "split",
+]

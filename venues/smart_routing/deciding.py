@@ -7,10 +7,14 @@ from decimal import Decimal
 
 from venues.orderbook import BookState, Composite, VenueBook
 from venues.smart_routing import splitting
-from venues.smart_routing.facts import ZERO, Decision, Score, Slice, VenueFacts
+from venues.smart_routing.facts import ONE, ZERO, Decision, Score, Slice, VenueFacts
 from venues.smart_routing.splitting import Ladder, Split
 
 _DEPTH = 10
+LOW, NORMAL, HIGH = URGENCIES = ("low", "normal", "high")
+# How much the risk of a venue counts: who has time can wait for a miss to be tried again.
+HURRY = {LOW: ZERO, NORMAL: ONE, HIGH: Decimal(2)}
+_URGENCY = {LOW: "it has time: ", HIGH: "it is urgent: "}
 
 
 def decide(
@@ -24,11 +28,14 @@ def decide(
     limit: Decimal | None = None,
     whole: bool = False,
     books: Composite | None = None,
+    urgency: str = NORMAL,
 ) -> Decision:
     """Slices that add up to `qty`: what can trade at once where it costs least, the rest waiting.
 
     `only` names one venue, `whole` forbids to split. Without a live book anywhere all of it goes to
-    the preferred venue. Venues that cannot take it are left out, each with its reason.
+    the preferred venue. Venues that cannot take it are left out, each with its reason. One in a
+    hurry (`urgency` high) shows nothing to the dark first and counts risk double; one with time
+    (low) takes at its best price only and lets the rest wait.
     """
     why_not = {venue.id: _why_not(venue, asset_class, ord_type, only) for venue in venues}
     fitting = [venue for venue in venues if not why_not[venue.id]]
@@ -37,8 +44,10 @@ def decide(
         scores = tuple(Score(name, why) for name, why in why_not.items())
         return Decision((), f"no venue can take it ({left_out})", scores)
     held = {book.venue_id: book for book in books.books} if books is not None else {}
-    ladders = _ladders(fitting, held, side=side, limit=limit)
-    dark = {} if whole or only else _dark(fitting, qty)
+    hurry = HURRY.get(urgency, HURRY[NORMAL])
+    depth = 1 if urgency == LOW and not whole else _DEPTH
+    ladders = _ladders(fitting, held, side=side, limit=limit, hurry=hurry, depth=depth)
+    dark = {} if whole or only or urgency == HIGH else _dark(fitting, qty)
     lit = qty - sum(dark.values(), ZERO)
     pick = splitting.whole if whole else splitting.split
     taken = pick(ladders, side=side, qty=lit)
@@ -49,7 +58,8 @@ def decide(
         _score(venue, why_not[venue.id], held.get(venue.id), ladders, slices, side)
         for venue in sorted(venues, key=lambda one: (one.preference, one.id))
     )
-    return Decision(slices, _words(slices, scores, dark, home, taken), scores)
+    words = _words(slices, scores, dark, home, taken)
+    return Decision(slices, f"{_URGENCY.get(urgency, '')}{words}", scores)
 
 
 def _why_not(venue: VenueFacts, asset_class: str, ord_type: str, only: str) -> str:
@@ -70,6 +80,8 @@ def _ladders(
     *,
     side: str,
     limit: Decimal | None,
+    hurry: Decimal = ONE,
+    depth: int = _DEPTH,
 ) -> list[Ladder]:
     """What stands within the limit at each venue whose book is live, best scored price first."""
     sign = 1 if side == "buy" else -1
@@ -80,11 +92,11 @@ def _ladders(
             continue
         levels = tuple(
             level
-            for level in book.levels(side, depth=_DEPTH)
+            for level in book.levels(side, depth=depth)
             if limit is None or sign * (limit - level.px) >= 0
         )
         if levels:
-            found.append(Ladder(venue.id, levels, venue.taker_fee + venue.risk))
+            found.append(Ladder(venue.id, levels, venue.taker_fee + hurry * venue.risk))
     return sorted(found, key=lambda one: sign * one.levels[0].px + one.extra)
 
 

@@ -31,6 +31,7 @@ class VenueFacts:
     latency_ms: int = 0
     replaces: bool = True
     is_dark: bool = False
+    internal: bool = False  # our own orders among themselves: nothing is ever routed there
     dark_min_size: Decimal = ZERO
     capabilities: Capabilities | None = None
     why_not: str = ""  # what speaks against it, found by who knows more

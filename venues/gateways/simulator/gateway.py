@@ -7,15 +7,19 @@ stores the frames it hands over and connects again when it raises.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
 
 import msgspec
 
 from oms_site.kit import clock
 from venues import messages as wire
-from venues.gateways.port import Frame, GatewayError
-from venues.messages import Heartbeat, Logon, LogonAck, WireOut
+from venues.formats import Names
+from venues.gateways.clocks import Offset
+from venues.gateways.port import Frame, GatewayError, Line
+from venues.messages import Heartbeat, Logon, LogonAck, MarketDataRequest, WireOut
 
 HEARTBEAT_SECONDS = 1.0
 DEAD_AFTER_SECONDS = 3.0
@@ -27,8 +31,12 @@ _LONGEST_FRAME = 1 << 24
 class SimulatorGateway:
     """One session at the simulated venue (see `venues.gateways.port.Gateway`)."""
 
-    def __init__(self, *, session: str, host: str, port: int) -> None:
+    def __init__(
+        self, *, session: str, host: str, port: int, names: Callable[[], Names] = Names
+    ) -> None:
         self.session = session
+        self._find_names = names
+        self._names = Names()
         self._host = host
         self._port = port
         self._reader: asyncio.StreamReader | None = None
@@ -36,11 +44,14 @@ class SimulatorGateway:
         self._beating: asyncio.Task[None] | None = None
         self._rest = b""
         self._waiting: list[Frame] = []
+        self._line = Line(address=f"{host}:{port}")
+        self._offset = Offset()
 
     async def connect(self, next_seq: int) -> int:
         """Log on asking for reports from `next_seq` on; the last number the venue has used."""
         await self.close()
         self._rest, self._waiting = b"", []
+        self._names = await asyncio.to_thread(self._find_names)
         try:
             async with asyncio.timeout(DEAD_AFTER_SECONDS):
                 self._reader, self._writer = await asyncio.open_connection(
@@ -48,10 +59,13 @@ class SimulatorGateway:
                 )
                 # What `send` has returned from is the kernel's: nothing of it leaves us later.
                 self._writer.transport.set_write_buffer_limits(high=0)
+                since = clock.monotonic()
                 await self.send(
                     [Logon(session=self.session, next_seq=next_seq, now=clock.now())],
                 )
                 last_seq = await self._acknowledged()
+                way = timedelta(seconds=clock.monotonic() - since)
+                self._line = replace(self._line, rtt=way)
         except (OSError, TimeoutError) as error:
             await self.close()
             raise GatewayError(
@@ -69,7 +83,12 @@ class SimulatorGateway:
         if writer is None or writer.is_closing():
             raise GatewayError("venue_disconnected", f"{self.session}: not connected")
         try:
-            writer.write(b"".join(wire.encode(message) + b"\n" for message in messages))
+            said = (
+                [self._to_venue(message) for message in messages]
+                if self._names.theirs
+                else messages
+            )
+            writer.write(b"".join(wire.encode(message) + b"\n" for message in said))
             async with asyncio.timeout(SEND_SECONDS):
                 await writer.drain()
         except TimeoutError as error:
@@ -125,7 +144,39 @@ class SimulatorGateway:
             if len(self._rest) > _LONGEST_FRAME:
                 raise GatewayError("frame_too_long", f"{self.session}: a frame without an end")
             lines = [line for line in complete if line]
-        return [_frame(line) for line in lines]
+        frames = [self._from_venue(_frame(line)) for line in lines]
+        self._measure(frames)
+        return frames
+
+    def line(self) -> Line:
+        """How the line is."""
+        return self._line
+
+    def _to_venue(self, message: WireOut) -> WireOut:
+        """A message with the venue's own name of its security."""
+        if isinstance(message, Logon | Heartbeat):
+            return message
+        if isinstance(message, MarketDataRequest):
+            named = tuple(self._names.to_venue(one) for one in message.securities)
+            return msgspec.structs.replace(message, securities=named)
+        name = self._names.to_venue(message.security_id)
+        return msgspec.structs.replace(message, security_id=name)
+
+    def _from_venue(self, frame: Frame) -> Frame:
+        """What a venue says of a security is said of ours; the text stays as it came."""
+        said = getattr(frame.message, "security_id", "")
+        ours = self._names.from_venue(said)
+        if frame.message is None or ours == said:
+            return frame
+        return replace(frame, message=msgspec.structs.replace(frame.message, security_id=ours))
+
+    def _measure(self, frames: Sequence[Frame]) -> None:
+        """A heartbeat tells the venue's clock."""
+        beats = [f.message for f in frames if isinstance(f.message, Heartbeat)]
+        if beats:
+            at = clock.now()
+            offset = self._offset.take(beats[-1].now, at)
+            self._line = replace(self._line, heartbeat_at=at, offset=offset)
 
     async def _beat(self) -> None:
         with suppress(GatewayError):
@@ -134,9 +185,21 @@ class SimulatorGateway:
                 await asyncio.sleep(HEARTBEAT_SECONDS)
 
 
+class _Numbered(msgspec.Struct):
+    seq: int = 0
+
+
 def _frame(line: bytes) -> Frame:
     text = line.decode("utf-8", errors="replace")
     try:
         return Frame(text, wire.decode_incoming(line))
     except (msgspec.MsgspecError, UnicodeDecodeError, ValueError) as error:
-        return Frame(text, None, str(error))
+        return Frame(text, None, str(error), _number(line))
+
+
+def _number(line: bytes) -> int:
+    """The number of a report that cannot be read: it is kept under it, and no hole stays."""
+    try:
+        return max(msgspec.json.decode(line, type=_Numbered).seq, 0)
+    except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
+        return 0

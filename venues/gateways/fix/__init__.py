@@ -1,0 +1,1 @@
+"""Our side of a FIX session: numbers and messages in PostgreSQL, the session rules, no orders."""
