@@ -8,17 +8,23 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import msgspec
 from django.conf import settings
 
 from allocations.accounts import CustodianFacts
+from allocations.custodians.files.adapter import FilesCustodian
+from allocations.custodians.files.desk import FilesDesk
+from allocations.custodians.files.exchange import Exchange
 from allocations.custodians.port import Custodian, CustodianError
 from allocations.custodians.settling import SettlementDesk
 from allocations.custodians.simulated.adapter import SimulatedCustodian
 from allocations.custodians.simulated.desk import SimulatedDesk
 
+# How often a desk that is spoken to by files is asked for news.
+FILES_EVERY_SECONDS = 5.0
 _lock = threading.Lock()
 _clients: dict[str, tuple[str, SimulatedCustodian]] = {}
 
@@ -79,8 +85,27 @@ def _port(directory: Path) -> int:
         raise CustodianError("custodian_unreachable", "it has not told its port yet") from error
 
 
-ADAPTERS: dict[str, Callable[[CustodianFacts], Custodian]] = {"simulated": _simulated}
+def _files(custodian: CustodianFacts) -> FilesCustodian:
+    return _by_files(settings.OUTSIDE_DIR / "files" / custodian.id)[0]
+
+
+def _files_desk(custodian: CustodianFacts) -> FilesDesk:
+    return _by_files(settings.OUTSIDE_DIR / "files" / custodian.id)[1]
+
+
+@cache
+def _by_files(directory: Path) -> tuple[FilesCustodian, FilesDesk]:
+    # One for all threads: what is asked at one moment goes out as one batch.
+    custodian = FilesCustodian(Exchange(directory))
+    return custodian, FilesDesk(custodian, every=FILES_EVERY_SECONDS)
+
+
+ADAPTERS: dict[str, Callable[[CustodianFacts], Custodian]] = {
+    "simulated": _simulated,
+    "files": _files,
+}
 DESKS: dict[str, Callable[[CustodianFacts], SettlementDesk]] = {
-    "simulated": lambda custodian: SimulatedDesk(_simulated(custodian))
+    "simulated": lambda custodian: SimulatedDesk(_simulated(custodian)),
+    "files": _files_desk,
 }
 atexit.register(close)

@@ -9,6 +9,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from allocations import booking, fees
+from allocations.clearing_admin import ClearingArrangementAdmin as ClearingArrangementAdmin
 from allocations.models import (
     Account,
     AccountAllocation,

@@ -11,6 +11,7 @@ from datetime import datetime
 from allocations import accounts as parties
 from allocations import arrangements, reversing
 from allocations.models import AccountAllocation, Allocation, BookingLeg
+from allocations.states import LegStatus
 from allocations.strategies import Lot, Slice, StrategyError
 from oms_site.journal import statements
 from oms_site.kit import ids
@@ -44,7 +45,8 @@ def make(
 ) -> list[BookingLeg]:
     """A leg for each slice, numbered on from the `legs` its account has.
 
-    It is due at once, unless its account waits for a reversal: then after that.
+    It is due at once, unless its account waits for a reversal: then after that. One of fills that
+    were booked elsewhere is never due: it only says whose they are.
 
     Raises `StrategyError` when an account's custodian is not known.
     """
@@ -83,7 +85,10 @@ def make(
                 settlement_date=lot.settlement_date,
                 created_at=at,
                 revision=allocation.revision,
-                due_at=None if account.id in waiting else at,
+                due_at=None if account.id in waiting or lot.bypass_trade_booking else at,
+                status=(
+                    LegStatus.ELSEWHERE if lot.bypass_trade_booking else LegStatus.QUEUED
+                ).value,
             )
         )
     return found

@@ -16,7 +16,7 @@ from django_fsm import can_proceed
 from allocations import announcements, arrangements, bookings, reversing, strategies, wire
 from allocations.basis import Requested, Rows, check_request, create
 from allocations.models import AccountAllocation, Allocation, BookingLeg
-from allocations.states import AllocationStatus, LegStatus
+from allocations.states import LEG_DONE, AllocationStatus, LegStatus
 from allocations.strategies import Lot, Share, Slice
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
@@ -73,8 +73,9 @@ def calculate(
 
     `lots` are all fills of the order that stand, `legs` all legs there are, `complete` says that no
     more will come. Legs of fills that stand no more are taken back first. A strategy that books
-    per fill queues legs at once, an averaging one when complete. What cannot be split fails the
-    allocation with a code and a reason; no exception loses the fill.
+    per fill queues legs at once, an averaging one when complete; fills booked elsewhere get legs
+    that nobody is told of. What cannot be split fails the allocation with a code and a reason; no
+    exception loses the fill.
     """
     if allocation.status == AllocationStatus.CANCELED:
         _fail(work, allocation, "allocation_canceled", _LATE, order, at)
@@ -84,18 +85,19 @@ def calculate(
     try:
         taken = bookings.taken(counted, accounts=accounts)
         fresh = _allot(allocation, accounts, lots, taken)
-        bookable = _bookable(allocation, lots, fresh, complete)
-        queued = bookings.make(
+        bookable = _bookable(allocation, fresh, complete)
+        made = bookings.make(
             bookable, allocation=allocation, accounts=accounts, legs=legs, lots=lots, at=at
         )
     except (OmsError, ArithmeticError, ValueError, LookupError) as error:
         code = error.code if isinstance(error, OmsError) else "calculation_failed"
         _fail(work, allocation, code, str(error), order, at)
         return []
-    work.add(*queued)
+    work.add(*made)
+    queued = [leg for leg in made if leg.status != LegStatus.ELSEWHERE]
     slices = [*taken, *fresh]
     moved = _move(accounts, slices)
-    if moved or queued or allocation.actual_qty != _filled(lots):
+    if moved or made or allocation.actual_qty != _filled(lots):
         in_flight = not queued and (bool(counted) or not lots)
         _advance(allocation, _filled(lots), complete, in_flight=in_flight)
         venues = {lot.id: lot.venue for lot in lots}
@@ -104,7 +106,7 @@ def calculate(
             allocation,
             "allocation_calculate",
             order=order,
-            also=moved,
+            also=[*moved, *(leg for leg in made if leg.status == LegStatus.ELSEWHERE)],
             at=at,
             account_allocations=wire.calculated(allocation, accounts, slices, venues),
         )
@@ -237,19 +239,14 @@ def _allot(
     )
 
 
-def _bookable(
-    allocation: Allocation, lots: Sequence[Lot], fresh: Sequence[Slice], complete: bool
-) -> list[Slice]:
-    """The new slices whose time to be booked has come; what was booked outside never is."""
+def _bookable(allocation: Allocation, fresh: Sequence[Slice], complete: bool) -> list[Slice]:
+    """The new slices whose time to be booked has come."""
     per_fill = strategies.STRATEGIES[allocation.strategy].books_per_fill
     if allocation.release == arrangements.BY_HAND and allocation.released_at is None:
         return []
     if allocation.release == arrangements.AT_CLOSE:
         per_fill = False
-    if not (per_fill or complete):
-        return []
-    outside = {lot.id for lot in lots if lot.bypass_trade_booking}
-    return [piece for piece in fresh if not outside.intersection(piece.lot_ids)]
+    return list(fresh) if per_fill or complete else []
 
 
 # --- moving ----------------------------------------------------------------------------------
@@ -306,6 +303,5 @@ def _resume(
     at: datetime,
 ) -> None:
     """Nothing new to book: approve what is booked already, once no more will come."""
-    settled = {LegStatus.BOOKED, LegStatus.CANCELED}
-    unbooked = [leg.id for leg in legs if leg.status not in settled]
+    unbooked = [leg.id for leg in legs if leg.status not in LEG_DONE]
     announcements.approve_when_booked(work, allocation, unbooked=unbooked, order=order, at=at)

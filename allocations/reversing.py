@@ -13,12 +13,11 @@ from typing import Any
 
 from allocations import announcements, wire
 from allocations.models import Allocation, BookingLeg
-from allocations.states import LegStatus
+from allocations.states import LEG_DONE, LegStatus
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 
-_SETTLED = frozenset({LegStatus.BOOKED, LegStatus.CANCELED})
 _MIRRORED = (
     *("organization_id", "account_allocation_id", "allocation_id", "custodian_id", "source_ids"),
     *("qty", "price", "principal", "accrued_interest", "fees", "net_money", "trade_date"),
@@ -91,7 +90,7 @@ def waiting_accounts(legs: Iterable[BookingLeg]) -> set[str]:
     return {
         leg.account_allocation_id
         for leg in legs
-        if leg.reverses_id is not None and leg.status not in _SETTLED
+        if leg.reverses_id is not None and leg.status not in LEG_DONE
     }
 
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from allocations import accounts, announcements, arrangements, reversing, sending, wire
+from allocations import accounts, announcements, arrangements, giving_up, reversing, sending, wire
 from allocations.custodians.port import Booked, BookingInstruction, Refused
 from allocations.models import Allocation, BookingLeg
 from allocations.sending import Answer, Broken, Deferred
-from allocations.states import LegStatus
+from allocations.states import LEG_DONE, LegStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
@@ -34,7 +34,6 @@ BACK_OFF_SECONDS_MAX = 300.0
 _system = actors.system("booking")
 _SIDES: dict[str, Side] = {"buy": "1", "sell": "2"}
 _BACK: dict[str, Side] = {"buy": "2", "sell": "1"}
-_SETTLED = frozenset({LegStatus.BOOKED, LegStatus.CANCELED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ def back_off(leg_id: str, attempts: int) -> timedelta:
     The spread comes from the leg's id, so the same leg always waits the same and many legs do not
     come back at once.
     """
-    seconds = min(BACK_OFF_SECONDS * 2 ** (attempts - 1), BACK_OFF_SECONDS_MAX)
+    seconds = min(BACK_OFF_SECONDS * 2 ** min(attempts - 1, 20), BACK_OFF_SECONDS_MAX)
     spread = zlib.crc32(f"{leg_id}/{attempts}".encode()) % 1000 / 2000 - 0.25
     return timedelta(seconds=seconds * (1 + spread))
 
@@ -135,6 +134,7 @@ def _settle(answers: Mapping[str, Answer]) -> None:
             leg.allocation = allocations[leg.allocation_id]
             if leg.status == LegStatus.SENT:
                 _apply(work, leg, answers[leg.id], at)
+        giving_up.answered(work, legs, at=at)
         canceled = reversing.go_on(work, allocations, at=at)
         _approve(work, allocations, [*legs.values(), *canceled], at)
 
@@ -152,10 +152,15 @@ def _apply(work: Unit, leg: BookingLeg, answer: Answer, at: datetime) -> None:
             )
         case Broken(code, reason):
             _give_up(work, leg, code, reason, at)
-        case Deferred(code, reason) if answer.called and leg.attempts >= ATTEMPTS_MAX:
+        case Deferred(code, reason) if _is_hopeless(leg, answer):
             _give_up(work, leg, code, f"{reason} (attempt {leg.attempts})", at)
         case Deferred():
             _defer(work, leg, answer, at)
+
+
+def _is_hopeless(leg: BookingLeg, answer: Deferred) -> bool:
+    """Whether asking once more would be once too often; what only waits is asked for ever."""
+    return answer.called and not answer.waits and leg.attempts >= ATTEMPTS_MAX
 
 
 def _give_up(work: Unit, leg: BookingLeg, code: str, reason: str, at: datetime) -> None:
@@ -182,12 +187,12 @@ def _approve(
 ) -> None:
     """Approve the complete allocations whose last leg has just been booked."""
     complete = [key for key, allocation in allocations.items() if allocation.complete]
-    open_legs = BookingLeg.objects.filter(allocation_id__in=complete).exclude(status__in=_SETTLED)
+    open_legs = BookingLeg.objects.filter(allocation_id__in=complete).exclude(status__in=LEG_DONE)
     unbooked: dict[str, set[str]] = {key: set() for key in complete}
     for leg_id, allocation_id in open_legs.values_list("id", "allocation_id"):
         unbooked[allocation_id].add(leg_id)
     for leg in settled:
-        if leg.status in _SETTLED and leg.allocation_id in unbooked:
+        if leg.status in LEG_DONE and leg.allocation_id in unbooked:
             unbooked[leg.allocation_id].discard(leg.id)
     for key, left in unbooked.items():
         announcements.approve_when_booked(work, allocations[key], unbooked=left, at=at)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from allocations.clearing import sandbox as clearing
 from allocations.models import (
     Account,
     Custodian,
@@ -15,6 +16,8 @@ from allocations.models import (
 )
 
 LPL, BNY, PERSHING = "cust_lpl", "cust_bny", "cust_pershing"
+# This one is spoken to by files.
+NORTHERN = "cust_northern"
 CUSTODIANS = ((LPL, "LPL Financial"), (BNY, "BNY"), (PERSHING, "Pershing"))
 _ROUND = (LPL, BNY, PERSHING)
 _COMMISSION: dict[str, Any] = {
@@ -77,6 +80,7 @@ HOUSES: dict[str, House] = {
             ("alpha-slow", "ALPHA-SLOW", PERSHING, _GUIDE_GROUP),
             ("alpha-down", "ALPHA-DOWN", PERSHING, _GUIDE_GROUP),
             *((f"alpha-{end}", f"ALPHA-{end.upper()}", BNY, _GUIDE_GROUP) for end in _TROUBLES),
+            ("alpha-files", "ALPHA-FILES", NORTHERN, _GUIDE_GROUP),
         ),
         suspended=frozenset({"alpha-suspended"}),
     ),
@@ -97,11 +101,15 @@ def seed(at: datetime) -> None:
     None of these rows is dated; `at` is there because every seed takes it.
     """
     Custodian.objects.bulk_create(
-        [Custodian(id=key, name=name, adapter="simulated") for key, name in CUSTODIANS],
+        [
+            *(Custodian(id=key, name=name, adapter="simulated") for key, name in CUSTODIANS),
+            Custodian(id=NORTHERN, name="Northern Trust", adapter="files"),
+        ],
         ignore_conflicts=True,
     )
     for organization_id, house in HOUSES.items():
         _seed_house(organization_id, house)
+        clearing.seed(organization_id)
 
 
 def _seed_house(organization_id: str, house: House) -> None:
@@ -147,7 +155,7 @@ def _seed_places(organization_id: str, house: House) -> None:
                 StandingInstruction(
                     organization_id=organization_id, custodian_id=key, participant=f"{number:04d}"
                 )
-                for number, (key, _) in enumerate(CUSTODIANS, start=901)
+                for number, key in enumerate((*dict(CUSTODIANS), NORTHERN), start=901)
             ),
             *(
                 StandingInstruction(

@@ -40,11 +40,15 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class Deferred:
-    """Not settled yet; `called` is false when the custodian was not even asked."""
+    """Not settled yet; `called` is false when the custodian was not even asked.
+
+    `waits`: it has arrived and will be answered, however long that takes.
+    """
 
     code: str
     reason: str
     called: bool = True
+    waits: bool = False
 
 
 Answer: TypeAlias = Booked | Refused | Broken | Deferred
@@ -84,7 +88,8 @@ def _book(adapter: Custodian, one: BookingInstruction) -> Answer:
     try:
         answer = adapter.book(one)
     except CustodianError as error:
-        return (_found(adapter, one.key) if error.in_doubt else None) or _classified(error)
+        unsure = error.in_doubt and not error.waits
+        return (_found(adapter, one.key) if unsure else None) or _classified(error)
     except Exception as error:  # one unreadable answer must not stop the other legs
         log.exception("leg %s: the adapter broke", one.leg_id)
         return _found(adapter, one.key) or Deferred("adapter_broken", repr(error))
@@ -106,5 +111,6 @@ def _found(adapter: Custodian, key: str) -> Booked | None:
 
 
 def _classified(error: CustodianError) -> Broken | Deferred:
-    kind = Broken if error.permanent else Deferred
-    return kind(error.code, error.message)
+    if error.permanent:
+        return Broken(error.code, error.message)
+    return Deferred(error.code, error.message, waits=error.waits)

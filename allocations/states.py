@@ -27,6 +27,8 @@ class LegStatus(StrEnum):
     REJECTED = "rejected"
     FAILED = "failed"
     CANCELED = "canceled"
+    # Booked by somebody else: ours to count, nobody's to be told.
+    ELSEWHERE = "elsewhere"
 
 
 A = AllocationStatus
@@ -62,7 +64,12 @@ LEG_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "leg_reject": (frozenset({LegStatus.SENT}), LegStatus.REJECTED),
     "leg_fail": (frozenset({LegStatus.SENT}), LegStatus.FAILED),
     "leg_requeue": (frozenset({LegStatus.REJECTED, LegStatus.FAILED}), LegStatus.QUEUED),
-    # Only what no custodian can have booked: never sent, or refused for certain.
-    "leg_cancel": (frozenset({LegStatus.QUEUED, LegStatus.REJECTED}), LegStatus.CANCELED),
+    # Only what no custodian of ours can have booked: never sent, or refused for certain.
+    "leg_cancel": (
+        frozenset({LegStatus.QUEUED, LegStatus.REJECTED, LegStatus.ELSEWHERE}),
+        LegStatus.CANCELED,
+    ),
 }
+# Nothing more will be said about a leg in these.
+LEG_DONE = frozenset({LegStatus.BOOKED, LegStatus.CANCELED, LegStatus.ELSEWHERE})
 CLOSED = frozenset({A.APPROVED, A.CANCELED, A.REVERSED})

@@ -58,12 +58,15 @@ class Standing:
 
     @property
     def deviations(self) -> float:
-        """How many standard errors the mean is from nothing; infinite when it never varies."""
+        """How many standard errors the mean is from nothing; infinite when it never varies, below
+        zero for who always gets the worse price."""
         count = len(self.advantages)
         if count < 2 or not self.mean:
             return 0.0
         spread = sum(float(one - self.mean) ** 2 for one in self.advantages) / (count - 1)
-        return float(self.mean) / math.sqrt(spread / count) if spread else math.inf
+        if not spread:
+            return math.copysign(math.inf, self.mean)
+        return float(self.mean) / math.sqrt(spread / count)
 
     @property
     def is_outlier(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from allocations import booking, margin
+from allocations.feed import sending
 from allocations.settlement import rounds
 from oms_site.kit import clock
 
@@ -23,6 +24,12 @@ def book(*args: object, **kwargs: object) -> None:
 def settle(*args: object, **kwargs: object) -> None:
     """Confirm, match, instruct and settle what is due, and hear what custodians tell."""
     rounds.run()
+
+
+@shared_task(name="allocations.tasks.feed")
+def feed(*args: object, **kwargs: object) -> int:
+    """Tell portfolio systems of positions that have changed."""
+    return sending.run()
 
 
 @shared_task(name="allocations.tasks.watch_margin")

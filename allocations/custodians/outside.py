@@ -20,10 +20,12 @@ from typing import Any
 
 import msgspec
 
+from allocations.custodians.simulator import files
 from allocations.custodians.simulator.app import CustodianApp
 from allocations.custodians.simulator.http import serve_on, server_of
 from venues import catalog
 from venues.simulator import admin
+from venues.simulator.fix.entrance import Entrance
 from venues.simulator.server import Venue
 
 HOST = "127.0.0.1"
@@ -35,6 +37,12 @@ class Ports(msgspec.Struct, frozen=True, kw_only=True):
     venue: int = 0
     admin: int = 0
     custodian: int = 0
+    fix: int = 0
+    fix_backup: int = 0
+
+
+# In the order in which the sockets are opened.
+NAMES = ("venue", "admin", "custodian", "fix", "fix_backup")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of this entrance, for whoever parses them."""
     data = Path(os.environ.get("OMS_DATA_DIR", ".data"))
     parser.add_argument("--journal", type=Path, default=data / "outside", metavar="DIR")
-    for name in ("venue", "admin", "custodian"):
-        parser.add_argument(f"--{name}-port", type=int, default=0, help="0: last time's, or any")
+    for name in NAMES:
+        words = name.replace("_", "-")
+        parser.add_argument(f"--{words}-port", type=int, default=0, help="0: last time's, or any")
     parser.add_argument(
         "--drift",
         type=int,
@@ -82,11 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def options_from(given: Mapping[str, Any]) -> Options:
     """Options from parsed arguments, by name."""
-    ports = Ports(
-        venue=given["venue_port"],
-        admin=given["admin_port"],
-        custodian=given["custodian_port"],
-    )
+    ports = Ports(**{name: given[f"{name}_port"] for name in NAMES})
     return Options(journal=given["journal"], ports=ports, drift_seconds=given["drift"])
 
 
@@ -104,10 +109,7 @@ async def run(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     former = read_ports(options.journal) or Ports()
-    sockets = [
-        _bind(getattr(options.ports, name), getattr(former, name))
-        for name in ("venue", "admin", "custodian")
-    ]
+    sockets = [_bind(getattr(options.ports, name), getattr(former, name)) for name in NAMES]
     venue = Venue(
         directory=options.journal,
         listings=catalog.listings(),
@@ -115,23 +117,30 @@ async def run(options: Options) -> None:
     )
     app = CustodianApp(options.journal)
     http = server_of(app)
+    entrance = Entrance(venue, options.journal)
     servers = [await venue.listen(sockets[0]), await admin.listen(venue, sockets[1])]
+    servers += [await entrance.listen(sock) for sock in sockets[3:]]
     serving = asyncio.create_task(serve_on(http, sockets[2]))
     pulse = asyncio.create_task(venue.run())
+    batches = asyncio.create_task(files.run(options.journal / "files", app.ask))
     stopping = asyncio.create_task(stop.wait())
     _tell(options.journal, [sock.getsockname()[1] for sock in sockets])
-    await asyncio.wait({serving, pulse, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    working = {serving, pulse, batches, stopping}
+    await asyncio.wait(working, return_when=asyncio.FIRST_COMPLETED)
     http.should_exit = True
     pulse.cancel()
+    batches.cancel()
     stopping.cancel()
     for server in servers:
         server.close()
     venue.close()
+    entrance.close()
     with suppress(asyncio.CancelledError):
         await serving
     app.close()
-    if pulse.done() and not pulse.cancelled():
-        pulse.result()
+    for task in (pulse, batches):
+        if task.done() and not task.cancelled():
+            task.result()
 
 
 def _bind(wanted: int, former: int) -> socket.socket:
@@ -151,7 +160,7 @@ def _bind(wanted: int, former: int) -> socket.socket:
 
 
 def _tell(journal: Path, numbers: Sequence[int]) -> None:
-    ports = Ports(venue=numbers[0], admin=numbers[1], custodian=numbers[2])
+    ports = Ports(**dict(zip(NAMES, numbers, strict=True)))
     fresh = journal / "ports.json.new"
     fresh.write_bytes(msgspec.json.encode(ports))
     fresh.replace(journal / "ports.json")

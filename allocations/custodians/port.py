@@ -19,7 +19,9 @@ class CustodianError(OmsError):
     """No answer that could be relied on.
 
     `in_doubt`: the custodian may have booked all the same, so ask with `find` or repeat with the
-    same key. `permanent`: repeating the same call cannot succeed.
+    same key. `permanent`: repeating the same call cannot succeed. `waits`: it has arrived and is
+    not answered yet, as files are not: nothing is wrong, and it is asked again for as long as it
+    takes.
     """
 
     def __init__(
@@ -29,10 +31,12 @@ class CustodianError(OmsError):
         *,
         permanent: bool = False,
         in_doubt: bool = False,
+        waits: bool = False,
     ) -> None:
         super().__init__(code, message, status=503)
         self.permanent = permanent
         self.in_doubt = in_doubt
+        self.waits = waits
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

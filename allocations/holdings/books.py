@@ -7,7 +7,7 @@ them, and all movements only where one of them is taken back: then the position 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -68,6 +68,8 @@ class Book:
         self.has_lots = not is_suspense(row.account_id)
         self.has_read_lots = new
         self.folds = False
+        # What splits made of a trade that was just taken back: it goes with the trade.
+        self.owed = ZERO
 
     def is_new(self) -> bool:
         """Whether its row is still to be inserted."""
@@ -86,12 +88,14 @@ class Book:
         row = self.row
         row.sequence += 1
         movement.sequence = row.sequence
+        row.qty += movement.qty
         if not self.has_lots:
-            self.state.qty += movement.qty
             self.state.cost += movement.consideration
+            self.state.qty = self._in_suspense(as_move(movement)) if self.folds else row.qty
         else:
             self._fold(as_move(movement))
-        row.qty, row.cost, row.realized = self.state.qty, self.state.cost, self.state.realized
+        self.owed = self.state.qty - row.qty
+        row.cost, row.realized = self.state.cost, self.state.realized
         row.accrued_interest += movement.accrued_interest
         row.fees += movement.fees
         row.moved_at = movement.at
@@ -105,6 +109,11 @@ class Book:
         row = self.row
         row.qty, row.cost, row.realized = self.state.qty, self.state.cost, self.state.realized
         self._moved = True
+
+    def _in_suspense(self, move: Move) -> Decimal:
+        """What lies in suspense by all movements: it has no lots, and splits all the same."""
+        self.moves.append(move)
+        return costing.fold(self.moves).qty
 
     def _fold(self, move: Move) -> None:
         if self.folds:
@@ -243,10 +252,32 @@ def _read_lots(work: Unit, held: Books, postings: Sequence[Posting]) -> None:
         if one.instrument_id is not None:
             by_key[one.account_id, one.instrument_id].append(one)
     mine = {key: held.positions[key] for key in by_key if held.positions[key].has_lots}
+    _read_suspense(work, held, by_key)
     whole = [b for k, b in mine.items() if any(p.reverses for p in by_key[k]) and not b.folds]
     some = [b for k, b in mine.items() if b not in whole and not b.folds and _closes(b, by_key[k])]
     read_whole(work, whole)
     _read_open(work, some)
+
+
+def _read_suspense(work: Unit, held: Books, by_key: Mapping[_Key, Sequence[Posting]]) -> None:
+    """All movements of what lies in suspense, where a trade from before a split is taken back."""
+    books = [
+        held.positions[key]
+        for key, asked in by_key.items()
+        if any(one.reverses for one in asked)
+        and not (held.positions[key].has_lots or held.positions[key].folds)
+    ]
+    keys = [(book.row.account_id, book.row.instrument_id) for book in books]
+    splits = Movement.objects.filter(
+        account_id__in={key[0] for key in keys},
+        instrument_id__in={key[1] for key in keys},
+        ratio_new__gt=0,
+    )
+    if not keys or not splits.exists():
+        return
+    _read_moves(work, {(b.row.account_id, b.row.instrument_id): b for b in books})
+    for book in books:
+        book.folds = True
 
 
 def _closes(book: Book, postings: Iterable[Posting]) -> bool:
@@ -287,6 +318,15 @@ def read_whole(work: Unit, books: Sequence[Book]) -> None:
     by_key = {(b.row.account_id, b.row.instrument_id): b for b in books}
     for row in TaxLot.objects.filter(position_id__in=wanted).order_by("position_id", "opened"):
         wanted[row.position_id].rows.setdefault(row.id, work.hold(row))
+    _read_moves(work, by_key)
+    for account_id, instrument_id in by_key:
+        by_key[account_id, instrument_id].picks.update(_picks(account_id, instrument_id))
+    for book in books:
+        book.has_read_lots = book.folds = True
+        book.state = costing.fold(book.moves, picks=book.picks)
+
+
+def _read_moves(work: Unit, by_key: Mapping[_Key, Book]) -> None:
     moves = Movement.objects.filter(
         account_id__in={k[0] for k in by_key}, instrument_id__in={k[1] for k in by_key}
     ).order_by("sequence")
@@ -294,11 +334,6 @@ def read_whole(work: Unit, books: Sequence[Book]) -> None:
         found = by_key.get((movement.account_id, movement.instrument_id or 0))
         if found is not None:
             found.moves.append(as_move(movement))
-    for account_id, instrument_id in by_key:
-        by_key[account_id, instrument_id].picks.update(_picks(account_id, instrument_id))
-    for book in books:
-        book.has_read_lots = book.folds = True
-        book.state = costing.fold(book.moves, picks=book.picks)
 
 
 def _picks(account_id: str, instrument_id: int) -> dict[str, Picks]:
@@ -321,6 +356,8 @@ def as_move(movement: Movement) -> Move:
         relief=movement.relief,
         reverses=movement.reverses,
         is_split=bool(movement.ratio_new),
+        ratio_new=movement.ratio_new,
+        ratio_old=movement.ratio_old,
     )
 
 

@@ -35,6 +35,9 @@ class Move:
     relief: str = "fifo"
     reverses: str = ""
     is_split: bool = False
+    # So many new for so many old; without them `qty` says how many came with the split.
+    ratio_new: int = 0
+    ratio_old: int = 0
 
 
 @dataclass(slots=True)
@@ -105,7 +108,7 @@ def apply(state: State, move: Move, *, picks: Picks = ()) -> None:
     """Move a position: close lots of the other sign, then open one with what is left."""
     left, money = move.qty, move.consideration
     if move.is_split:
-        _scale(state, state.qty + left)
+        _scale(state, _grown(state.qty, move))
         return
     if not left:
         state.realized -= money
@@ -139,8 +142,17 @@ def _close(state: State, move: Move, picks: Picks) -> tuple[Decimal, Decimal]:
     return left, money
 
 
+def _grown(qty: Decimal, move: Move) -> Decimal:
+    """What a split makes of what there is: of a trade taken back later there is nothing."""
+    if not move.ratio_old:
+        return qty + move.qty
+    return round_fraction(Fraction(qty) * move.ratio_new / move.ratio_old, places=6)
+
+
 def _scale(state: State, qty: Decimal) -> None:
     """A split: every open lot becomes its share of the new quantity; what it cost stays."""
+    if not state.qty:
+        return
     lots = [lot for lot in state.lots.values() if lot.open_qty]
     parts = largest_remainder(abs(qty), [abs(lot.open_qty) for lot in lots], quantum=MILLIONTH)
     for lot, part in zip(lots, parts, strict=True):

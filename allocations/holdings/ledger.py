@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db import connection
@@ -42,6 +43,10 @@ def post(work: Unit, postings: Iterable[Posting], *, at: datetime) -> list[Movem
     moved: dict[str, list[Movement]] = defaultdict(list)
     for one in fresh:
         moved[one.account_id].append(_move(held, one, update_id=update_id, at=at))
+        book = held.book(one.account_id, one.instrument_id)
+        if book is not None and book.owed:
+            back = _split_back(one, book.owed)
+            moved[one.account_id].append(_move(held, back, update_id=update_id, at=at))
     for account_id, movements in moved.items():
         _record(work, held, account_id, movements, update_id=update_id, at=at)
     return [movement for movements in moved.values() for movement in movements]
@@ -77,6 +82,23 @@ def _unknown(work: Unit, asked: Sequence[Posting]) -> list[Posting]:
     return fresh
 
 
+def _split_back(one: Posting, qty: Decimal) -> Posting:
+    """What splits had made of a trade that was taken back: it goes, or comes, with the trade."""
+    return Posting(
+        organization_id=one.organization_id,
+        account_id=one.account_id,
+        instrument_id=one.instrument_id,
+        currency=one.currency,
+        kind=Movement.Kind.SPLIT,
+        source_id=one.source_id,
+        reverses=one.reverses,
+        order_id=one.order_id,
+        qty=qty,
+        trade_date=one.trade_date,
+        settlement_date=one.settlement_date,
+    )
+
+
 def _move(held: books.Books, one: Posting, *, update_id: str, at: datetime) -> Movement:
     book = held.book(one.account_id, one.instrument_id)
     purse = held.purse(one.account_id, one.currency) if one.cash else None
@@ -110,6 +132,10 @@ def _move(held: books.Books, one: Posting, *, update_id: str, at: datetime) -> M
         fx_rate=one.fx_rate,
         fx_source=one.fx_source,
         fx_at=one.fx_at,
+        elsewhere=one.elsewhere,
+        pmp=one.pmp,
+        pmp_source=one.pmp_source,
+        pmp_at=one.pmp_at,
         at=moment,
     )
     if book is not None:

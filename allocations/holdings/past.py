@@ -63,7 +63,8 @@ SELECT b.account_id, b.currency, m.cash_after, coalesce((
     SELECT sum(u.cash) FROM allocations_movement u
     WHERE u.account_id = b.account_id AND u.currency = b.currency
         AND u.settlement_date <= %s AND u.at <= %s
-        AND u.kind NOT IN ('trade', 'bust', 'correction', 'allocation', 'reversal')), 0)
+        AND (u.elsewhere
+            OR u.kind NOT IN ('trade', 'bust', 'correction', 'allocation', 'reversal'))), 0)
     + coalesce((SELECT s.cash_after FROM allocations_settlementfact s
     WHERE s.account_id = b.account_id AND s.currency = b.currency AND s.at <= %s
     ORDER BY s.cash_sequence DESC LIMIT 1), 0), m.at

@@ -36,6 +36,12 @@ class Posting:
     fx_rate: Decimal | None = None
     fx_source: str = ""
     fx_at: datetime | None = None
+    # Booked by somebody else: nobody will tell us that it settled.
+    elsewhere: bool = False
+    # The prevailing market price of the moment, where it was known.
+    pmp: Decimal | None = None
+    pmp_source: str = ""
+    pmp_at: datetime | None = None
 
 
 def of_trade(

@@ -26,10 +26,10 @@ class Cash:
     """An account's money in one currency.
 
     `traded` is everything agreed. `settled` is what has changed hands by now: of trades what their
-    custodians say, of the rest what its day has come for. `reserved` is what open buys would still
-    take. `available` is the settled money less what is reserved and what is owed: what leaves on a
-    later day beyond what comes on that day, and what should have left already. Other proceeds to
-    come do not count.
+    custodians say; of the rest, and of trades booked elsewhere, what its day has come for.
+    `reserved` is what open buys would still take. `available` is the settled money less what is
+    reserved and what is owed: what leaves on a later day beyond what comes on that day, and what
+    should have left already. Other proceeds to come do not count.
     """
 
     traded: Decimal = ZERO
@@ -45,7 +45,9 @@ def positions(account_ids: Collection[str]) -> dict[tuple[str, int], Decimal]:
     return {(account_id, instrument_id): qty for account_id, instrument_id, qty in found}
 
 
-_NO_TRADE = "kind NOT IN ('trade', 'bust', 'correction', 'allocation', 'reversal')"
+# What no custodian of ours will speak of settles on its day: all but trades, and of those what was
+# booked elsewhere.
+_NO_TRADE = "(elsewhere OR kind NOT IN ('trade', 'bust', 'correction', 'allocation', 'reversal'))"
 _CASH = f"""
 SELECT b.account_id, b.currency, b.amount, coalesce(f.cash_after, 0) + coalesce(m.cash, 0),
     coalesce(u.net, 0), coalesce(u.owed, 0)

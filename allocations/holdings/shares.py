@@ -42,7 +42,7 @@ def settle(work: Unit, splits: Iterable[Split], *, at: datetime) -> None:
         if way.stands:
             postings += way.postings(Movement.Kind.ALLOCATION)
         elif way.leg.id in posted:
-            postings += way.postings(Movement.Kind.REVERSAL)
+            postings += way.postings(Movement.Kind.REVERSAL, elsewhere=posted[way.leg.id])
     ledger.post(work, fx.with_legs(postings, at=at), at=at)
 
 
@@ -66,13 +66,16 @@ def of(work: Unit, allocations: Mapping[str, Allocation]) -> list[Split]:
     ]
 
 
-def _posted(work: Unit, leg_ids: Sequence[str]) -> set[str]:
-    """Which of these legs have given their shares already."""
+def _posted(work: Unit, leg_ids: Sequence[str]) -> dict[str, bool]:
+    """Which of these legs have given their shares already, and whether that was elsewhere."""
     if not leg_ids:
-        return set()
+        return {}
     rows = Movement.objects.filter(source_id__in=leg_ids, kind=Movement.Kind.ALLOCATION)
-    mine = {m.source_id for m in work.added(Movement) if m.kind == Movement.Kind.ALLOCATION}
-    return {*rows.values_list("source_id", flat=True), *(mine & set(leg_ids))}
+    mine = [m for m in work.added(Movement) if m.kind == Movement.Kind.ALLOCATION]
+    return {
+        **dict(rows.values_list("source_id", "elsewhere")),
+        **{m.source_id: m.elsewhere for m in mine if m.source_id in leg_ids},
+    }
 
 
 class _Way(NamedTuple):
@@ -84,8 +87,8 @@ class _Way(NamedTuple):
     taker: str
     stands: bool
 
-    def postings(self, kind: str) -> tuple[Posting, Posting]:
-        """Both sides of the leg, or of taking it back."""
+    def postings(self, kind: str, *, elsewhere: bool = False) -> tuple[Posting, Posting]:
+        """Both sides of the leg, or of taking it back; `elsewhere` is how it was given."""
         allocation, leg = self.allocation, self.leg
         back = kind == Movement.Kind.REVERSAL
         terms: dict[str, Any] = {
@@ -104,6 +107,7 @@ class _Way(NamedTuple):
             "price": leg.price,
             "trade_date": leg.trade_date,
             "settlement_date": leg.settlement_date,
+            "elsewhere": elsewhere or leg.status == LegStatus.ELSEWHERE,
         }
         return (
             of_trade(**terms, into=back, account_id=self.giver),

@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import Q
 
 from allocations import accounts
-from allocations.holdings import base_currency, past, reading, reservations, valuation
+from allocations.holdings import base_currency, past, reading, reservations, valuation, washed
 from allocations.holdings.past import Held
 from allocations.holdings.suspense import is_suspense, suspense
 from allocations.models import Movement, Position, TaxLot
@@ -219,8 +219,8 @@ def lots(
 ) -> list[dict[str, Any]]:
     """Open lots, in order of account, instrument and opening: at most `most`, after that key."""
     if as_of is not None:
-        then = _lots_then(asked, as_of, instrument_id, after)
-        return [_lot(organization_id, *one) for one in islice(then, most)]
+        found = list(islice(_lots_then(asked, as_of, instrument_id, after), most))
+        return _told(organization_id, found, as_of)
     rows = TaxLot.objects.filter(position__account_id__in=asked).exclude(open_qty=0)
     if instrument_id is not None:
         rows = rows.filter(position__instrument_id=instrument_id)
@@ -228,9 +228,24 @@ def lots(
     if after is not None:
         rows = rows.filter(_beyond(names, after))
     ordered = rows.select_related("position").order_by(*names)
+    rows_now = [
+        (row.position.account_id, row.position.instrument_id, row) for row in ordered[:most]
+    ]
+    return _told(organization_id, rows_now, None)
+
+
+def _told(
+    organization_id: str, lots: Sequence[tuple[str, int, Any]], as_of: datetime | None
+) -> list[dict[str, Any]]:
+    """Lots with what they wash out: `wash_sale` says that a loss around their day is washed."""
+    marks = washed.of_lots(lots, as_of=as_of)
     return [
-        _lot(organization_id, row.position.account_id, row.position.instrument_id, row)
-        for row in ordered[:most]
+        {
+            **_lot(organization_id, *one),
+            "wash_sale": one[2].id in marks,
+            "disallowed_loss": marks.get(one[2].id, ZERO),
+        }
+        for one in lots
     ]
 
 

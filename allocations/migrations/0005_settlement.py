@@ -1,7 +1,6 @@
 """Confirmations, matching and settlement: tables, and what the database itself refuses."""
 
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -238,7 +237,7 @@ class Migration(migrations.Migration):
                 ("trade_date", models.DateField()),
                 ("settlement_date", models.DateField()),
                 ("created_at", models.DateTimeField()),
-                ("status", django_fsm.FSMField(default="unmatched", max_length=10, protected=True)),
+                ("status", models.CharField(default="unmatched", max_length=10)),
                 (
                     "ask",
                     models.CharField(
@@ -355,7 +354,7 @@ class Migration(migrations.Migration):
                 ("net_money", models.DecimalField(decimal_places=2, max_digits=20)),
                 ("settlement_date", models.DateField()),
                 ("created_at", models.DateTimeField()),
-                ("status", django_fsm.FSMField(default="pending", max_length=10, protected=True)),
+                ("status", models.CharField(default="pending", max_length=10)),
                 (
                     "ask",
                     models.CharField(

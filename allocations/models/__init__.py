@@ -3,12 +3,20 @@
 from allocations.models.account import Account, Custodian, IntroducingBroker, RiskGroup
 from allocations.models.allocation import AccountAllocation, Allocation, BookingLeg
 from allocations.models.arrangement import BookingConfiguration, ReleaseRule
+from allocations.models.clearing import (
+    ClearingArrangement,
+    ClearingDue,
+    ClearingParty,
+    ClearingReport,
+)
 from allocations.models.confirming import (
     ConfirmAdjustment,
     CounterpartyTrade,
     MatchVerdict,
     TradeConfirm,
 )
+from allocations.models.feed import FeedDelivery, FeedEndpoint
+from allocations.models.give_up import DroppedAccount, GiveUp
 from allocations.models.holding import (
     CashBalance,
     LotChoice,
@@ -35,12 +43,20 @@ __all__ = [
     "BookingConfiguration",
     "BookingLeg",
     "CashBalance",
+    "ClearingArrangement",
+    "ClearingDue",
+    "ClearingParty",
+    "ClearingReport",
     "ConfirmAdjustment",
     "CorporateAction",
     "CounterpartyTrade",
     "Custodian",
     "CustodianMessage",
+    "DroppedAccount",
+    "FeedDelivery",
+    "FeedEndpoint",
     "FxRate",
+    "GiveUp",
     "IntroducingBroker",
     "LotChoice",
     "MarginCall",

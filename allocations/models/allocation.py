@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from allocations.models.account import Account, Custodian
 from allocations.models.arrangement import BookingConfiguration
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS, AllocationStatus, LegStatus
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from venues.models import Instrument
 
@@ -60,7 +61,7 @@ class Allocation(LedgerRow):
     )
     release = models.CharField(max_length=5, default="", blank=True)
 
-    status = FSMField(default=AllocationStatus.CREATED.value, protected=True, max_length=12)
+    status = StateField(default=AllocationStatus.CREATED.value, max_length=12)
     actual_qty = models.DecimalField(max_digits=20, decimal_places=6, default=0)
     complete = models.BooleanField(default=False)
     code = models.CharField(max_length=40, blank=True)
@@ -201,7 +202,7 @@ class BookingLeg(LedgerRow):
         db_index=False,
     )
 
-    status = FSMField(default=LegStatus.QUEUED.value, protected=True, max_length=10)
+    status = StateField(default=LegStatus.QUEUED.value, max_length=10)
     due_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)
     booking_ref = models.CharField(max_length=80, blank=True)

@@ -11,11 +11,12 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from allocations.models.account import Account, Custodian
 from allocations.models.allocation import BookingLeg
 from allocations.settlement_states import CONFIRM_STEPS, ConfirmStatus
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from venues.models import Instrument
 
@@ -77,7 +78,7 @@ class TradeConfirm(LedgerRow):
     settlement_date = models.DateField()
     created_at = models.DateTimeField()
 
-    status = FSMField(default=ConfirmStatus.UNMATCHED.value, protected=True, max_length=10)
+    status = StateField(default=ConfirmStatus.UNMATCHED.value, max_length=10)
     ask = models.CharField(max_length=8, choices=Ask.choices, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

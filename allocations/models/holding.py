@@ -79,6 +79,12 @@ class Movement(LedgerFact):
     fx_rate = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
     fx_source = models.CharField(max_length=40, blank=True)
     fx_at = models.DateTimeField(null=True, blank=True)
+    # Booked elsewhere, so no custodian of ours will say that it settled: it does on its day.
+    elsewhere = models.BooleanField(default=False)
+    # The prevailing market price when it was traded, as a clean price, where it was known then.
+    pmp = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    pmp_source = models.CharField(max_length=40, default="", blank=True)
+    pmp_at = models.DateTimeField(null=True, blank=True)
     at = models.DateTimeField()
 
     sequence = models.PositiveBigIntegerField(null=True, blank=True)

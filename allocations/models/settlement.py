@@ -11,13 +11,14 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from allocations.models.account import Account, Custodian
 from allocations.models.allocation import BookingLeg
 from allocations.models.confirming import TradeConfirm, part
 from allocations.settlement_states import INSTRUCTION_STEPS, OPEN_INSTRUCTION, InstructionStatus
 from oms_site.firm.models import Organization
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
 from venues.models import Instrument
 
@@ -127,7 +128,7 @@ class SettlementInstruction(LedgerRow):
     settlement_date = models.DateField()
     created_at = models.DateTimeField()
 
-    status = FSMField(default=InstructionStatus.PENDING.value, protected=True, max_length=10)
+    status = StateField(default=InstructionStatus.PENDING.value, max_length=10)
     ask = models.CharField(max_length=8, choices=Ask.choices, blank=True, default="")
     due_at = models.DateTimeField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

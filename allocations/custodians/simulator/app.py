@@ -19,6 +19,7 @@ import msgspec
 from allocations.custodians.simulator import behaviors, desk
 from allocations.custodians.simulator.behaviors import Mode, Settling
 from allocations.custodians.simulator.books import Booking, Books, Conflict, Instruction
+from allocations.custodians.simulator.clearing import ClearingHouses
 from allocations.custodians.simulator.desk import Desk
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -60,6 +61,7 @@ class CustodianApp:
         self._desks: dict[str, Desk] = {}
         self._faults: dict[str, Fault] = {}
         self._trouble: dict[str, Fault] = {}  # of the settlement desks
+        self._clearing = ClearingHouses(directory)
         for name in CUSTODIANS:
             self.books(name)
 
@@ -78,6 +80,7 @@ class CustodianApp:
             desk_.close()
         for books in self._books.values():
             books.close()
+        self._clearing.close()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
@@ -93,11 +96,37 @@ class CustodianApp:
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": _encoder.encode(body)})
 
+    async def ask(
+        self, method: str, path: str, query: str, key: str, body: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
+        """One request from inside this process, as the room for files makes them."""
+        scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "query_string": query.encode(),
+            "headers": [(b"idempotency-key", key.encode())],
+        }
+        said: list[dict[str, Any]] = []
+
+        async def receive() -> dict[str, Any]:
+            return {"body": _encoder.encode(body)}
+
+        async def send(message: dict[str, Any]) -> None:
+            said.append(message)
+
+        await self(scope, receive, send)
+        return said[0]["status"], msgspec.json.decode(said[1]["body"])
+
     async def _route(self, scope: dict[str, Any], receive: Receive) -> tuple[int, object]:
         query = {name: values[-1] for name, values in parse_qs(scope["query_string"]).items()}
         match [scope["method"], *scope["path"].strip("/").split("/")]:
             case ["POST", "faults"]:
                 return self._set_fault(msgspec.json.decode(await _body(receive), type=Fault))
+            case ["POST", "faults", "clearing"]:
+                return 200, self._clearing.set_fault(await _body(receive))
+            case ["POST", party, "trades", key]:
+                return self._clearing.report(party, key, await _body(receive))
             case ["POST", custodian, "bookings"]:
                 headers = dict(scope["headers"])
                 key = headers.get(b"idempotency-key", b"").decode("latin-1")

@@ -1,0 +1,4 @@
+"""A custodian that is spoken to by files: numbered batches out, one acknowledgement file for each.
+
+The format is documented in `docs/subsystems/custodian_files.md`.
+"""

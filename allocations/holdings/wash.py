@@ -1,0 +1,135 @@
+"""Losses that a purchase within 30 days washes out. Pure; it flags, it taxes nobody.
+
+26 U.S.C. 1091: a loss on shares counts only as far as no substantially identical ones were bought
+in the 61 days around the sale. Here that is the same security in the same account; what other
+accounts of the same owner do is not known. The rest of the lot that was sold is no replacement
+(Rev. Rul. 56-602), each replacement share washes one sold share, the earliest first. A short is
+looked at the other way round. Pools of average cost are only looked at forward.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from allocations.holdings import costing
+from allocations.holdings.costing import Closing, Lot, Move, Picks, State
+from oms_site.kit.numbers import round_fraction
+
+WINDOW = timedelta(days=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Washed:
+    """Part of one loss with the lot that washes it out: `qty` as of then, `loss` above zero."""
+
+    sold_lot: str
+    sold_by: str
+    sold_on: date
+    lot_id: str
+    qty: Fraction
+    loss: Fraction
+
+    @property
+    def disallowed(self) -> Decimal:
+        """The loss in cents."""
+        return round_fraction(self.loss, places=2)
+
+
+@dataclass(slots=True)
+class _Loss:
+    """A closing that lost money: shares without a replacement yet, and what each lost."""
+
+    closing: Closing
+    left: Fraction
+    each: Fraction
+
+
+def of(moves: Iterable[Move], *, picks: Mapping[str, Picks] | None = None) -> list[Washed]:
+    """Every washed part of every loss of one position, in the order they were found."""
+    state, found = State(), list[Washed]()
+    losses: list[_Loss] = []
+    free: dict[str, Fraction] = {}  # shares of a lot that wash nothing yet
+    for move in costing.effective(list(moves)):
+        before, had = len(state.closings), {key: lot.qty for key, lot in state.lots.items()}
+        held = state.qty
+        costing.apply(state, move, picks=(picks or {}).get(move.id, ()))
+        if move.is_split:
+            _scale(losses, free, Fraction(state.qty) / Fraction(held))
+            continue
+        fresh = state.closings[before:]
+        for closing in fresh:
+            taken = free.get(closing.lot_id, Fraction(0))
+            free[closing.lot_id] = max(taken - abs(Fraction(closing.qty)), Fraction(0))
+        lost = [_loss(one) for one in fresh if one.realized < 0]
+        sold = {one.lot_id for one in fresh}
+        for loss in lost:
+            for lot in _earlier(state, loss.closing, sold):
+                _wash(loss, lot.id, free, found)
+        losses += lost
+        for key, lot in state.lots.items():
+            opened = abs(Fraction(lot.qty)) - abs(Fraction(had.get(key, Decimal(0))))
+            if opened > 0:
+                free[key] = free.get(key, Fraction(0)) + opened
+                for loss in losses:
+                    if _is_later(loss.closing, lot, move):
+                        _wash(loss, key, free, found)
+        losses = [one for one in losses if one.left and one.closing.closed + WINDOW >= _day(move)]
+    return found
+
+
+def by_lot(washed: Iterable[Washed]) -> dict[str, Decimal]:
+    """The losses in cents that each lot washes out: what a tax adviser adds to its cost."""
+    sums: dict[str, Fraction] = {}
+    for one in washed:
+        sums[one.lot_id] = sums.get(one.lot_id, Fraction(0)) + one.loss
+    return {key: round_fraction(loss, places=2) for key, loss in sums.items()}
+
+
+def _loss(closing: Closing) -> _Loss:
+    qty = abs(Fraction(closing.qty))
+    return _Loss(closing, qty, -Fraction(closing.realized) / qty)
+
+
+def _earlier(state: State, closing: Closing, sold: set[str]) -> list[Lot]:
+    """Lots bought in the days before a sale that stayed."""
+    lots = [
+        lot
+        for lot in state.lots.values()
+        if lot.open_qty
+        and lot.id not in sold
+        and (lot.open_qty > 0) == (closing.qty > 0)
+        and closing.closed - WINDOW <= lot.acquired <= closing.closed
+    ]
+    return sorted(lots, key=lambda lot: (lot.acquired, lot.opened))
+
+
+def _is_later(closing: Closing, lot: Lot, move: Move) -> bool:
+    same_way = (lot.qty > 0) == (closing.qty > 0)
+    after = closing.closed - WINDOW <= _day(move) <= closing.closed + WINDOW
+    return same_way and after and closing.movement_id != move.id
+
+
+def _day(move: Move) -> date:
+    return move.trade_date
+
+
+def _wash(loss: _Loss, lot_id: str, free: dict[str, Fraction], found: list[Washed]) -> None:
+    qty = min(loss.left, free.get(lot_id, Fraction(0)))
+    if qty <= 0:
+        return
+    loss.left -= qty
+    free[lot_id] -= qty
+    sale = loss.closing
+    found.append(Washed(sale.lot_id, sale.movement_id, sale.closed, lot_id, qty, qty * loss.each))
+
+
+def _scale(losses: list[_Loss], free: dict[str, Fraction], factor: Fraction) -> None:
+    """After a split the same loss is spread over other shares."""
+    for loss in losses:
+        loss.left, loss.each = loss.left * factor, loss.each / factor
+    for key in free:
+        free[key] *= factor
