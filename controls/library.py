@@ -40,6 +40,7 @@ BUILTIN_NAMES = {
     "account.status": "Account status",
     "instrument.status": "Instrument status",
 }
+REDUCE_ONLY = "order.reduce_only"
 DUPLICATES = "duplicates.economic"
 CONTROL_UNAVAILABLE = "control_unavailable"
 KEEP_MOST = 10_000
@@ -90,7 +91,9 @@ class Gate(msgspec.Struct, frozen=True):
         if found is None:
             found = self._find(key)
         controls, dated = found
-        return tuple([c for c in controls if c.in_force(ticket.at)]) if dated else controls
+        if dated:
+            controls = tuple([c for c in controls if c.in_force(ticket.at)])
+        return (*controls, _reduce_only) if ticket.reduce_only else controls
 
     def _find(self, key: tuple[slices.Values, ...]) -> tuple[tuple[ActiveControl, ...], bool]:
         facts = dict(zip(self.dimensions, key, strict=True))
@@ -243,6 +246,15 @@ _builtin = tuple(
         remediation=Remediation.REJECT.value,
     )
     for rule_class in BUILTIN
+)
+# Asked for by the order itself: no other order pays for it.
+_reduce_only = bind(
+    code=f"builtin.{REDUCE_ONLY}",
+    version=1,
+    name="Reduce only",
+    rule_class=REDUCE_ONLY,
+    params={},
+    remediation=Remediation.REJECT.value,
 )
 _bare = gate()
 _gates: generation.Cached[dict[str, Gate]] = generation.Cached(_load)

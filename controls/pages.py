@@ -17,7 +17,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from controls import checks, content, evidence, governance, library, listing, simulation
+from controls import checks, content, evidence, governance, library, listing, simulation, written
 from controls.models import Control
 from controls.states import ControlStatus, Remediation
 from oms_site.firm import generation, policy_changes, principals, role_changes
@@ -40,6 +40,7 @@ def index(request: HttpRequest) -> HttpResponse:
     by = _looker(request)
     part = request.GET.get("part") == "board"
     shown = {"rows": _rows(by), "builtin": _builtin(by), "waiting": waiting(by)}
+    shown |= written.shown(by)
     return render(request, f"controls/{'list_board' if part else 'list'}.html", shown)
 
 

@@ -6,12 +6,13 @@ Called by the seeding command; running it again changes nothing that people have
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
 
 from controls import checks
-from controls.models import Control, ControlList, ListingDecision
+from controls.models import Breaker, Control, ControlList, ListingDecision
 from controls.states import ControlStatus, Pending, Remediation
 from oms_site.firm.models import User
 
@@ -60,6 +61,13 @@ RESTRICTED = (
     ("sandbox-pretrade-reject", "912810TD0", "Sandbox: always rejected before trading."),
 )
 
+# Wide enough that a quiet sandbox trips none of them.
+BREAKERS: tuple[dict[str, Any], ...] = (
+    {"name": "Price move", "kind": "price_move", "percent": Decimal(10), "window_s": 300},
+    {"name": "One-sided book", "kind": "imbalance", "percent": Decimal(90), "active": False},
+    {"name": "Backlog", "kind": "capacity", "most": 50_000},
+)
+
 
 def seed(organization_id: str, *, reject_all: bool, at: datetime) -> None:
     """Add the controls and lists that are not there yet; with `reject_all` none of them flags.
@@ -69,6 +77,7 @@ def seed(organization_id: str, *, reject_all: bool, at: datetime) -> None:
     maker, checker = _two(organization_id)
     _controls(organization_id, reject_all, maker, checker, at)
     _lists(organization_id, maker, checker, at)
+    _breakers(organization_id)
 
 
 def put_in_force(rows: QuerySet[Control], *, maker: int, checker: int, at: datetime) -> None:
@@ -138,3 +147,12 @@ def _lists(organization_id: str, maker: int, checker: int, at: datetime) -> None
                 decided_by_id=checker,
                 decided_at=at,
             )
+
+
+def _breakers(organization_id: str) -> None:
+    known = set(Breaker.objects.filter(organization_id=organization_id).values_list("name"))
+    Breaker.objects.bulk_create(
+        Breaker(organization_id=organization_id, **one)
+        for one in BREAKERS
+        if (one["name"],) not in known
+    )

@@ -16,7 +16,7 @@ Values: TypeAlias = tuple[str, ...] | None
 Scope: TypeAlias = Mapping[str, frozenset[str]]
 
 STAGES = ("order", "execution_order", "replace", "release", "wire", "post_trade")
-PROTOCOLS = ("limit_order_book", "rfq", "external")
+PROTOCOLS = ("limit_order_book", "rfq", "external", "internal_cross")
 SIDES = ("buy", "sell", "sell_short")
 MOST_VALUES = 1000
 

@@ -69,6 +69,19 @@ CONTROL_STEPS: dict[str, tuple[frozenset[str], str]] = {
 }
 
 
+class GroupStatus(StrEnum):
+    """An order group's life."""
+
+    OPEN = "open"
+    LOCKED = "locked"
+
+
+GROUP_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "group_lock": (frozenset({GroupStatus.OPEN}), GroupStatus.LOCKED),
+    "group_reset": (frozenset({GroupStatus.LOCKED}), GroupStatus.OPEN),
+}
+
+
 class HaltStatus(StrEnum):
     """A halt's life. It stops orders from `engaged` until it is `released`."""
 

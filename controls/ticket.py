@@ -26,6 +26,7 @@ _WHEN_GIVEN = (
     *("min_denomination", "min_increment", "list_versions", "tags", "figures", "pmp_suppressed_by"),
     "halted",
     "reduced",
+    "reduce_only",
     "api_key",
 )
 
@@ -135,6 +136,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     # What lets only orders pass that lessen a position, and the key the order came in with.
     reduced: tuple[str, ...] = ()
     api_key: str = ""
+    # The order itself asks that it only lessens a position.
+    reduce_only: bool = False
     # Figures shared with other orders, by `Need.key`; absent or None is "cannot be known".
     figures: Mapping[str, Decimal | None] = {}
 

@@ -25,6 +25,7 @@ from controls.checks import (
     money,
     papers,
     price,
+    reducing,
     session,
     size,
     universe,
@@ -36,9 +37,7 @@ from controls.parameters import Params
 from controls.ticket import Ticket
 
 P = TypeVar("P", bound=Params)
-# Where an order is looked at: as it comes, when a person releases it, as it goes to market, and
-# once more before the wire. Before the wire only memory is asked: what an order may use up was
-# reserved under a lock when it came, and is its own until a venue says otherwise.
+# Where an order is looked at; before the wire by memory alone, what it uses up is reserved by then.
 ENTRY = frozenset({"order", "replace"})
 MARKET = frozenset({"execution_order"})
 BEFORE_WIRE = ENTRY | {"release"} | MARKET
@@ -149,6 +148,15 @@ _add(
     control_type="universe",
     code="kill_switch",
     sentence="No kill switch and no halt stands over the order.",
+)
+_add(
+    "order.reduce_only",
+    reducing.only,
+    Params,
+    control_type="order",
+    code="reduce_only_would_increase",
+    sentence="An order marked reduce-only lessens a position, open orders counted.",
+    stages=BEFORE_WIRE,
 )
 _add(
     "account.status",

@@ -30,7 +30,9 @@ LISTS = {
     "excluded_countries": ("country", False),
     "excluded_issuers": ("issuer", False),
 }
-KNOWN = frozenset({*LISTS, "min_rating", "max_maturity_years", "sides"})
+# Whom the account trades with: routing and inquiries keep to these, a control has no say in it.
+BROKERS = frozenset({"approved_brokers", "restricted_brokers"})
+KNOWN = frozenset({*LISTS, *BROKERS, "min_rating", "max_maturity_years", "sides"})
 
 
 class GuidelineParams(Params, frozen=True):

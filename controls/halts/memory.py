@@ -11,13 +11,13 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from controls.models import Halt
-from controls.states import HALT_STANDING
+from controls.models import Halt, OrderGroup
+from controls.states import HALT_STANDING, GroupStatus
 from oms_site.firm.generation import Cached
 from oms_site.firm.models import User
 
 Key = tuple[str, str]
-EVERYBODY = ""
+EVERYBODY, GROUP = "", "order_group"
 # A reducing halt's names are kept apart: orders that reduce pass it.
 _Standing = dict[Key, tuple[list[str], list[str]]]
 
@@ -40,6 +40,8 @@ def _load() -> dict[str, _Standing]:
             names = whom[key][row.mode == Halt.Mode.REDUCING]
             if (name := f"{row.target_name} ({row.reason})") not in names:
                 names.append(name)
+    for group in OrderGroup.objects.filter(status=GroupStatus.LOCKED).order_by("locked_at", "id"):
+        found[group.organization_id][(GROUP, group.id)][0].append(group.standing)
     return {name: dict(standing) for name, standing in found.items()}
 
 
@@ -68,6 +70,7 @@ def over(
     cusip: str,
     api_key: str = "",
     strategies: Iterable[str] = (),
+    order_group: str = "",
 ) -> Over:
     """What stands over an order; nothing when it may go on."""
     if not _standing.get():
@@ -80,6 +83,7 @@ def over(
             ("trader", trader),
             ("instrument", cusip),
             *([("api_key", api_key)] if api_key else []),
+            *([(GROUP, order_group)] if order_group else []),
             *(("account", account) for account in accounts),
             *(("strategy", name) for name in strategies),
         ],
@@ -111,7 +115,10 @@ def names(organization_id: str) -> list[str]:
     standing = _standing.get()
     found: list[str] = []
     for whose in (EVERYBODY, organization_id):
-        for stopped, narrowed in standing.get(whose, {}).values():
+        for (scope, _), (stopped, narrowed) in standing.get(whose, {}).items():
+            if scope == GROUP:
+                # Its owner's own limit: no business of everybody's screen.
+                continue
             found += [name for name in (*stopped, *narrowed) if name not in found]
     return found
 

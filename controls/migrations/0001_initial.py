@@ -2,7 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -41,7 +40,7 @@ class Migration(migrations.Migration):
                 ('failed_controls', models.JSONField()),
                 ('opened_at', models.DateTimeField()),
                 ('deadline_at', models.DateTimeField()),
-                ('status', django_fsm.FSMField(default='open', max_length=10, protected=True)),
+                ('status', models.CharField(default='open', max_length=10)),
                 ('decided_at', models.DateTimeField(blank=True, null=True)),
                 ('decision_id', models.CharField(blank=True, max_length=40)),
                 ('client_decision_id', models.CharField(blank=True, max_length=80)),
@@ -65,7 +64,7 @@ class Migration(migrations.Migration):
                 ('remediation', models.CharField(choices=[('flag', 'flag'), ('reject', 'reject')], max_length=8)),
                 ('regulatory', models.BooleanField(default=False)),
                 ('asset_classes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None)),
-                ('status', django_fsm.FSMField(default='draft', max_length=12, protected=True)),
+                ('status', models.CharField(default='draft', max_length=12)),
                 ('created_at', models.DateTimeField()),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='controls', to='firm.organization')),
             ],

@@ -2,7 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
@@ -262,7 +261,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             "control",
             "status",
-            django_fsm.FSMField(default="draft", max_length=16, protected=True),
+            models.CharField(default="draft", max_length=16),
         ),
         _checked("regulatory_is_never_suspended", Q(regulatory=False) | ~Q(status="suspended")),
         _checked("remediation_known", Q(remediation__in=["warn", "flag", "reject"])),

@@ -1,7 +1,6 @@
 """Kill switches and trading halts."""
 
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 
@@ -111,7 +110,7 @@ class Migration(migrations.Migration):
                 ("engaged_at", models.DateTimeField()),
                 (
                     "status",
-                    django_fsm.FSMField(default="disengaged", max_length=18, protected=True),
+                    models.CharField(default="disengaged", max_length=18),
                 ),
                 ("draining_at", models.DateTimeField(blank=True, null=True)),
                 ("flat_at", models.DateTimeField(blank=True, null=True)),

@@ -6,6 +6,7 @@ from controls.models.decision import ListingDecision
 from controls.models.halt import Halt
 from controls.models.history import ControlChange, Simulation
 from controls.models.listing import ControlList, Mandate
+from controls.models.order_group import OrderGroup
 from controls.models.review import Review
 from controls.models.screening import Screening
 from controls.models.vote import ReviewDecision, ReviewVote
@@ -18,6 +19,7 @@ __all__ = [
     "Halt",
     "ListingDecision",
     "Mandate",
+    "OrderGroup",
     "PriceMark",
     "Review",
     "ReviewDecision",

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from controls.states import CONTROL_STEPS, ControlStatus, Pending, Remediation
 from oms_site.firm.models import Organization, User
+from oms_site.journal.fields import StateField
 
 SYSTEM = "system"
 
@@ -75,7 +76,7 @@ class Control(models.Model):
     citation = models.CharField(max_length=200, blank=True)
     message = models.CharField(max_length=300, blank=True)
 
-    status = FSMField(default=ControlStatus.DRAFT.value, protected=True, max_length=16)
+    status = StateField(default=ControlStatus.DRAFT.value, max_length=16)
     pending = models.CharField(max_length=10, blank=True, default="")
     origin = models.CharField(max_length=60, blank=True, default="")
     reason = models.CharField(max_length=500, blank=True)

@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from controls.states import HALT_STANDING, HALT_STEPS, HaltStatus
 from oms_site.firm.models import User
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 
 
@@ -90,7 +91,7 @@ class Halt(LedgerRow):
     )
     engaged_at = models.DateTimeField()
 
-    status = FSMField(default=HaltStatus.DISENGAGED.value, protected=True, max_length=18)
+    status = StateField(default=HaltStatus.DISENGAGED.value, max_length=18)
     draining_at = models.DateTimeField(null=True, blank=True)
     flat_at = models.DateTimeField(null=True, blank=True)
     release_requested_by = models.ForeignKey(

@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import F, Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from controls.models.screening import Screening
 from controls.states import REVIEW_STEPS, ReviewStatus
 from oms_site.firm.exact_json import ExactJSONField
 from oms_site.firm.models import User
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 
 
@@ -33,7 +34,7 @@ class Review(LedgerRow):
     deadline_at = models.DateTimeField()
     approvals_required = models.PositiveSmallIntegerField(default=1)
 
-    status = FSMField(default=ReviewStatus.OPEN.value, protected=True, max_length=10)
+    status = StateField(default=ReviewStatus.OPEN.value, max_length=10)
     decided_by = models.ForeignKey(
         User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
