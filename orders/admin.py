@@ -14,6 +14,7 @@ from oms_site.admin import ReadOnlyAdmin, access, commands, unfolded
 from oms_site.admin.filters import one_of
 from oms_site.kit import clock
 from orders import desk
+from orders.claims_admin import DeskClaimAdmin
 from orders.models import (
     AllocationDue,
     Break,
@@ -22,13 +23,34 @@ from orders.models import (
     Order,
     Quote,
     Rfq,
+    Schedule,
+    ScheduleSlice,
     VenueOrder,
 )
+from orders.requests import SCHEDULED
 from orders.ruleset_admin import RulesetAdmin
+from orders.schedule_states import ScheduleStatus, SliceStatus
 from orders.states import OrderStatus, QuoteState, RfqStatus, VenueStatus
+from orders.terms_admin import (
+    LayeredAdmin,
+    OrderTermsAdmin,
+    QuoteRoundAdmin,
+    ReplaceLegAdmin,
+    ReplacementAdmin,
+)
+from orders.wheel_admin import BrokerWheelAdmin, HeldReportAdmin
 from venues.models import Instrument
 
-__all__ = ["RulesetAdmin"]
+__all__ = [
+    "BrokerWheelAdmin",
+    "DeskClaimAdmin",
+    "HeldReportAdmin",
+    "OrderTermsAdmin",
+    "QuoteRoundAdmin",
+    "ReplaceLegAdmin",
+    "ReplacementAdmin",
+    "RulesetAdmin",
+]
 
 
 @admin.register(Order)
@@ -251,9 +273,10 @@ class RfqAdmin(ReadOnlyAdmin):
 
 
 @admin.register(Quote)
-class QuoteAdmin(ReadOnlyAdmin):
+class QuoteAdmin(LayeredAdmin):
     """What dealers answered, the losers with their rank."""
 
+    street = frozenset(["price", "ib_price"])
     list_display = (
         "id",
         "quoted_at",
@@ -261,7 +284,7 @@ class QuoteAdmin(ReadOnlyAdmin):
         "rfq",
         "dealer",
         "round",
-        "price",
+        "seen_price",
         "qty",
         "valid_until",
         "rank",
@@ -273,3 +296,54 @@ class QuoteAdmin(ReadOnlyAdmin):
     search_help_text = "Exact id of the quote, its request, the dealer's reference or the dealer"
     date_hierarchy = "quoted_at"
     ordering = ("-quoted_at",)
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnlyAdmin):
+    """How orders are worked over time."""
+
+    list_display = (
+        "id",
+        "created_at",
+        "status",
+        "order",
+        "strategy",
+        "qty",
+        "start_at",
+        "end_at",
+        "next_at",
+        "reason",
+    )
+    list_filter = (one_of("status", ScheduleStatus), one_of("strategy", SCHEDULED))
+    list_select_related = ("order",)
+    search_fields = ("id__exact", "client_schedule_id__exact", "order__id__exact")
+    search_help_text = "Exact id of the schedule, the client's id for it, or its order"
+    date_hierarchy = "created_at"
+    ordering = ("-created_at",)
+    links = (
+        ("Slices", "orders_scheduleslice", "schedule__id__exact"),
+        ("Events", "journal_event", "order_id"),
+    )
+
+
+@admin.register(ScheduleSlice)
+class ScheduleSliceAdmin(ReadOnlyAdmin):
+    """What was due when, and what became of it."""
+
+    list_display = (
+        "id",
+        "schedule",
+        "number",
+        "due_at",
+        "qty",
+        "status",
+        "sent_qty",
+        "execution_order",
+        "reason",
+    )
+    list_filter = (one_of("status", SliceStatus),)
+    list_select_related = ("schedule", "execution_order")
+    search_fields = ("id__exact", "schedule__id__exact", "order__id__exact")
+    search_help_text = "Exact id of the slice, its schedule or its order"
+    date_hierarchy = "due_at"
+    ordering = ("-due_at",)

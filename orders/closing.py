@@ -17,6 +17,8 @@ from orders.tree import Tree
 from venues import instruments
 
 IMMEDIATE = "not_filled_at_once"
+SLICE = "schedule"  # the origin of what a schedule sends
+AFTER_AUCTION = "end_of_auction"
 _OTHER = 99  # CxlRejReason(102)
 
 
@@ -78,9 +80,13 @@ def follow_up(work: Unit, one: Tree, row: ExecutionOrder, *, by: Actor, at: date
     elif (
         row.status == OrderStatus.CANCELED
         and order.execution_orders_made == 1
+        # A slice that gives back its rest ends nothing: its schedule goes on, or a trader does.
+        and row.origin != SLICE
         and not order.explicit_cancelation_required
     ):
         _close(work, one, "cancel", "execution_order_canceled", by=by, at=at)
+    elif order.time_in_force in time_in_force.AUCTIONS and row.status == OrderStatus.EXPIRED:
+        _close(work, one, "expire", AFTER_AUCTION, by=by, at=at)
     elif order.time_in_force in time_in_force.IMMEDIATE:
         # What a venue did not do at once is not tried again (FIX 59=3 and 59=4 end canceled).
         _close(work, one, "cancel", IMMEDIATE, by=by, at=at)

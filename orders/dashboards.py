@@ -19,7 +19,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from allocations import accounts
+from allocations import accounts, templates
 from allocations.models import Allocation, BookingLeg
 from oms_site.firm import generation, policies, principals
 from oms_site.firm.models import User
@@ -55,7 +55,8 @@ def desk(request: HttpRequest, by: Principal) -> HttpResponse:
     """The blotter; rows come over the socket."""
     policy = policies.of(by.organization_id, at=clock.now())
     amends = policy["order_amendment"] == "replace_chain"
-    return render(request, "orders/desk.html", {"may": _may(by), "amends": amends})
+    shown = {"may": _may(by), "amends": amends, "schedules": policy["allowed_schedules"]}
+    return render(request, "orders/desk.html", shown)
 
 
 @_page
@@ -82,10 +83,13 @@ def reference(request: HttpRequest, by: Principal) -> HttpResponse:
             "policy": {
                 "ord_types": policy["allowed_ord_types"],
                 "time_in_force": policy["allowed_tif"],
+                "handling": policy["allowed_handling"],
+                "contingencies": policy["allowed_contingencies"],
             },
             "accounts": [
                 {"id": a.id, "code": a.code, "name": a.name, "status": a.status} for a in mine
             ],
+            "templates": [one["name"] for one in templates.listed(by.organization_id)],
             "instruments": [
                 {"cusip": i.cusip, "name": i.description, "cls": i.asset_class, "symbol": i.symbol}
                 for i in instruments.every()

@@ -6,7 +6,15 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import path
 from django.views.generic import RedirectView
 
-from orders import allocation_page, dashboards, holdings_page, kill_page, market_page, ops
+from orders import (
+    allocation_page,
+    dashboards,
+    holdings_page,
+    kill_page,
+    market_page,
+    ops,
+    rfq_page,
+)
 from orders.review_desk import pages as review_pages
 
 urlpatterns = [
@@ -22,6 +30,7 @@ urlpatterns = [
     path("allocations/", allocation_page.page, name="allocations"),
     path("ops/allocations/<str:allocation_id>/", ops.allocation, name="ops-allocation"),
     path("market/", market_page.page, name="market"),
+    path("desk/lists/<str:list_id>/", rfq_page.page, name="desk-rfq-list"),
     path("desk/find/", dashboards.find, name="desk-find"),
     path("desk/reference.json", dashboards.reference, name="desk-reference"),
     path("holdings/", holdings_page.page, name="holdings"),

@@ -7,23 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from controls.models import Screening
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import render, sor, terms, time_in_force
+from orders import brokers, extending, handling, render, sor, terms, time_in_force
 from orders.clearances import Clearance
-from orders.models import ExecutionOrder, VenueOrder
-from orders.requests import Instruction
+from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.requests import Extension, Instruction
 from orders.states import ORDER_EXECUTABLE, Pending
 from orders.tree import Tree
 from venues import instruments, messages, registry, transmission
 from venues.instruments import InstrumentFacts
-from venues.models import RoutingDecision
+from venues.models import RoutingDecision, VenueExtension
 from venues.smart_routing import Decision
 
+SETTLE_LISTS = "orders.tasks.settle_lists"
 SIDES: dict[str, messages.Side] = {"buy": "1", "sell": "2"}
 
 
@@ -48,14 +51,22 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
         raise OmsError("order_not_executable", f"The order is {order.status}.", status=409)
     if order.awaits_trigger and instruction.protocol != "external":
         raise OmsError("not_triggered", "The order waits for its stop price.", status=409)
+    if order.is_held:
+        raise OmsError("order_held", "The list that it belongs to holds it back.", status=409)
+    cut_off = time_in_force.cut_off(order)
+    if cut_off is not None and at >= cut_off and instruction.protocol != "external":
+        raise OmsError("cutoff_passed", "It is too late to send it to a venue.", status=409)
     if order.pending == Pending.REPLACE:
         raise OmsError("order_pending_replace", "The order is being amended.", status=409)
     if order.pending:
         raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
     if instruction.protocol != "external" and time_in_force.waits(order, at=at):
         raise OmsError("market_closed", "The order waits for the next session.", status=409)
-    faults: list[Detail] = []
+    if instruction.venue_id and instruction.protocol == "limit_order_book":
+        brokers.refuse(order, instruction.venue_id)
+    faults = extending.faults(instruction)
     terms.check_size("amount", instruction.qty, facts, faults)
+    _check_venue(order, instruction, faults)
     if instruction.qty > tree.free():
         faults.append(
             Detail(
@@ -84,6 +95,15 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
     refuse(faults)
 
 
+def _check_venue(order: Order, instruction: Instruction, faults: list[Detail]) -> None:
+    """Who names a venue is told at once what it cannot do; smart routing leaves it out."""
+    venue = registry.find(instruction.venue_id) if instruction.venue_id else None
+    if venue is None or venue.capabilities is None or instruction.protocol != "limit_order_book":
+        return
+    if why := venue.capabilities.why_not_handling(handling.needs(order)):
+        faults.append(Detail("venue_id", "venue_not_capable", f"{venue.name} {why}."))
+
+
 def issue(
     work: Unit,
     tree: Tree,
@@ -106,10 +126,12 @@ def issue(
         tree.execution_orders.append(row)
         tree.venue_orders[row.id].extend(children)
         tree.order.routed(execution_orders=1)
-        evidence: list[Screening | RoutingDecision] = [*one.evidence, *kept]
+        extension = one.instruction.extension
+        evidence = [*one.evidence, *kept, *extending.keep(work, row, extension)]
         _record_created(work, tree, row, children, decision, evidence, by=by, at=at)
         for child in children:
-            transmission.queue(work, child.venue_id, new_order(tree, row, child, at), at=at)
+            message = new_order(tree, row, child, at, extension=extension)
+            transmission.queue(work, child.venue_id, message, at=at)
         made.append(row)
     return made
 
@@ -177,7 +199,7 @@ def _record_created(
     row: ExecutionOrder,
     children: Sequence[VenueOrder],
     decision: Decision | None,
-    evidence: Sequence[Screening | RoutingDecision],
+    evidence: Sequence[Screening | RoutingDecision | VenueExtension],
     *,
     by: Actor,
     at: datetime,
@@ -204,9 +226,14 @@ def _record_created(
 
 
 def new_order(
-    tree: Tree, row: ExecutionOrder, child: VenueOrder, at: datetime
+    tree: Tree,
+    row: ExecutionOrder,
+    child: VenueOrder,
+    at: datetime,
+    *,
+    extension: Extension | msgspec.UnsetType | None = None,
 ) -> messages.NewOrder:
-    """The NewOrderSingle(D) of one venue order."""
+    """The NewOrderSingle(D) of one venue order; a known `extension` is not asked for again."""
     facts: InstrumentFacts = instruments.by_id(tree.order.instrument_id)
     return messages.NewOrder(
         cl_ord_id=child.id,
@@ -217,7 +244,8 @@ def new_order(
         price=child.limit_price,
         transact_time=at,
         time_in_force=time_in_force.wire(tree.order),
-        exec_inst="G" if row.all_or_none else "",
+        **handling.wire(tree.order, row, qty=child.qty),
+        **extending.wire(row, extension),
         expire_time=time_in_force.leaves_venue_at(tree.order, at=at),
     )
 
@@ -305,6 +333,9 @@ def record(
 ) -> None:
     """State a fact about an order tree; order updates carry the order as it is now."""
     image = render.order_json(tree.order) if msg_type == MsgType.ORDER_UPDATE else None
+    if tree.order.released_qty is not None and image is not None:
+        # Others of its list may depend on it; they are swept anyway, this is only sooner.
+        work.ring(SETTLE_LISTS)
     work.record(
         tree.order,
         event_type,

@@ -31,6 +31,7 @@ from venues.calendar import new_york_date
 
 LOCKS = 0x0E35_0010  # the first half of the advisory locks of shared limits
 _BUCKETS = 1 << 10
+Smaller = Callable[[Ticket, Verdict], Ticket | None]
 _LOOK_BACK = timedelta(days=7)
 # What a halt must know that lets orders pass which lessen a position.
 _POSITION = frozenset(Need("position", "account", way) for way in ("long", "short"))
@@ -114,21 +115,24 @@ def judge(
     locked: bool = True,
     rest: Mapping[str, Ticket] = {},
     moved: Iterable[tuple[str, str, int, Decimal]] = (),
+    smaller: Smaller | None = None,
 ) -> list[tuple[Ticket, Verdict]]:
     """The verdict on each ticket in turn, with the figures it was given by.
 
     What passes or is flagged counts for the tickets after it. `rest` is, by order id, what is open
     of an order beside its ticket; `moved` are positions (organization, account, instrument, signed
-    quantity) that the tables do not show yet.
+    quantity) that the tables do not show yet. `smaller` says what to try in place of a
+    refused ticket.
     """
     gates = [library.of(ticket.organization_id) for ticket in tickets]
-    if not any(gate.shares for gate in gates) and not any(one.reduced for one in tickets):
-        return list(zip(tickets, screening.screen(tickets, at=at), strict=True))
+    if not any(gate.shares for gate in gates) and not any(_lessens(one) for one in tickets):
+        verdicts = screening.screen(tickets, at=at)
+        return [_or_less(*one, smaller, at) for one in zip(tickets, verdicts, strict=True)]
     asked = [
         Asked(
             ticket,
             _needs(gate.controls_for(ticket), ticket)
-            if gate.shares or ticket.reduced
+            if gate.shares or _lessens(ticket)
             else frozenset(),
         )
         for gate, ticket in zip(gates, tickets, strict=True)
@@ -140,7 +144,7 @@ def judge(
     for organization, account, instrument, qty in moved:
         if organization in books:
             books[organization].add_held(account, instrument, qty)
-    return [_judge(one, books.get(one.ticket.organization_id), at=at) for one in asked]
+    return [_judge(one, books.get(one.ticket.organization_id), smaller, at=at) for one in asked]
 
 
 def looks(organization_id: str, stage: str) -> bool:
@@ -152,14 +156,33 @@ def looks(organization_id: str, stage: str) -> bool:
 def _needs(controls: Iterable[ActiveControl], ticket: Ticket) -> frozenset[Need]:
     stage = ticket.stage
     needs = frozenset(need for one in controls if stage in one.stages for need in one.needs)
-    return needs | _POSITION if ticket.reduced else needs
+    return needs | _POSITION if _lessens(ticket) else needs
 
 
-def _judge(one: Asked, book: Book | None, *, at: datetime) -> tuple[Ticket, Verdict]:
+def _lessens(ticket: Ticket) -> bool:
+    """Whether it passes only if it lessens a position: by a halt, or because it says so itself."""
+    return ticket.reduce_only or bool(ticket.reduced)
+
+
+def _or_less(
+    ticket: Ticket, verdict: Verdict, smaller: Smaller | None, at: datetime
+) -> tuple[Ticket, Verdict]:
+    """What passes in place of a refused ticket, if anything does."""
+    less = smaller(ticket, verdict) if smaller and verdict.outcome == Outcome.REJECTED else None
+    if less is None:
+        return ticket, verdict
+    (again,) = screening.screen([less], at=at)
+    return (ticket, verdict) if again.outcome == Outcome.REJECTED else (less, again)
+
+
+def _judge(
+    one: Asked, book: Book | None, smaller: Smaller | None, *, at: datetime
+) -> tuple[Ticket, Verdict]:
     ticket = one.ticket
     if book is not None and one.needs:
         ticket = msgspec.structs.replace(ticket, figures=book.figures(ticket, one.needs))
     (verdict,) = screening.screen([ticket], at=at)
+    ticket, verdict = _or_less(ticket, verdict, smaller, at)
     # What was open before stays open when a later look refuses to send it on.
     if book is not None and (ticket.stage != "order" or verdict.outcome != Outcome.REJECTED):
         book.take(ticket)

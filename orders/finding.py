@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q, QuerySet
 
+from oms_site.firm import hierarchy
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import Detail, NotFound, OmsError
 from orders.models import Order
@@ -30,22 +31,48 @@ FILTERS = frozenset(
         "limit",
         "cursor",
         "open",
+        "organization_id",
     ]
 )
 
 
 def find(order_id: str, *, by: Principal) -> Order:
-    """One order of the caller's organization. Raises `NotFound`."""
+    """One order of the caller's organization, to be worked on. Raises `NotFound`."""
     by.require("order.view")
-    row = Order.objects.filter(id=order_id, organization_id=by.organization_id).first()
+    return _one(order_id, (by.organization_id,))
+
+
+def see(order_id: str, *, by: Principal) -> Order:
+    """One order of the caller's organization or of one below it, to be looked at only.
+
+    Raises `NotFound`.
+    """
+    by.require("order.view")
+    return _one(order_id, _seen(by))
+
+
+def _one(order_id: str, organizations: tuple[str, ...]) -> Order:
+    row = Order.objects.filter(id=order_id, organization_id__in=organizations).first()
     if row is None:
         raise NotFound("order")
     return row
 
 
+def find_all(order_ids: Iterable[str], *, by: Principal) -> dict[str, Order]:
+    """Orders of the caller's organization by id, in one query. Raises `NotFound` for any other."""
+    by.require("order.view")
+    wanted = set(order_ids)
+    rows = Order.objects.filter(id__in=wanted, organization_id=by.organization_id)
+    found = {row.id: row for row in rows.order_by("id")}
+    if len(found) < len(wanted):
+        raise NotFound("order")
+    return found
+
+
 def page(filters: Mapping[str, str], *, by: Principal) -> tuple[list[Order], str | None]:
     """Newest first: up to `limit` orders and the cursor of the next page.
 
+    Those of organizations below the caller's are among them, unless `organization_id` names one.
     Raises `OmsError` (422) for filters that are unknown or cannot be read.
     """
     by.require("order.view")
@@ -57,7 +84,9 @@ def page(filters: Mapping[str, str], *, by: Principal) -> tuple[list[Order], str
             details=[Detail(name, "unknown_filter", "Not known here.") for name in unknown],
         )
     limit = _limit(filters.get("limit", "100"))
-    rows = _filtered(Order.objects.filter(organization_id=by.organization_id), filters)
+    named = filters.get("organization_id")
+    seen = [one for one in _seen(by) if named in (None, one)]
+    rows = _filtered(Order.objects.filter(organization_id__in=seen), filters)
     if filters.get("cursor"):
         created_at, order_id = _read_cursor(filters["cursor"])
         rows = rows.filter(Q(created_at__lt=created_at) | Q(created_at=created_at, id__lt=order_id))
@@ -65,6 +94,10 @@ def page(filters: Mapping[str, str], *, by: Principal) -> tuple[list[Order], str
     if len(found) <= limit:
         return found, None
     return found[:limit], _cursor(found[limit - 1])
+
+
+def _seen(by: Principal) -> tuple[str, ...]:
+    return hierarchy.seen_by(by.organization_id)
 
 
 def _filtered(rows: QuerySet[Order], filters: Mapping[str, str]) -> QuerySet[Order]:

@@ -17,16 +17,16 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
-from controls import halts
+from controls import halts, order_groups
 from controls.halts import Target
-from controls.models import Halt
+from controls.models import Halt, OrderGroup
 from controls.states import HALT_STANDING
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
-from oms_site.journal import unit
+from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from oms_site.kit.errors import OmsError
+from oms_site.kit.errors import NotFound, OmsError
 from orders.models import Order, VenueOrder
 from orders.states import VENUE_TERMINAL, Pending
 from orders.stopping import asking as stopping
@@ -36,7 +36,17 @@ from orders.stopping.selecting import Selection
 from orders.stopping.targets import target_of
 from venues.models import Outbound
 
-__all__ = ["alive", "drain", "preview", "release", "selected", "target_of", "within"]
+__all__ = [
+    "alive",
+    "drain",
+    "drain_groups",
+    "preview",
+    "release",
+    "reset_group",
+    "selected",
+    "target_of",
+    "within",
+]
 # Orders of one round: by statements, in how many parts and by how many hands when there are many,
 # and of those that need a look each.
 AT_ONCE, MANY, CHUNK, HANDS = 10_000, 1_000, 1_250, 4
@@ -103,6 +113,43 @@ def drain() -> int:
     """Ask what is open under standing switches to stop. Returns how many orders were asked."""
     generation.check()
     return sum(_drain(halt) for halt in _standing())
+
+
+def drain_groups() -> int:
+    """Ask what is open in locked order groups to stop. Returns how many orders were asked."""
+    generation.check()
+    return sum(_drain_group(group) for group in order_groups.standing())
+
+
+def _drain_group(group: OrderGroup) -> int:
+    at, since = clock.now(), group.locked_at
+    assert since is not None
+    with unit.work(by=halts.system(), at=at) as work:
+        if not _alone(group.id):
+            return 0
+        wanted = Selection(organization_id=group.organization_id, order_group=group.id)
+        waiting = _unasked(wanted, since=since, at=at).order_by("pk")
+        named = list(waiting.values_list("pk", flat=True)[:AT_ONCE])
+        asked = _ask(work, wanted, named, at=at) if named else []
+    return sum(one.outcome != stopping.NOTHING for one in asked)
+
+
+def reset_group(group_id: str, *, by: Principal, at: datetime) -> OrderGroup:
+    """Let a locked group trade again once all of it is proven gone.
+
+    Raises `NotFound`, `OmsError` 409 `order_group_open` and `not_flat`.
+    """
+    by.require(order_groups.SUBMIT)
+    with unit.work(by=actors.person(by, ""), at=at) as work:
+        found = work.lock(OrderGroup, [group_id]).get(group_id)
+        if found is None or found.organization_id != by.organization_id:
+            raise NotFound("order group")
+        wanted = Selection(organization_id=found.organization_id, order_group=found.id)
+        left = selecting.alive(wanted).count()
+        if left:
+            raise OmsError("not_flat", f"{left} orders in it are alive.", status=409)
+        order_groups.reset(work, found, by=by, at=at)
+    return found
 
 
 def _standing() -> list[Halt]:

@@ -7,8 +7,9 @@ fill of any other order moves the organization's suspense account, and its legs 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import connection
 
@@ -17,7 +18,10 @@ from allocations.holdings.posting import Posting, of_trade
 from oms_site.journal.unit import Unit
 from orders.models import Execution, Order
 from orders.states import ORDER_TERMINAL
-from venues import instruments
+from venues import instruments, market_data
+
+# How far a market price may be from a trade and still prevail for it (FINRA 2121.02(b)).
+_CONTEMPORANEOUS = timedelta(minutes=5)
 
 
 def book(work: Unit, orders: Mapping[str, Order], *, at: datetime) -> None:
@@ -31,11 +35,13 @@ def post(
 ) -> None:
     """Post executions, in their order; what has been posted before is left alone."""
     originals = _originals(fills)
-    postings = [_posting(fill, orders[fill.order_id], originals.get(fill.id, "")) for fill in fills]
+    postings = [
+        _posting(fill, orders[fill.order_id], originals.get(fill.id), at=at) for fill in fills
+    ]
     ledger.post(work, fx.with_legs(postings, at=at), at=at)
 
 
-def _posting(fill: Execution, order: Order, original: str) -> Posting:
+def _posting(fill: Execution, order: Order, original: Execution | None, *, at: datetime) -> Posting:
     return of_trade(
         side=order.side,
         qty=fill.qty,
@@ -48,15 +54,25 @@ def _posting(fill: Execution, order: Order, original: str) -> Posting:
         currency=instruments.by_id(order.instrument_id).currency,
         kind=str(fill.kind),
         source_id=fill.id,
-        reverses=original,
+        reverses=original.id if original else "",
+        elsewhere=(original or fill).bypass_trade_booking,
         order_id=order.id,
         price=fill.price,
         trade_date=fill.trade_date,
         settlement_date=fill.settlement_date,
+        **_prevailing(fill, order, at=at),
     )
 
 
-def _originals(fills: Iterable[Execution]) -> dict[str, str]:
+def _prevailing(fill: Execution, order: Order, *, at: datetime) -> dict[str, Any]:
+    """The market as the fill came in; nothing of a fill that we hear of later than it was made."""
+    known = market_data.reference(order.instrument_id)
+    if fill.qty < 0 or known is None or abs(at - fill.executed_at) > _CONTEMPORANEOUS:
+        return {}
+    return {"pmp": known.mid, "pmp_source": known.source, "pmp_at": known.at}
+
+
+def _originals(fills: Iterable[Execution]) -> dict[str, Execution]:
     """The execution that each bust takes back, by the bust's id: the latest of that name."""
     busts = [fill for fill in fills if fill.qty < 0]
     if not busts:
@@ -73,7 +89,7 @@ def _originals(fills: Iterable[Execution]) -> dict[str, str]:
         for name in (f"{bust.exec_ref_id}+", bust.exec_ref_id):
             original = by_name.get((bust.order_id, bust.venue_order_id, name, -bust.qty))
             if original is not None and original.sequence < bust.sequence:
-                found[bust.id] = original.id
+                found[bust.id] = original
                 break
     return found
 

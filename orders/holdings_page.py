@@ -128,7 +128,11 @@ def _content(
         "next": f"{last['account_id']}|{last['instrument_id']}" if last else "",
         "is_part": last is not None or after is not None,
         "totals": sorted(views.totals(positions).items()),
-        "balances": views.balances(organization, asked, as_of=as_of),
+        # People look for an account by its code; ids are in no order that they know.
+        "balances": sorted(
+            views.balances(organization, asked, as_of=as_of),
+            key=lambda one: (one["account_code"], one["currency"]),
+        ),
         "lots": views.lots(organization, asked, as_of=as_of, most=_MOST) if one else None,
         "movements": views.movements(asked, limit=100, as_of=as_of) if one else None,
         "stale": sum(p["price_stale"] and bool(p["amount"]) for p in positions) if not as_of else 0,

@@ -16,8 +16,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from allocations import accounts
-from controls import halts
-from controls.models import Halt
+from controls import halts, order_groups, written
+from controls.models import Halt, OrderGroup
 from controls.states import HaltStatus
 from oms_site.firm import generation, principals
 from oms_site.firm.models import ApiKey, User
@@ -25,8 +25,9 @@ from oms_site.firm.principals import Principal
 from orders import halting, mass_canceling
 from orders.models import MassCancel
 from orders.stopping import selecting, targets, waiting
+from orders.stopping.selecting import Selection
 
-_LOG, _MASSES = 50, 10
+_LOG, _MASSES, _GROUPS = 50, 10, 20
 WORDS = {
     "all": "the whole firm",
     "organization": "everything here",
@@ -73,11 +74,14 @@ def _shown(by: Principal) -> dict[str, Any]:
     return {
         "halts": [_standing(row) for row in standing],
         "masses": [(row, _chosen(row), mass_canceling.counts(row)) for row in _masses(by)],
+        "groups": [_group(row) for row in order_groups.newest(by.organization_id, limit=_GROUPS)],
+        "breakers": written.breakers(by.organization_id),
         "log": list(released.order_by("-released_at")[:_LOG]),
         "may": {
             "engage": by.may(halts.ENGAGE),
             "release": by.may(halts.RELEASE),
             "cancel": by.may(mass_canceling.CANCEL),
+            "reset": by.may(order_groups.SUBMIT),
         },
         "me": by.user_id,
     }
@@ -92,6 +96,11 @@ def _standing(row: Halt) -> dict[str, Any]:
         "waits": waiting.on(wanted) if waits else [],
         "foreign": row.imposed and row.organization_id != halts.HOUSE,
     }
+
+
+def _group(row: OrderGroup) -> dict[str, Any]:
+    wanted = Selection(organization_id=row.organization_id, order_group=row.id)
+    return {"row": row, "alive": selecting.alive(wanted).count()}
 
 
 def _masses(by: Principal) -> list[MassCancel]:

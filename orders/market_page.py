@@ -1,6 +1,13 @@
-"""`/market/`: the order books of one instrument at all venues, live. The page only reads."""
+"""`/market/`: the order books of one instrument at all venues, live; without one, all instruments.
+
+The page only reads.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
@@ -11,7 +18,9 @@ from django.views.decorators.http import require_safe
 
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
-from venues import instruments
+from oms_site.kit import clock
+from venues import instruments, market_data
+from venues.instruments import InstrumentFacts
 
 
 @never_cache
@@ -29,4 +38,23 @@ def page(request: HttpRequest) -> HttpResponse:
     if name and facts is None:
         raise Http404(f"No instrument here is called “{name}”.")
     known = [one for one in instruments.every() if one.status == "active"]
-    return render(request, "orders/market.html", {"facts": facts, "instruments": known})
+    shown: dict[str, Any] = {"facts": facts, "instruments": known}
+    if facts is None:
+        shown["rows"], shown["now"] = _overview(known), clock.now()
+    part = facts is None and request.GET.get("part") == "overview"
+    return render(request, f"orders/market{'_overview' if part else ''}.html", shown)
+
+
+def _overview(known: Sequence[InstrumentFacts]) -> list[dict[str, Any]]:
+    """Every instrument with its latest price, by asset class and name."""
+    rows = []
+    for one in sorted(known, key=lambda one: (one.asset_class, one.description, one.cusip)):
+        price = market_data.latest(one.id)
+        rows.append({"facts": one, "price": price, "spread": _spread(price)})
+    return rows
+
+
+def _spread(price: market_data.Price | None) -> Decimal | None:
+    if price is None or price.bid is None or price.ask is None:
+        return None
+    return price.ask - price.bid

@@ -33,10 +33,10 @@ from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
-from orders import arithmetic, breaks, reconciliation
+from orders import arithmetic, breaks, reconciliation, waiting_orders
 from orders.models import Break
 from venues import health as venue_health
-from venues import instruments
+from venues import instruments, registry
 from venues.models import Venue
 
 _View = Callable[..., HttpResponse]
@@ -85,13 +85,15 @@ def board(request: HttpRequest, by: Principal) -> HttpResponse:
         "venues": _venues(at),
         "checked": reconciliation.latest(organization_id),
         **_settling(organization_id, at),
+        **waiting_orders.waiting(organization_id, at=at),
         "may": _may(by),
         "me": by.user_id,
         "reasons": Break.Reason.choices,
         "houses": list(Custodian.objects.filter(active=True).order_by("id")),
         "accounts": accounts.accounts_of(organization_id),
     }
-    shown["ages"] = _ages(legs, opened, at, confirms=shown["confirms"])
+    lists = {name: shown[name] for name in ("confirms", "reports", "externals")}
+    shown["ages"] = _ages(legs, opened, at, **lists)
     part = request.GET.get("part") == "board"
     return render(request, "orders/ops_board.html" if part else "orders/ops.html", shown)
 
@@ -100,7 +102,8 @@ def _venues(at: datetime) -> list[dict[str, Any]]:
     """Every venue with its health, in the words of the page."""
     known = venue_health.of_all(at=at)
     shown = []
-    for venue in Venue.objects.order_by("preference", "id"):
+    outside = Venue.objects.exclude(gateway=registry.INTERNAL)
+    for venue in outside.order_by("preference", "id"):
         now = known[venue.pk]
         lag = None if now.lag is None else round(now.lag.total_seconds() * 1000)
         refused = None if now.reject_rate is None else round(now.reject_rate * 100)
@@ -198,4 +201,5 @@ def _may(by: Principal) -> dict[str, bool]:
         "repair": by.may("booking.repair"),
         "approve": by.may("repair.approve"),
         "resolve": by.may(breaks.RESOLVE),
+        "configure": by.may("config.manage"),
     }

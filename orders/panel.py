@@ -11,15 +11,18 @@ from controls import screening
 from controls.models import Review, Screening
 from controls.states import ReviewStatus
 from oms_site.firm.principals import Principal
+from oms_site.kit import clock
 from orders import figures, fills, inquiries, picture, sor, timeline
+from orders.contingent import viewing
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
 from orders.revisions import history
+from orders.schedules import board
 from orders.states import ORDER_EXECUTABLE
 from venues import instruments
 from venues.models import RoutingDecision
 
-RELEASE = "order.release"
+RELEASE, LAYERS = "order.release", "price.layers"
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
     taken = sum((row.leaves_qty for row in live), ZERO)
     controls = _controls(order)
     review = Review.objects.filter(subject=order.id).select_related("decided_by").last()
+    schedules = board.boards(order, at=clock.now())
     return {
         "order": order,
         "facts": facts,
@@ -63,13 +67,19 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
             order.pending,
             working=bool(live),
             routing=order.route_at is not None,
+            scheduled=any(one.is_open for one in schedules),
         ),
         "limit_text": figures.limit(order.limit_price, facts.asset_class),
         "executions": fills.of_order(order.id),
+        "held_reports": list(
+            order.held_reports.select_related("requested_by").order_by("requested_at", "id")
+        ),
         "tree": tree,
         "free": max(order.leaves_qty - taken, Decimal(0)),
         "executable": order.status in ORDER_EXECUTABLE and not order.pending,
-        "boards": inquiries.boards(order),
+        "boards": inquiries.boards(order, every_layer=by.may(LAYERS)),
+        "schedules": schedules,
+        "order_list": viewing.board(order),
         "allocation": _allocation(order),
         "shares": _shares(order),
         "review": review,

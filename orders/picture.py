@@ -16,7 +16,7 @@ from controls.states import ReviewStatus
 from oms_site.journal.models import Event
 from oms_site.kit import clock, numbers
 from orders import figures
-from orders.models import ExecutionOrder, Order, Rfq
+from orders.models import ExecutionOrder, Order, Rfq, Schedule
 from orders.states import ORDER_OPEN, ORDER_TERMINAL, OrderStatus, Pending
 from venues import instruments
 from venues.calendar import new_york_date
@@ -54,6 +54,7 @@ _FIELDS = (
     "route_at",
     "reject_reason",
     "working",
+    "scheduled",
     "last_at",
     "failed",
     "inquired",
@@ -80,7 +81,9 @@ def today() -> date:
     return new_york_date(clock.now())
 
 
-def face(status: str, pending: str, *, working: bool, routing: bool) -> str:
+def face(
+    status: str, pending: str, *, working: bool, routing: bool, scheduled: bool = False
+) -> str:
     """The one word a person needs: the status with its pending facet and where it waits."""
     if status not in ORDER_OPEN:
         return status
@@ -92,7 +95,9 @@ def face(status: str, pending: str, *, working: bool, routing: bool) -> str:
         return "partial"
     if working:
         return "working"
-    return "queued" if routing else "staged"
+    if routing:
+        return "queued"
+    return "scheduled" if scheduled else "staged"
 
 
 def _orders(organization_id: str) -> QuerySet[Order, dict[str, Any]]:
@@ -103,8 +108,10 @@ def _orders(organization_id: str) -> QuerySet[Order, dict[str, Any]]:
     # A screen that shows quotes reads them again when this number has moved.
     mine = Rfq.objects.filter(order_id=OuterRef("pk")).order_by().values("order_id")
     inquired = mine.annotate(total=Sum("version"))
+    schedules = Schedule.objects.filter(order_id=OuterRef("pk"), next_at__isnull=False)
     orders = Order.objects.filter(organization_id=organization_id).annotate(
         working=Exists(live),
+        scheduled=Exists(schedules),
         last_at=Subquery(latest.values("at")[:1]),
         failed=Subquery(review.values("failed_controls")[:1]),
         inquired=Subquery(inquired.values("total")),
@@ -120,6 +127,7 @@ def _row(found: dict[str, Any]) -> Row:
         found["pending"],
         working=found["working"],
         routing=found["route_at"] is not None,
+        scheduled=found["scheduled"],
     )
     limit, average = found["limit_price"], found["avg_px"]
     return {

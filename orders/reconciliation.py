@@ -23,7 +23,7 @@ from orders.models import Order, Reconciliation, VenueOrder
 from orders.reconciling import custodian, internal, venue
 from orders.reconciling.differences import Comparison
 from orders.states import VENUE_TERMINAL
-from venues import drop_copy
+from venues import drop_copy, registry
 from venues.drop_copy import DropCopyUnsupported
 from venues.gateways.simulator import drop_copy as simulated
 from venues.models import Venue
@@ -77,9 +77,8 @@ def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> lis
     parties: list[tuple[str, str, Callable[[], Comparison]]] = [
         ("internal", "", lambda: internal.run(since=since))
     ]
-    parties += [
-        ("venue", row.id, _venue(row, limit, since)) for row in Venue.objects.order_by("id")
-    ]
+    outside = Venue.objects.exclude(gateway=registry.INTERNAL).order_by("id")
+    parties += [("venue", row.id, _venue(row, limit, since)) for row in outside]
     houses = Custodian.objects.filter(active=True).order_by("id")
     parties += [("custodian", row.id, _custodian(row.id, day, limit)) for row in houses]
     return [_one(phase, kind, party, day, at, compare) for kind, party, compare in parties]

@@ -17,6 +17,7 @@ from venues import instruments
 from venues.instruments import InstrumentFacts
 
 FEE_NUMBERS = ("fee_amount", "max_fee_amount")
+PARAMETER_NUMBERS = ("max_slice", "max_participation", "urgency", "randomize")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -87,6 +88,18 @@ class OrderView(msgspec.Struct):
     expires_at: datetime
     rejection: dict[str, str] | None
     revision: int
+    order_group_id: str | None = None
+    # Only where they were asked for.
+    trail_amount: Decimal | msgspec.UnsetType = msgspec.UNSET
+    trail_percent: Decimal | msgspec.UnsetType = msgspec.UNSET
+    trigger_price: Decimal | msgspec.UnsetType = msgspec.UNSET
+    water_mark: Decimal | msgspec.UnsetType = msgspec.UNSET
+    display_qty: Decimal | msgspec.UnsetType = msgspec.UNSET
+    min_qty: Decimal | msgspec.UnsetType = msgspec.UNSET
+    post_only: bool | msgspec.UnsetType = msgspec.UNSET
+    reduce_only: bool | msgspec.UnsetType = msgspec.UNSET
+    order_list_id: str | msgspec.UnsetType = msgspec.UNSET
+    released_amount: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
 
 
 def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
@@ -143,7 +156,28 @@ def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
         order.expires_at,
         _rejection(order),
         order.revision,
+        order_group_id=order.order_group_id,
+        **_handling(order, kind),
     )
+
+
+_NUMBERS = ("trail_amount", "trail_percent", "trigger_price", "water_mark")
+_GIVEN = (*_NUMBERS, "display_qty", "min_qty")
+
+
+def _handling(order: Order, kind: str) -> dict[str, Any]:
+    """What few orders have: absent on all others."""
+    held = order.__dict__
+    found: dict[str, Any] = {name: tidy(held[name]) for name in _GIVEN if held[name] is not None}
+    if order.post_only:
+        found["post_only"] = True
+    if order.reduce_only:
+        found["reduce_only"] = True
+    if order.order_list_id is not None:
+        found["order_list_id"] = order.order_list_id
+    if order.released_qty is not None:
+        found["released_amount"] = amount(order.released_qty, kind)
+    return found
 
 
 def _rejection(order: Order) -> dict[str, str] | None:
@@ -155,8 +189,14 @@ def _rejection(order: Order) -> dict[str, str] | None:
 def _instruction(stored: dict[str, Any]) -> dict[str, Any]:
     # Stored JSON keeps decimals as text, so that no reader ever turns them into floats.
     quantity, price = stored["quantity"], stored["limit_price"]
+    parameters = stored.get("parameters")
+    more = {}
+    if parameters is not None:
+        told = {n: Decimal(v) if n in PARAMETER_NUMBERS else v for n, v in parameters.items()}
+        more = {"parameters": told}
     return {
         **stored,
+        **more,
         "quantity": amount(Decimal(quantity["value"]), quantity["type"]),
         "limit_price": None if price is None else Decimal(price),
     }

@@ -17,6 +17,13 @@ from oms_site.firm.principals import Principal
 from oms_site.kit.errors import OmsError
 
 
+class Extension(msgspec.Struct, frozen=True, kw_only=True):
+    """What only the named venue knows: one of its algorithms, and parameters by their names."""
+
+    algorithm: str = ""
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
 class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     """One set of execution instructions; `limit_price` None inherits the order's."""
 
@@ -30,6 +37,8 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     client_execution_order_id: str | None = None
     fees: tuple[dict[str, Any], ...] = ()
     annotation: str = ""
+    # Left out of the fingerprint when it was not asked for: older fingerprints stay true.
+    extension: Extension | msgspec.UnsetType = msgspec.UNSET
 
 
 class QuoteHit(Instruction, frozen=True, kw_only=True):
@@ -50,6 +59,37 @@ class AutoEx(Instruction, frozen=True, kw_only=True):
     criteria: dict[str, Any] = {}
 
 
+# How an order is worked over time: TargetStrategy(847).
+TWAP, VWAP, SHORTFALL = SCHEDULED = ("twap", "vwap", "implementation_shortfall")
+
+
+class ScheduleTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The parameters of a schedule, StrategyParameters(957); what is None follows the order.
+
+    `max_participation` and `randomize` are percentages. `remainder`: what of a slice rests as the
+    next is due is asked to stop and goes on with the schedule ("carry"), or is kept ("keep").
+    `completion`: what rests at the end is asked to stop ("cancel") or left ("leave").
+    """
+
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    slices: int | None = None
+    max_slice: Decimal | None = None
+    max_participation: Decimal | None = None
+    urgency: Decimal | None = None
+    randomize: Decimal | None = None
+    seed: int | None = None
+    remainder: str = "carry"
+    completion: str = "cancel"
+
+
+class Scheduled(Instruction, frozen=True, kw_only=True):
+    """A schedule instead of one execution order; a quantity of 0 is all that is free."""
+
+    parameters: ScheduleTerms = ScheduleTerms()
+    client_schedule_id: str | None = None
+
+
 class AccountAsk(msgspec.Struct, frozen=True, kw_only=True):
     """One account's part of a block."""
 
@@ -64,6 +104,24 @@ class AllocationAsk(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     accounts: tuple[AccountAsk, ...]
     client_allocation_id: str | None = None
+
+
+class Handling(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How an order wants to be handled beyond its type; quantities in its own units.
+
+    `trail_*` say how far a trailing stop stays behind the market, `display_qty` (1138) how much is
+    shown, `min_qty` (110) how much a trade takes at least.
+    """
+
+    trail_amount: Decimal | None = None
+    trail_percent: Decimal | None = None
+    display_qty: Decimal | None = None
+    min_qty: Decimal | None = None
+    post_only: bool = False
+    reduce_only: bool = False
+
+
+PLAIN = Handling()
 
 
 class OrderAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,6 +150,20 @@ class OrderAsk(msgspec.Struct, frozen=True, kw_only=True):
     fees: tuple[dict[str, Any], ...] = ()
     trader_profile: dict[str, Any] | None = None
     annotation: str = ""
+    # Left out of the fingerprint when it was not asked for: older fingerprints stay true.
+    order_group_id: str | msgspec.UnsetType = msgspec.UNSET
+
+    handling: Handling | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def handled(self) -> Handling:
+        """How it wants to be handled; plainly when nothing was said."""
+        return PLAIN if self.handling is msgspec.UNSET else self.handling
+
+    @property
+    def group(self) -> str:
+        """The order group asked for; empty without one."""
+        return self.order_group_id or ""
 
 
 class AmendAsk(msgspec.Struct, frozen=True, kw_only=True):

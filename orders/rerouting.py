@@ -16,7 +16,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import execution, sor, tree
+from orders import execution, sor, time_in_force, tree
 from orders.models import ExecutionOrder, VenueOrder
 from orders.models.order import ZERO
 from orders.states import ORDER_EXECUTABLE, VenueStatus
@@ -84,7 +84,10 @@ def _resting(at: datetime, limit: int) -> list[VenueOrder]:
         execution_order__pending="",
         execution_order__all_or_none=False,
         order__pending="",
+        order__min_qty=None,
     )
+    # What is for the open or the close waits where it is: it trades now nowhere.
+    rows = rows.exclude(order__time_in_force__in=time_in_force.AUCTIONS)
     return list(rows.select_related("order", "execution_order").order_by("id")[:limit])
 
 

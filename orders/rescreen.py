@@ -331,6 +331,8 @@ def _ticket(
         ib_id=order.ib_id or "",
         tags=tickets.tags_of(order.trader_profile),
         api_key=str(order.api_key_id or ""),
+        order_group=order.order_group_id or "",
+        reduce_only=order.reduce_only,
         strategies=_strategies(order) if stage in ("release", "replace") else (),
     )
     if order.revision > 1:

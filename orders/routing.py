@@ -16,13 +16,25 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import clearances, closing, execution, rescreen, rulesets, sor, time_in_force, tree
+from orders import (
+    clearances,
+    closing,
+    crossing,
+    execution,
+    rescreen,
+    rulesets,
+    sor,
+    time_in_force,
+    tree,
+)
 from orders.clearances import Clearance
 from orders.execution import Issue
 from orders.models import ExecutionOrder, Order
-from orders.requests import Instruction
+from orders.models.cross import PROTOCOL
+from orders.requests import Instruction, Scheduled
 from orders.rescreen import Looked, Part
 from orders.rfq import instructing
+from orders.schedules import checking, starting
 from orders.tree import Tree
 from venues import instruments
 
@@ -36,6 +48,7 @@ def drain(*, limit: int = 200) -> int:
     Several workers may drain at once: each takes rows that no other holds. An order that breaks
     the batch is found by routing them one at a time; it is staged and the others go their way.
     """
+    crossing.drain()
     _look_at_books(limit)
     try:
         return _drain(limit=limit)
@@ -77,7 +90,7 @@ def _drain(*, limit: int, only: str = "") -> int:
         trees = tree.below(work, orders)
         cleared = clearances.of(orders.values())
         used = _used_ids(orders.values())
-        looked = _look(orders.values(), cleared, at=at)
+        looked = _look([trees[key] for key in orders], cleared, at=at)
         for order_id, one in trees.items():
             _route(work, one, cleared.get(order_id), used, looked, at=at)
     return len(orders)
@@ -128,6 +141,10 @@ def _route(
         # We were not there while its session was open.
         closing.carry_over(work, one, by=_by, at=at)
         return
+    if one.execution_orders and checking.open_of(order.id) is not None:
+        # It came back at a close, and its schedule goes on by itself.
+        _stage(work, one, "it is worked by a schedule", at=at)
+        return
     for n, instruction in _what_is_left(choice, one):
         client_id = instruction.client_execution_order_id
         look = looked.get(f"{order.id}/{n}")
@@ -137,6 +154,11 @@ def _route(
                 raise look.error()
             if client_id:
                 _take_id(used, (order.organization_id, client_id))
+            if isinstance(instruction, Scheduled):
+                starting.of_instruction(
+                    work, one, instruction, origin=choice.origin, evidence=kept, by=_by, at=at
+                )
+                continue
             plan = instructing.prepare(work, one, instruction, at=at)
             (row,) = execution.issue(
                 work,
@@ -149,38 +171,56 @@ def _route(
             instructing.carry_out(work, one, row, plan, by=_by, at=at)
         except OmsError as refusal:
             _refuse(work, one, client_id, refusal, kept, at=at)
+    if order.route_at is not None and order.route_at <= at:
+        # Somebody else has taken all that was free: it must not come up again and again.
+        _stage(work, one, "nothing of it is free", at=at)
 
 
 def _look(
-    orders: Iterable[Order], cleared: Mapping[str, Clearance], *, at: datetime
+    trees: Iterable[Tree], cleared: Mapping[str, Clearance], *, at: datetime
 ) -> Mapping[str, Looked]:
-    """Once more through the gate, all instructions of the batch together."""
+    """Once more through the gate, all instructions of the batch together, for what is left."""
     parts = [
-        Part(f"{order.id}/{n}", order, instruction)
-        for order in orders
-        if order.id in cleared and at < order.expires_at
-        for n, instruction in enumerate(
-            rulesets.choose(order, instruments.by_id(order.instrument_id)).instructions
-        )
+        Part(f"{one.order.id}/{n}", one.order, instruction)
+        for one in trees
+        if one.order.id in cleared and at < one.order.expires_at
+        for n, instruction in _still_open(one)
     ]
     return rescreen.at_execution(parts, at=at)
+
+
+def _still_open(one: Tree) -> Iterator[tuple[int, Instruction]]:
+    """The instructions of an order, of one that has traded before as far as they are open."""
+    order = one.order
+    chosen = rulesets.choose(order, instruments.by_id(order.instrument_id)).instructions
+    left = one.free()
+    for n, instruction in enumerate(chosen):
+        if not one.execution_orders and order.released_qty is None:
+            yield n, instruction
+            continue
+        qty = min(instruction.qty, left)
+        left -= qty
+        if qty > 0:
+            yield n, msgspec.structs.replace(instruction, qty=qty)
 
 
 def _what_is_left(choice: rulesets.Choice, one: Tree) -> Iterator[tuple[int, Instruction]]:
     """The instructions of a choice; an order that came back at a close takes up what is open.
 
     Each is made before the next is asked for, so that together they never exceed what is free.
-    Ids of the client named the first day's execution orders.
+    Ids of the client named the first day's execution orders; a cross inside uses none of them.
     """
-    if not one.execution_orders:
+    if not one.execution_orders and one.order.released_qty is None:
         yield from enumerate(choice.instructions)
         return
+    named = all(row.protocol == PROTOCOL for row in one.execution_orders)
     for n, instruction in enumerate(choice.instructions):
         qty = min(instruction.qty, one.free())
+        client_id = instruction.client_execution_order_id if named else None
         if qty > 0:
             yield (
                 n,
-                msgspec.structs.replace(instruction, qty=qty, client_execution_order_id=None),
+                msgspec.structs.replace(instruction, qty=qty, client_execution_order_id=client_id),
             )
 
 

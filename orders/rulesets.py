@@ -8,13 +8,16 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from oms_site.firm.generation import Cached
+from orders import extending
 from orders.models import Order, Ruleset
-from orders.requests import Instruction
+from orders.requests import SCHEDULED, Instruction, Scheduled, ScheduleTerms
 from venues.instruments import InstrumentFacts
 
 PROTOCOLS = {
-    "limit_order_book": ("smart_order_routing", "manual"),
+    "limit_order_book": ("smart_order_routing", "manual", "broker_wheel", *SCHEDULED),
     "rfq": ("manual", "auto_ex"),
     "external": ("external",),
 }
@@ -59,7 +62,8 @@ def choose(order: Order, facts: InstrumentFacts) -> Choice:
     for rule in rules:
         if matches(rule.get("when", {}), order, facts):
             then = rule["then"]
-            instruction = Instruction(
+            kind = Scheduled if then["strategy"] in SCHEDULED else Instruction
+            instruction = kind(
                 protocol=then["protocol"],
                 strategy=then["strategy"],
                 venue_id=then.get("venue_id", ""),
@@ -72,7 +76,7 @@ def choose(order: Order, facts: InstrumentFacts) -> Choice:
 
 def due_at(order: Order, facts: InstrumentFacts) -> datetime | None:
     """When the order must be routed; None stages it."""
-    if order.awaits_trigger:
+    if order.awaits_trigger or order.is_held:
         return None
     return order.eligible_at if choose(order, facts).instructions else None
 
@@ -93,6 +97,9 @@ def instruction_json(instruction: Instruction, kind: str) -> dict[str, Any]:
     """An instruction as it is stored on the order and echoed to the client."""
     qty = instruction.qty
     price = instruction.limit_price
+    more = {}
+    if isinstance(instruction, Scheduled):
+        more = {"parameters": msgspec.to_builtins(instruction.parameters)}
     return {
         "protocol": instruction.protocol,
         "strategy": instruction.strategy,
@@ -102,13 +109,15 @@ def instruction_json(instruction: Instruction, kind: str) -> dict[str, Any]:
         "all_or_none": instruction.all_or_none,
         "suppress_pmp_check": instruction.suppress_pmp_check,
         "client_execution_order_id": instruction.client_execution_order_id,
+        **extending.told(instruction.extension),
+        **more,
     }
 
 
 def instruction_of(stored: Mapping[str, Any]) -> Instruction:
     """The instruction that `instruction_json` stored."""
     price = stored.get("limit_price")
-    return Instruction(
+    made = Instruction(
         protocol=stored["protocol"],
         strategy=stored["strategy"],
         qty=Decimal(str(stored["quantity"]["value"])),
@@ -117,4 +126,9 @@ def instruction_of(stored: Mapping[str, Any]) -> Instruction:
         all_or_none=bool(stored.get("all_or_none")),
         suppress_pmp_check=bool(stored.get("suppress_pmp_check")),
         client_execution_order_id=stored.get("client_execution_order_id"),
+        extension=extending.read(stored),
     )
+    if made.strategy not in SCHEDULED:
+        return made
+    terms = msgspec.convert(stored.get("parameters", {}), ScheduleTerms)
+    return Scheduled(**msgspec.structs.asdict(made), parameters=terms)

@@ -17,7 +17,7 @@ import msgspec
 from controls import halts
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import time_in_force
+from orders import brokers, handling, time_in_force, wheel
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.states import VENUE_TERMINAL
 from venues import fitting, instruments, market_data, registry, smart_routing
@@ -46,15 +46,35 @@ def decide(
 ) -> tuple[Decision, RoutingDecision]:
     """Where a quantity of an execution order goes, and the row that keeps why."""
     books = _strange(work, _books(order, at), order.instrument_id)
-    decision = _decide(_open_to(order.organization_id), order, row, books, qty=qty, at=at)
-    return decision, _kept(order, row, decision, books, qty=qty, kind=kind)
+    venues = _open_to(order)
+    if row.strategy == wheel.STRATEGY and not row.venue_id:
+        decision = _dealt(venues, order, row, books, qty=qty, at=at)
+    else:
+        decision = _decide(venues, order, row, books, qty=qty, at=at)
+    return decision, kept(order, row, decision, books, qty=qty, kind=kind)
+
+
+def seen(work: Unit, instrument_id: int, *, at: datetime) -> Composite:
+    """The books that were looked at, without orders of our own."""
+    known = market_data.shelf.known(instruments.by_id(instrument_id).cusip, at=at)
+    return _strange(work, known, instrument_id)
+
+
+def resting(venue_id: str) -> dict[str, set[str]]:
+    """The ids that a venue has given our live orders, by security."""
+    found: dict[str, set[str]] = {}
+    rows = VenueOrder.objects.filter(venue_id=venue_id).exclude(venue_order_id="")
+    live = rows.exclude(status__in=sorted(VENUE_TERMINAL))
+    for cusip, name in live.values_list("order__instrument__cusip", "venue_order_id"):
+        found.setdefault(cusip, set()).add(name)
+    return found
 
 
 def elsewhere(
     order: Order, row: ExecutionOrder, *, qty: Decimal, than: str, at: datetime
 ) -> smart_routing.Score | None:
     """The best score of another venue that would trade some of it at once, by live books."""
-    others = [venue for venue in _open_to(order.organization_id) if venue.id != than]
+    others = [venue for venue in _open_to(order) if venue.id != than]
     decision = _decide(others, order, row, _books(order, at), qty=qty, at=at)
     sign = 1 if order.side == "buy" else -1
     taking = [score for score in decision.scores if score.take and score.scored_px is not None]
@@ -65,7 +85,7 @@ def here(
     order: Order, row: ExecutionOrder, *, venue_id: str, at: datetime
 ) -> smart_routing.Score | None:
     """What the venue that has it shows now; None when its book is not live."""
-    venues = [venue for venue in _open_to(order.organization_id) if venue.id == venue_id]
+    venues = [venue for venue in _open_to(order) if venue.id == venue_id]
     books = _books(order, at)
     if not any(book.venue_id == venue_id for book in books.live):
         return None
@@ -75,6 +95,32 @@ def here(
 
 def _books(order: Order, at: datetime) -> Composite:
     return market_data.shelf.known(instruments.by_id(order.instrument_id).cusip, at=at)
+
+
+def _dealt(
+    venues: Sequence[smart_routing.VenueFacts],
+    order: Order,
+    row: ExecutionOrder,
+    books: Composite,
+    *,
+    qty: Decimal,
+    at: datetime,
+) -> Decision:
+    """All of it to the broker whose turn it is, or to the next of the wheel that can take it."""
+    names, words = wheel.spin(order.organization_id)
+    passed: list[str] = []
+    for name in names:
+        here = [
+            venue if venue.id == name else replace(venue, why_not=venue.why_not or "not its turn")
+            for venue in venues
+        ]
+        decision = _decide(here, order, row, books, qty=qty, at=at)
+        if decision.slices:
+            over = f", {', '.join(passed)} could not take it" if passed else ""
+            return replace(decision, reason=f"{words}: {name}{over}; {decision.reason}")
+        passed.append(name)
+    decision = _decide(venues, order, row, books, qty=qty, at=at)
+    return replace(decision, reason=f"{words}: by price instead; {decision.reason}")
 
 
 def _decide(
@@ -90,6 +136,7 @@ def _decide(
     return fitting.decide(
         venues,
         time_in_force=order.time_in_force,
+        needs=handling.needs(order),
         at=at,
         asset_class=facts.asset_class,
         ord_type="market" if row.limit_price is None else "limit",
@@ -97,17 +144,28 @@ def _decide(
         only=row.venue_id or "",
         side=order.side,
         limit=row.limit_price,
-        whole=row.all_or_none or order.time_in_force == time_in_force.FOK,
+        whole=row.all_or_none
+        or order.time_in_force == time_in_force.FOK
+        or handling.stays_together(order),
         books=books,
+        urgency=(order.trader_profile or {}).get("urgency") or "normal",
     )
 
 
-def _open_to(organization_id: str) -> list[smart_routing.VenueFacts]:
-    """All venues as an organization may use them now: a kill switch may stand over some."""
-    halted = halts.venues(organization_id)
+def _open_to(order: Order) -> list[smart_routing.VenueFacts]:
+    """All venues as an order may use them now: by kill switches, and its accounts' brokers."""
+    halted = halts.venues(order.organization_id)
+    outside = [venue for venue in registry.every() if not venue.internal]
+    refused = brokers.why_none_of(order, tuple(venue.id for venue in outside))
     return [
-        replace(venue, status="halted") if venue.id in halted else venue
-        for venue in registry.every()
+        replace(
+            venue,
+            status="halted" if venue.id in halted else venue.status,
+            why_not=refused.get(venue.id, venue.why_not),
+        )
+        if venue.id in halted or venue.id in refused
+        else venue
+        for venue in outside
     ]
 
 
@@ -141,7 +199,7 @@ def _strange(work: Unit, books: Composite, instrument_id: int) -> Composite:
     return msgspec.structs.replace(books, books=tuple(book.without(mine) for book in books.books))
 
 
-def _kept(
+def kept(
     order: Order,
     row: ExecutionOrder,
     decision: Decision,
@@ -150,6 +208,7 @@ def _kept(
     qty: Decimal,
     kind: str,
 ) -> RoutingDecision:
+    """The row that keeps a decision with the quotes that it saw, not yet written."""
     top = books.top()
     return RoutingDecision(
         id=ids.prefixed("rd"),

@@ -40,6 +40,26 @@ class Amending(StrEnum):
     SENT = "sent"
 
 
+class Contingency(StrEnum):
+    """How the orders of a list depend on each other: ContingencyType(1385), and none at all."""
+
+    OCO = "oco"
+    OTO = "oto"
+    BRACKET = "bracket"
+    BASKET = "basket"
+
+
+class Role(StrEnum):
+    """What an order is in its list."""
+
+    LINE = "line"
+    PARENT = "parent"
+    CHILD = "child"
+    LEG = "leg"
+    TAKE_PROFIT = "take_profit"
+    STOP_LOSS = "stop_loss"
+
+
 class VenueStatus(StrEnum):
     """A venue order's own state; the FIX OrdStatus(39) is computed from it by precedence."""
 
@@ -178,6 +198,30 @@ QUOTE_STEPS: dict[str, tuple[frozenset[str], str]] = {
     "quote_cover": (QUOTE_OPEN, Q.COVER),
     "quote_tie": (QUOTE_OPEN, Q.TIED),
     "quote_lose": (QUOTE_OPEN, Q.DONE_AWAY),
+}
+
+
+class RoundState(StrEnum):
+    """A round of negotiation: asked, and how the dealer's answer compares with what was asked."""
+
+    ASKED = "asked"
+    ACCEPTED = "accepted"
+    IMPROVED = "improved"
+    HELD = "held"
+    WORSENED = "worsened"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+
+
+T = RoundState
+_ASKED = frozenset({T.ASKED})
+ROUND_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "round_accept": (_ASKED, T.ACCEPTED),
+    "round_improve": (_ASKED, T.IMPROVED),
+    "round_hold": (_ASKED, T.HELD),
+    "round_worsen": (_ASKED, T.WORSENED),
+    "round_withdraw": (_ASKED, T.WITHDRAWN),
+    "round_lapse": (_ASKED, T.LAPSED),
 }
 # OrdStatus(39) of an order, by FIX's precedence: a pending cancel outranks everything.
 FIX_ORD_STATUS: dict[str, str] = {

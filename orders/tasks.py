@@ -16,10 +16,14 @@ from orders import (
     reconciliation,
     rerouting,
     routing,
+    street,
+    trailing,
     triggers,
 )
-from orders.replacing import stuck
+from orders.contingent import settling
+from orders.replacing import resuming, stuck
 from orders.rfq import sweeping
+from orders.schedules import sending
 
 _MOST_ROUNDS = 50
 
@@ -47,10 +51,23 @@ def reroute() -> int:
     return rerouting.sweep()
 
 
+@shared_task(name="orders.tasks.run_schedules")
+def run_schedules() -> int:
+    """Send the slices of schedules that are due, and end what is over."""
+    return _empty(sending.drain)
+
+
 @shared_task(name="orders.tasks.trigger")
 def trigger() -> int:
     """Release orders whose stop price the market has reached."""
+    trailing.drain()
     return _empty(triggers.drain)
+
+
+@shared_task(name="orders.tasks.settle_lists")
+def settle_lists() -> int:
+    """Let go, arm and stop orders that depend on others of their list."""
+    return _empty(settling.drain)
 
 
 @shared_task(name="orders.tasks.drain_halts")
@@ -59,10 +76,22 @@ def drain_halts() -> int:
     return _empty(halting.drain)
 
 
+@shared_task(name="orders.tasks.drain_order_groups")
+def drain_order_groups() -> int:
+    """Ask what is open in locked order groups to stop."""
+    return _empty(halting.drain_groups)
+
+
 @shared_task(name="orders.tasks.ask_replacing")
 def ask_replacing() -> int:
     """Ask venues about replacements that they have not answered (J13)."""
     return stuck.sweep()
+
+
+@shared_task(name="orders.tasks.resume_replacing")
+def resume_replacing() -> int:
+    """Go on with amendments that waited for a dealer's answer."""
+    return resuming.sweep()
 
 
 @shared_task(name="orders.tasks.drain_mass_cancels")
@@ -87,6 +116,12 @@ def expire() -> int:
 def allocate() -> int:
     """Split new fills over their accounts."""
     return _empty(lots.drain)
+
+
+@shared_task(name="orders.tasks.clear")
+def clear() -> int:
+    """Tell clearing parties of new executions, and of what became of them."""
+    return street.run()
 
 
 @shared_task(name="orders.tasks.quote")

@@ -15,8 +15,8 @@ from allocations.accounts import AccountFacts
 from oms_site.firm import policies
 from oms_site.firm.policies import PolicyFacts
 from oms_site.kit.errors import Detail, refuse
-from orders import time_in_force
-from orders.requests import OrderAsk, SubmitRequest
+from orders import extending, handling, notional, time_in_force
+from orders.requests import OrderAsk, Scheduled, SubmitRequest
 from venues import instruments
 from venues.instruments import InstrumentFacts
 
@@ -38,6 +38,8 @@ class Terms:
     trade_date: date
     eligible_at: datetime
     expires_at: datetime
+    # What money came to, account by account, where the order was given in money.
+    money: tuple[notional.Part, ...] = ()
 
 
 def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
@@ -56,9 +58,13 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
         )
         refuse(faults)
     assert instrument is not None
+    ask, money = notional.converted(ask, instrument, policy, faults)
+    refuse(faults)
     _check_amount(ask, instrument, faults)
     _check_policy(ask, policy, faults)
+    handling.check(ask, instrument, policy, faults)
     _check_instructions(ask, faults)
+    _check_schedules(ask, policy, faults)
     found = _accounts(ask, organization, policy, faults)
     parties = _parties(ask, organization, found, faults)
     if ask.allocation is not None and not faults:
@@ -78,6 +84,7 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
         trade_date=life.trade_date,
         eligible_at=life.eligible_at,
         expires_at=life.expires_at,
+        money=money,
         **parties,
     )
 
@@ -147,6 +154,7 @@ def _check_instructions(ask: OrderAsk, faults: list[Detail]) -> None:
         )
     for n, instruction in enumerate(ask.instructions):
         where = f"execution_instructions[{n}]"
+        faults.extend(extending.faults(instruction, field=where))
         if worse_limit(ask.side, ask.limit_price, instruction.limit_price):
             faults.append(
                 Detail(
@@ -171,6 +179,23 @@ def _check_instructions(ask: OrderAsk, faults: list[Detail]) -> None:
                     "An all-or-none order takes one all-or-none instruction for all of it.",
                 )
             )
+
+
+def _check_schedules(ask: OrderAsk, policy: PolicyFacts, faults: list[Detail]) -> None:
+    """What may be worked over time, and only once; times are checked when it is routed."""
+    allowed = policy["allowed_schedules"]
+    scheduled = [n for n, one in enumerate(ask.instructions) if isinstance(one, Scheduled)]
+    for n in scheduled:
+        where = f"execution_instructions[{n}]"
+        if ask.instructions[n].strategy not in allowed:
+            said = f"Your policy allows {', '.join(allowed)}." if allowed else "It has none."
+            faults.append(Detail(f"{where}.strategy", "schedule_not_allowed", said))
+        if ask.time_in_force in time_in_force.IMMEDIATE or ask.all_or_none:
+            said = "An order that must be filled at once or as a whole has no schedule."
+            faults.append(Detail(where, "schedule_needs_time", said))
+    for n in scheduled[1:]:
+        where = f"execution_instructions[{n}]"
+        faults.append(Detail(where, "one_schedule", "An order has one schedule."))
 
 
 def worse_limit(side: str, of_order: Decimal | None, of_part: Decimal | None) -> bool:

@@ -53,6 +53,8 @@ def of_terms(
         tags=tags_of(ask.trader_profile),
         api_key=str(principal.api_key_id or ""),
         strategies=[f"{one.protocol}/{one.strategy}" for one in ask.instructions],
+        order_group=ask.group,
+        reduce_only=ask.handled.reduce_only,
         instrument=terms.instrument,
         accounts=terms.accounts,
         order_id=order_id,
@@ -94,9 +96,10 @@ def ticket(
     pmp_suppressed_by: str = "",
     api_key: str = "",
     strategies: Sequence[str] = (),
+    order_group: str = "",
+    reduce_only: bool = False,
 ) -> Ticket:
     """All that a control may know, gathered from memory: no query is asked here."""
-    price = market_data.reference(instrument.id)
     return Ticket(
         order_id=order_id,
         organization_id=principal.organization_id,
@@ -115,9 +118,7 @@ def ticket(
         extended_hours=extended_hours,
         phase=phase,
         session_close=session_close,
-        reference=None
-        if price is None
-        else Reference(price.mid, price.bid, price.ask, price.source, price.at),
+        reference=_reference(instrument.id),
         economics=economics,
         recent_alike=alike,
         restricted_on=(),
@@ -125,11 +126,18 @@ def ticket(
         stage=stage,
         protocol=protocol,
         ib_id=ib_id,
-        **_standing(instrument, accounts, principal, api_key, strategies),
-        api_key=api_key,
+        **_standing(instrument, accounts, principal, api_key, strategies, order_group),
+        reduce_only=reduce_only,
         tags=tags or {},
         pmp_suppressed_by=pmp_suppressed_by,
     )
+
+
+def _reference(instrument_id: int) -> Reference | None:
+    price = market_data.reference(instrument_id)
+    if price is None:
+        return None
+    return Reference(price.mid, price.bid, price.ask, price.source, price.at)
 
 
 def _accounts(
@@ -157,6 +165,7 @@ def _standing(
     principal: Principal,
     api_key: str,
     strategies: Sequence[str],
+    order_group: str,
 ) -> dict[str, Any]:
     """What the security is, and what lists, mandates and halts say of it and of the accounts."""
     known = lists.of(principal.organization_id)
@@ -168,6 +177,7 @@ def _standing(
         cusip=instrument.cusip,
         api_key=api_key,
         strategies=strategies,
+        order_group=order_group,
     )
     return {
         "issuer": instrument.issuer,
@@ -180,6 +190,7 @@ def _standing(
         "min_increment": instrument.min_increment,
         "listed": known.hits(cusip=instrument.cusip, issuer=instrument.issuer, accounts=ids),
         "list_versions": known.versions,
+        "api_key": api_key,
         "halted": stands.halted,
         "reduced": stands.reduced,
         "mandates": tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),

@@ -2,6 +2,8 @@
 
 Orders that live for days are carried by us, not by the venue: each session they go out as day
 orders, pass the gate again, and what is left comes back at the close (see `closing.follow_up`).
+At the open and at the close trade once: they must be at the venue before its cut-off, and we give
+the venue a while after that moment to say what became of them.
 """
 
 from __future__ import annotations
@@ -17,10 +19,14 @@ from venues import instruments, sessions
 from venues.calendar import Calendar, OutsideCalendar, Session, new_york_date
 from venues.instruments import InstrumentFacts
 
-DAY, IOC, FOK, GTC, GTD = KNOWN = ("day", "ioc", "fok", "gtc", "gtd")
+DAY, IOC, FOK, GTC, GTD, OPG, CLS = KNOWN = ("day", "ioc", "fok", "gtc", "gtd", "opg", "cls")
 IMMEDIATE = frozenset({IOC, FOK})
 MULTI_DAY = frozenset({GTC, GTD})
-_WIRE = {IOC: "3", FOK: "4"}
+AUCTIONS = frozenset({OPG, CLS})
+# How long before the open or the close they must have come; venues may ask for more.
+CUT_OFFS = {OPG: timedelta(minutes=2), CLS: timedelta(minutes=10)}
+_UNTIL_TOLD = timedelta(minutes=5)
+_WIRE = {OPG: "2", IOC: "3", FOK: "4", CLS: "7"}
 
 
 class Life(NamedTuple):
@@ -42,6 +48,8 @@ def life_of(
     """
     _refuse_if(_fault_of_life(ask))
     book = sessions.calendar(instrument.market)
+    if ask.time_in_force in AUCTIONS:
+        return _auction(book, ask.time_in_force, at)
     if ask.time_in_force not in MULTI_DAY:
         return _day(book, ask.extended_hours, at)
     first = next_session(book, ask.extended_hours, at)
@@ -81,7 +89,12 @@ def next_session(book: Calendar, extended: bool, at: datetime) -> Life:
 
 
 def leaves_venue_at(order: Order, *, at: datetime) -> datetime:
-    """When what goes to a venue now must be back: the end of this session, or the order's own."""
+    """When what goes to a venue now must be back: the end of this session, or the order's own.
+
+    At the open or at the close: that very moment, when it trades and the rest is over.
+    """
+    if order.time_in_force in AUCTIONS:
+        return order.expires_at - _UNTIL_TOLD
     if order.time_in_force not in MULTI_DAY:
         return order.expires_at
     book = sessions.calendar(instruments.by_id(order.instrument_id).market)
@@ -93,6 +106,13 @@ def next_route_at(order: Order, *, at: datetime) -> datetime | None:
     book = sessions.calendar(instruments.by_id(order.instrument_id).market)
     opens = next_session(book, order.extended_hours, at).eligible_at
     return opens if opens < order.expires_at else None
+
+
+def cut_off(order: Order) -> datetime | None:
+    """When it is too late to send it; None for what trades all day."""
+    if order.time_in_force not in AUCTIONS:
+        return None
+    return leaves_venue_at(order, at=order.created_at) - CUT_OFFS[order.time_in_force]
 
 
 def wire(order: Order) -> str:
@@ -111,6 +131,20 @@ def _day(book: Calendar, extended: bool, at: datetime) -> Life:
         return Life(phase.value, day, at, at)
     opens, closes = book.open_for(day, extended), book.close_for(day, extended)
     return Life(phase.value, day, max(opens, at), closes)
+
+
+def _auction(book: Calendar, kind: str, at: datetime) -> Life:
+    """Until today's open or close; what comes too late for it is refused, not kept for the next."""
+    day = new_york_date(at)
+    if not book.is_trading_day(day):
+        return Life(Session.NO_SESSION.value, day, at, at)
+    opens = book.open_for(day, extended=False)
+    moment = opens if kind == OPG else book.close_for(day, extended=False)
+    if at >= moment - CUT_OFFS[kind]:
+        text = f"It had to come {CUT_OFFS[kind].seconds // 60} minutes before, at the latest."
+        raise OmsError("cutoff_passed", text, field="time_in_force")
+    eligible = at if kind == OPG else max(opens, at)
+    return Life(book.phase(at, extended=False).value, day, eligible, moment + _UNTIL_TOLD)
 
 
 def _fault_of_life(ask: OrderAsk) -> tuple[str, str] | None:

@@ -127,6 +127,13 @@ def _with_reason(verb: str) -> Callable[[Body], str]:
     return lambda body: verb + _because(body)
 
 
+def _let_go(body: Body) -> str:
+    """What its list allows it from now on."""
+    qty = (body.get("released_amount") or {}).get("value")
+    watch = ", and it watches for its stop price" if body.get("armed") else ""
+    return f"its list lets {qty} of it go to market{watch}"
+
+
 _WORDS: dict[str, Callable[[Body], str]] = {
     "request": _with_reason("order received"),
     "approve": _approved,
@@ -140,6 +147,8 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "review_claim": lambda body: f"review claimed by {body.get('claimed_by')}",
     "review_unclaim": lambda _: "review given back",
     "stage": lambda body: str(body.get("reason") or "staged"),
+    "trail": lambda body: f"its stop follows the market to {body.get('trigger_price')}",
+    "contingent_release": _let_go,
     "execution_order_request": _with_reason("execution order asked for"),
     "execution_order_create": _created,
     "execution_order_reject": _with_reason("execution order refused"),
@@ -167,6 +176,21 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "venue_cancel_request": _with_reason("cancel sent to the venues"),
     "venue_cancel_reject": _at_venue("refused to cancel"),
     "venue_in_doubt": _at_venue("in doubt"),
+    "replace_wait": _with_reason("amendment waits"),
+    "schedule_start": lambda b: (
+        f"schedule started: {len(b.get('slices') or ())} slices by "
+        f"{str((b.get('schedule') or {}).get('strategy')).replace('_', ' ')}"
+    ),
+    "schedule_reject": _with_reason("schedule refused"),
+    "schedule_slice_send": lambda b: (
+        f"slice {b.get('slice')} sent: {_number(b.get('sent_amount'))}"
+    ),
+    "schedule_slice_skip": lambda b: f"slice {b.get('slice')} skipped{_because(b)}",
+    "schedule_slice_refuse": lambda b: f"slice {b.get('slice')} refused{_because(b)}",
+    "schedule_slice_end": lambda b: f"slice {b.get('slice')} {b.get('status')}{_because(b)}",
+    "schedule_pause": _with_reason("schedule paused"),
+    "schedule_resume": _with_reason("schedule resumed"),
+    "schedule_end": lambda b: f"schedule {b.get('status')}{_because(b)}",
     "rfq_request": lambda b: "quotes asked for",
     "rfq_reject": _with_reason("inquiry refused"),
     "rfq_cancel_request": lambda b: "cancel of an inquiry asked for",
@@ -189,6 +213,9 @@ _WORDS: dict[str, Callable[[Body], str]] = {
 _TONES = {
     "execution": "ok",
     "rfq_execute": "ok",
+    "schedule_reject": "bad",
+    "schedule_slice_refuse": "bad",
+    "schedule_pause": "warn",
     "rfq_quote_reject": "bad",
     "rfq_reject": "bad",
     "approve": "ok",

@@ -37,7 +37,7 @@ class Tree:
 
     def free(self) -> Decimal:
         """What of the order no execution order has taken: open quantity for new ones."""
-        return max(self.order.leaves_qty - self.committed(), ZERO)
+        return max(self.order.open_to_market - self.committed(), ZERO)
 
 
 def lock(work: Unit, order_ids: Iterable[str], *, organization_id: str = "") -> dict[str, Tree]:

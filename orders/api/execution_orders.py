@@ -65,7 +65,7 @@ class ExecutionOrderDetail(Endpoint):
         responses={200: schema.ExecutionOrder, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str, execution_order_id: str) -> Response:
-        order = finding.find(order_id, by=self.principal)
+        order = finding.see(order_id, by=self.principal)
         row = order.execution_orders.filter(id=execution_order_id).first()
         if row is None:
             raise OmsError("not_found", "No such execution order.", status=404)
@@ -94,6 +94,9 @@ class TradeReportCreate(Endpoint):
     @extend_schema(
         operation_id="external_trade_report_create",
         summary="Report a trade made elsewhere",
+        description=(
+            "Far from the market it is `held` and counts once a second person has approved it."
+        ),
         request=schema.TradeReport,
         responses={202: schema.TradeReportAnswer, **bricks.errors(401, 403, 404, 409, 422)},
     )
@@ -114,14 +117,16 @@ class TradeReportCreate(Endpoint):
         )
         if result.error is not None:
             raise result.error
-        assert result.execution is not None
+        made = result.execution
         return Response(
             {
                 "order_id": order_id,
                 "execution_order_id": execution_order_id,
                 "external_trade_report_id": result.report_id,
                 "client_external_trade_report_id": report.client_id,
-                "execution": fills.wire(result.execution, order.amount_type),
+                "status": "executed" if made is not None else "held",
+                "reason": result.held.reason if result.held is not None else None,
+                "execution": None if made is None else fills.wire(made, order.amount_type),
             },
             status=200 if result.replayed else 202,
         )
@@ -136,6 +141,6 @@ class ExecutionList(Endpoint):
         responses={200: schema.ExecutionPage, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        order = finding.find(order_id, by=self.principal)
+        order = finding.see(order_id, by=self.principal)
         rows = fills.of_order(order.id)
         return Response({"executions": [fills.wire(row, order.amount_type) for row in rows]})

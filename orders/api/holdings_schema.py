@@ -93,6 +93,8 @@ TaxLot = shape(
     cost=_number(),
     open_amount=_number(),
     open_cost=_number(),
+    wash_sale=s.BooleanField(help_text="bought within 30 days of a sale at a loss that it washes"),
+    disallowed_loss=_number(help_text="the loss that does not count, in cents; flagged only"),
 )
 TaxLotPage = _page("TaxLotPage", "tax_lots", TaxLot)
 LotChoiceRequest = shape(

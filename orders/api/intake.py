@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from typing import Any
+
+import msgspec
 
 from allocations import fees
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
 from orders import order_types, time_in_force
+from orders.api import extension_intake, handling_intake, schedule_intake
+from orders.api.moments import moment as moment
 from orders.desk.external import TradeReport
 from orders.render import FEE_NUMBERS, tidy
 from orders.requests import AccountAsk, AllocationAsk, Instruction, OrderAsk
 from orders.rulesets import PROTOCOLS
+from venues import smart_routing
 
 ORDER_FIELDS = frozenset(
     [
+        *handling_intake.FIELDS,
         "account_id",
         "all_or_none",
         "allocations",
@@ -32,6 +38,7 @@ ORDER_FIELDS = frozenset(
         "ib_id",
         "instrument_id",
         "limit_price",
+        "order_group_id",
         "stop_price",
         "risk_group_id",
         "side",
@@ -43,12 +50,14 @@ ORDER_FIELDS = frozenset(
 )
 _INSTRUCTION_FIELDS = frozenset(
     [
+        *extension_intake.FIELDS,
         "all_or_none",
         "amount",
         "annotation",
         "client_execution_order_id",
         "fees",
         "limit_price",
+        "parameters",
         "protocol",
         "quantity",
         "strategy",
@@ -58,7 +67,7 @@ _INSTRUCTION_FIELDS = frozenset(
 )
 LONGEST_KEY = 128
 AMOUNT_TYPES = ("par", "shares", "notional")
-EXECUTION_FIELDS = _INSTRUCTION_FIELDS - {"protocol", "strategy"}
+EXECUTION_FIELDS = _INSTRUCTION_FIELDS - {"protocol", "strategy", "parameters"}
 REPORT_FIELDS = frozenset(
     [
         "amount",
@@ -110,6 +119,8 @@ def order(value: Any) -> OrderAsk:
         fees=fees_of(body),
         trader_profile=_profile(body),
         annotation=body.text("annotation", longest=2000) or "",
+        handling=handling_intake.read(body, ord_type),
+        order_group_id=body.text("order_group_id", longest=40) or msgspec.UNSET,
     )
     body.finish()
     return ask
@@ -186,7 +197,7 @@ def _instruction(part: Reader, kind: str) -> Instruction:
     own, qty = amount(part, "amount" if "amount" in part.value else "quantity")
     if own and kind and own != kind:
         part.fault("quantity", "amount_type_differs", f"Give it as {kind}, like the order.")
-    return _of(part, protocol, strategy, qty)
+    return schedule_intake.of_instruction(part, _of(part, protocol, strategy, qty))
 
 
 def _of(part: Reader, protocol: str, strategy: str, qty: Decimal) -> Instruction:
@@ -202,6 +213,7 @@ def _of(part: Reader, protocol: str, strategy: str, qty: Decimal) -> Instruction
         client_execution_order_id=part.text("client_execution_order_id"),
         fees=fees_of(part),
         annotation=part.text("annotation", longest=2000) or "",
+        extension=extension_intake.read(part),
     )
 
 
@@ -247,8 +259,11 @@ def _profile(body: Reader) -> dict[str, Any] | None:
     part = body.object("trader_profile")
     if part is None:
         return None
-    part.refuse_unknown({"user_id", "bloomberg_id"})
-    return {"user_id": part.text("user_id"), "bloomberg_id": part.text("bloomberg_id")}
+    part.refuse_unknown({"user_id", "bloomberg_id", "urgency"})
+    profile = {"user_id": part.text("user_id"), "bloomberg_id": part.text("bloomberg_id")}
+    if "urgency" in part.value:
+        profile["urgency"] = part.choice("urgency", smart_routing.URGENCIES)
+    return profile
 
 
 def trade_report(value: Any) -> tuple[str, TradeReport]:
@@ -291,21 +306,6 @@ def _date(body: Reader, name: str) -> date | None:
     except ValueError:
         body.fault(name, "invalid_date", "Give a date such as 2026-11-23.")
         return None
-
-
-def moment(body: Reader, name: str) -> datetime | None:
-    """A moment, given with its zone; absent is None."""
-    text = body.text(name, longest=40)
-    if text is None:
-        return None
-    try:
-        given = datetime.fromisoformat(text)
-    except ValueError:
-        given = None
-    if given is None or given.tzinfo is None:
-        body.fault(name, "invalid_time", "Give a time with its zone: 2026-11-23T15:04:05Z.")
-        return None
-    return given
 
 
 def _faulty(body: Reader, name: str) -> bool:

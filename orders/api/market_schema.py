@@ -66,6 +66,7 @@ Market = shape(
         bid=decimal(allow_null=True),
         ask=decimal(allow_null=True),
         source=s.CharField(),
+        crossed=s.BooleanField(),
         at=s.DateTimeField(),
     )(allow_null=True),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,10 +15,10 @@ from oms_site.firm import policies
 from oms_site.kit.errors import OmsError
 from oms_site.throttling import middleware as rates
 from oms_site.throttling.limits import Lane
-from orders import desk, finding, render
+from orders import desk, finding, notional, render
 from orders.api import amendments, answers, intake, reviews, reviews_schema, schema
 from orders.api.base import Endpoint
-from orders.desk import Result
+from orders.desk import Result, dropping
 from orders.models import ExecutionOrder, Order
 from orders.requests import SubmitRequest
 from orders.revisions import history
@@ -67,11 +68,18 @@ class OrderList(Endpoint):
         rows, cursor = finding.page(request.query_params.dict(), by=self.principal)
         return Response(
             {
-                "orders": [render.view(row) for row in rows],
+                "orders": [_listed(row) for row in rows],
                 "next_cursor": cursor,
                 "has_more": cursor is not None,
             }
         )
+
+
+def _listed(row: Order) -> dict[str, Any]:
+    """An order of a list, with whose it is: lists show those of organizations below too."""
+    told = msgspec.structs.asdict(render.view(row))
+    told = {name: value for name, value in told.items() if value is not msgspec.UNSET}
+    return told | {"organization_id": row.organization_id}
 
 
 class OrderBulk(Endpoint):
@@ -127,12 +135,18 @@ class OrderDetail(Endpoint):
         responses={200: schema.Order, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, order_id: str) -> Response:
-        order = finding.find(order_id, by=self.principal)
+        order = finding.see(order_id, by=self.principal)
         body = bytes(render.order_json(order))
         below = ExecutionOrder.objects.filter(order_id=order.id).order_by("id")
         extra = strict_json.dumps([render.execution_order(row, order.amount_type) for row in below])
         pinned = strict_json.dumps(_policy(order))
-        past = {"revisions": history.revisions(order), "amendments": history.amendments(order)}
+        past = {
+            "organization_id": order.organization_id,
+            "revisions": history.revisions(order),
+            "amendments": history.amendments(order),
+            "money": notional.view(notional.of_order(order.id)),
+            "rejected_accounts": dropping.of_allocation(order.allocation_id, order.amount_type),
+        }
         answer = body[:-1] + b',"policy":' + pinned + b',"execution_orders":' + extra
         answer += b"," + strict_json.dumps(past)[1:]
         return Response(answer, headers={"ETag": f'"{order.version}"'})

@@ -21,6 +21,9 @@ _AUTO_FIELDS = (
     | {"bidding", "dealers", "due_time", "execution_criteria", "exit_criteria", "skip_lob_quotes"}
 ) - {"venue_id"}
 _HIT_FIELDS = (intake.EXECUTION_FIELDS | {"quote_id"}) - {"venue_id"}
+_RUN_FIELDS = frozenset(
+    ["best_n", "max_spread_to_reference_bps", "min_dealers", "min_quotes", "min_wait_s"]
+)
 BIDDINGS = ("asap", "bin")
 
 
@@ -140,12 +143,13 @@ def _criteria(body: Reader) -> Criteria:
     usual = Criteria()
     run, leave = body.object("execution_criteria"), body.object("exit_criteria")
     if run is not None:
-        run.refuse_unknown({"min_quotes", "max_spread_to_reference_bps", "min_wait_s", "best_n"})
+        run.refuse_unknown(_RUN_FIELDS)
     if leave is not None:
         leave.refuse_unknown({"max_duration_s", "fallback"})
     spread = None if run is None else run.decimal("max_spread_to_reference_bps")
     return Criteria(
         min_quotes=_whole(run, "min_quotes", usual.min_quotes, least=1, most=50),
+        min_dealers=_whole(run, "min_dealers", usual.min_dealers, least=0, most=50),
         max_spread_to_reference_bps=spread,
         min_wait_s=_whole(run, "min_wait_s", usual.min_wait_s, least=0, most=3600),
         best_n=_whole(run, "best_n", usual.best_n, least=1, most=50),

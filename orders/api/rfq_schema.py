@@ -6,7 +6,7 @@ from rest_framework import serializers as s
 
 from oms_site.api.bricks import Error, decimal, moment, shape, text
 from orders.api.schema import Amount, ExecutionOrder, Fee
-from orders.states import QuoteState, RfqStatus
+from orders.states import QuoteState, RfqStatus, RoundState
 
 _asked = {
     "dealers": s.ListField(child=s.CharField(), required=False, help_text="all that fit"),
@@ -23,6 +23,9 @@ RfqRequest = shape(
 )
 Quote = shape(
     "Quote",
+    price_layers=shape(
+        "PriceLayers", street=decimal(), introducing_broker=decimal(), user=decimal()
+    )(required=False, allow_null=True, help_text="only with the entitlement price.layers"),
     id=s.CharField(),
     rfq_id=s.CharField(),
     dealer_id=s.CharField(),
@@ -35,6 +38,19 @@ Quote = shape(
     counter_price=decimal(allow_null=True),
     rank=s.IntegerField(allow_null=True),
     received_at=s.DateTimeField(),
+    reason=text(),
+)
+Negotiation = shape(
+    "Negotiation",
+    id=s.CharField(),
+    dealer_id=s.CharField(),
+    round=s.IntegerField(),
+    quote_id=s.CharField(),
+    price=decimal(),
+    outcome=s.ChoiceField([str(state) for state in RoundState]),
+    answer_quote_id=text(),
+    asked_at=s.DateTimeField(),
+    answered_at=moment(),
     reason=text(),
 )
 Rfq = shape(
@@ -55,6 +71,22 @@ Rfq = shape(
     closed_at=moment(),
     reason=text(),
     quotes=s.ListField(child=Quote()),
+    negotiations=s.ListField(child=Negotiation()),
+)
+DecisionPage = shape(
+    "DecisionPage",
+    decisions=s.ListField(
+        child=shape(
+            "Decision",
+            at=s.DateTimeField(),
+            outcome=s.ChoiceField(["waited", "hit", "refused", "executed", "left"]),
+            reason=text(),
+            quote_id=text(),
+            words=s.ListField(child=s.CharField()),
+            seen=s.ListField(child=s.DictField()),
+            actor=s.CharField(),
+        )()
+    ),
 )
 RfqPage = shape("RfqPage", rfqs=s.ListField(child=Rfq()))
 RfqCancelAnswer = shape(
@@ -79,6 +111,7 @@ HitRequest = shape("ExecutionOrderRequest_ManualRFQ", quote_id=s.CharField(), **
 ExecutionCriteria = shape(
     "ExecutionCriteria",
     min_quotes=s.IntegerField(default=1),
+    min_dealers=s.IntegerField(default=0, help_text="that have answered, passes too"),
     max_spread_to_reference_bps=decimal(required=False, allow_null=True),
     min_wait_s=s.IntegerField(default=0),
     best_n=s.IntegerField(default=3, help_text="how many quotes may be tried"),

@@ -1,4 +1,4 @@
-"""`/v1/trading/rfq/…`: ask dealers, see what they answer, counter, cancel; lists and batches."""
+"""`/v1/trading/rfq/…`: ask dealers, see what they answer, counter, hit, cancel."""
 
 from __future__ import annotations
 
@@ -8,18 +8,17 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import bricks, envelope
+from oms_site.api import bricks
 from oms_site.journal import events
-from oms_site.kit import ids
-from oms_site.kit.errors import NotFound, OmsError
-from orders import desk, finding, render
+from oms_site.kit.errors import NotFound
+from orders import desk, finding
 from orders.api import execution_orders as eo
+from orders.api import rfq_answers as answers
 from orders.api import rfq_intake, rfq_schema, schema
 from orders.api.base import Endpoint
-from orders.desk.inquiring import AskResult
-from orders.models import Order, Quote, Rfq
+from orders.models import Quote, Rfq
 from orders.requests import Instruction
-from orders.rfq import wire
+from orders.rfq import decisions, wire
 from venues import dealers
 
 _MOST = 500
@@ -38,7 +37,7 @@ class RfqList(Endpoint):
     def post(self, request: Request) -> Response:
         kind, asked = rfq_intake.ask(request.data)
         order = finding.find(asked.order_id, by=self.principal)
-        _same_kind(order, kind)
+        answers.same_kind(order, kind)
         (result,) = desk.ask(
             [asked], by=self.principal, at=self.at, correlation_id=self.correlation_id
         )
@@ -46,7 +45,7 @@ class RfqList(Endpoint):
             raise result.error
         assert result.row is not None
         return Response(
-            wire.rfq(result.row, order.amount_type, _quotes(result)),
+            answers.asked(result, order, by=self.principal),
             status=200 if result.replayed else 202,
             headers={"Idempotent-Replayed": "true"} if result.replayed else {},
         )
@@ -68,8 +67,12 @@ class RfqList(Endpoint):
         ):
             if given.get(name):
                 rows = rows.filter(**{column: given[name]})
-        found = rows.select_related("order").prefetch_related("quotes").order_by("-id")[:_MOST]
-        return Response({"rfqs": [_view(row) for row in found]})
+        found = (
+            rows.select_related("order")
+            .prefetch_related("quotes", "rounds")
+            .order_by("-id")[:_MOST]
+        )
+        return Response({"rfqs": [answers.view(row, by=self.principal) for row in found]})
 
 
 class RfqDetail(Endpoint):
@@ -81,7 +84,7 @@ class RfqDetail(Endpoint):
         responses={200: rfq_schema.Rfq, **bricks.errors(401, 404)},
     )
     def get(self, request: Request, rfq_id: str) -> Response:
-        return Response(_view(_find(self, rfq_id)))
+        return Response(answers.view(_find(self, rfq_id), by=self.principal))
 
     @extend_schema(
         operation_id="rfq_cancel",
@@ -121,6 +124,19 @@ class RfqEvents(Endpoint):
         return Response(f'{{"events":[{",".join(mine)}],"has_more":false}}'.encode())
 
 
+class RfqDecisions(Endpoint):
+    """Why a quote was hit, or none: every look at one request for quotes."""
+
+    @extend_schema(
+        operation_id="rfq_decision_list",
+        summary="List the decisions about a request for quotes",
+        description="Each look of the criteria in words, with the quotes that could be hit then.",
+        responses={200: rfq_schema.DecisionPage, **bricks.errors(401, 404)},
+    )
+    def get(self, request: Request, rfq_id: str) -> Response:
+        return Response({"decisions": decisions.of_inquiry(_find(self, rfq_id))})
+
+
 class QuoteDetail(Endpoint):
     """One quote."""
 
@@ -138,7 +154,8 @@ class QuoteDetail(Endpoint):
         )
         if row is None:
             raise NotFound("quote")
-        return Response(wire.quote(row, row.rfq.order.amount_type))
+        every = self.principal.may(answers.EVERY_LAYER)
+        return Response(wire.quote(row, row.rfq.order.amount_type, every_layer=every))
 
 
 class QuoteCounter(Endpoint):
@@ -161,62 +178,6 @@ class QuoteCounter(Endpoint):
             correlation_id=self.correlation_id,
         )
         return Response(shown, status=202)
-
-
-class ListRfq(Endpoint):
-    """Many requests at once, each with its own outcome."""
-
-    @extend_schema(
-        operation_id="list_rfq_create",
-        summary="Ask for quotes on a list of orders",
-        request=rfq_schema.ListRequest,
-        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 404, 422)},
-    )
-    def post(self, request: Request) -> Response:
-        given = rfq_intake.asks(request.data)
-        orders = [finding.find(one.order_id, by=self.principal) for _, one in given]
-        for order, (kind, _) in zip(orders, given, strict=True):
-            _same_kind(order, kind)
-        list_id = ids.prefixed("lrfq")
-        results = desk.ask(
-            [one for _, one in given],
-            by=self.principal,
-            at=self.at,
-            list_id=list_id,
-            correlation_id=self.correlation_id,
-        )
-        lines = [
-            _line(order.id, result.error, "rfq", result.row and _shown(result, order))
-            for order, result in zip(orders, results, strict=True)
-        ]
-        return Response({"list_rfq_id": list_id, "results": lines}, status=202)
-
-
-class ListRfqBatch(Endpoint):
-    """Many AutoEx execution orders at once, each with its own outcome."""
-
-    @extend_schema(
-        operation_id="list_rfq_batch_create",
-        summary="Ask and execute a list of orders automatically",
-        request=rfq_schema.BatchRequest,
-        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 404, 422)},
-    )
-    def post(self, request: Request) -> Response:
-        given = rfq_intake.automatic_lines(request.data)
-        lines = []
-        for order_id, kind, instruction in given:
-            order = finding.find(order_id, by=self.principal)
-            _same_kind(order, kind)
-            result = desk.execute(
-                order_id,
-                instruction,
-                by=self.principal,
-                at=self.at,
-                correlation_id=self.correlation_id,
-            )
-            shown = result.row and render.execution_order(result.row, order.amount_type)
-            lines.append(_line(order_id, result.error, "execution_order", shown))
-        return Response({"list_rfq_id": ids.prefixed("lrfq"), "results": lines}, status=202)
 
 
 class RfqManualCreate(eo.ExecutionOrderCreate):
@@ -286,37 +247,8 @@ class DealerList(Endpoint):
 
 def _find(endpoint: Endpoint, rfq_id: str) -> Rfq:
     endpoint.principal.require("order.view")
-    row = (
-        Rfq.objects.filter(pk=rfq_id, organization_id=endpoint.principal.organization_id)
-        .select_related("order")
-        .first()
-    )
+    rows = Rfq.objects.filter(pk=rfq_id, organization_id=endpoint.principal.organization_id)
+    row = rows.select_related("order").first()
     if row is None:
         raise NotFound("request for quotes")
     return row
-
-
-def _view(row: Rfq) -> dict[str, Any]:
-    quotes = sorted(row.quotes.all(), key=lambda quote: (quote.received_at, quote.id))
-    return wire.rfq(row, row.order.amount_type, quotes)
-
-
-def _quotes(result: AskResult) -> list[Quote]:
-    assert result.row is not None
-    return list(result.row.quotes.order_by("received_at", "id")) if result.replayed else []
-
-
-def _shown(result: AskResult, order: Order) -> dict[str, Any]:
-    assert result.row is not None
-    return wire.rfq(result.row, order.amount_type, _quotes(result))
-
-
-def _line(order_id: str, error: OmsError | None, name: str, shown: Any) -> dict[str, Any]:
-    if error is not None:
-        return {"order_id": order_id, "status": error.status, "error": envelope.body(error)}
-    return {"order_id": order_id, "status": 202, name: shown}
-
-
-def _same_kind(order: Order, kind: str) -> None:
-    if kind and kind != order.amount_type:
-        raise OmsError("amount_type_differs", f"Give it as {order.amount_type}.", field="amount")

@@ -6,6 +6,7 @@ from rest_framework import serializers as s
 
 from oms_site.api.bricks import Error, decimal, moment, shape, text
 from orders import order_types, time_in_force
+from orders.api.schedules_schema import Parameters
 
 CREATE_TEXT = (
     "The same `client_order_id` with the same content answers the order it made before (200 and "
@@ -32,6 +33,14 @@ Fee = shape(
     max_fee_amount=decimal(required=False, allow_null=True),
 )
 _PROTOCOLS = ["limit_order_book", "rfq", "external"]
+_EXTENSION = {
+    "algorithm": text(max_length=40, help_text="one of the venue's algorithms"),
+    "venue_parameters": s.DictField(
+        child=s.CharField(max_length=64),
+        required=False,
+        help_text="what only this venue knows, by its names; unknown ones are refused",
+    ),
+}
 Instruction = shape(
     "ExecutionInstruction",
     protocol=s.ChoiceField(_PROTOCOLS),
@@ -42,6 +51,8 @@ Instruction = shape(
     all_or_none=s.BooleanField(default=False),
     suppress_pmp_check=s.BooleanField(default=False),
     client_execution_order_id=text(max_length=80),
+    parameters=Parameters(required=False, help_text="of the strategies that are schedules"),
+    **_EXTENSION,
 )
 AccountAllocation = shape(
     "AccountAllocationRequest",
@@ -61,6 +72,14 @@ _terms = {
     "amount": Amount(),
     "type": s.ChoiceField(order_types.KNOWN),
     "stop_price": decimal(required=False, allow_null=True, help_text="of types with a trigger"),
+    "trail_amount": decimal(
+        required=False, help_text="points behind the market, of trailing stops"
+    ),
+    "trail_percent": decimal(required=False, help_text="percent behind the market, instead of it"),
+    "display_qty": decimal(required=False, help_text="how much a venue shows at once (1138)"),
+    "min_qty": decimal(required=False, help_text="how much a trade takes at least (110)"),
+    "post_only": s.BooleanField(required=False, help_text="never takes what stands (ExecInst 6)"),
+    "reduce_only": s.BooleanField(required=False, help_text="only lessens a position"),
     "side": s.ChoiceField(["buy", "sell"]),
     "limit_price": decimal(required=False, allow_null=True, help_text="clean, percent of par"),
     "extended_hours": s.BooleanField(default=False),
@@ -72,10 +91,16 @@ _terms = {
     "explicit_cancelation_required": s.BooleanField(default=False),
     "bypass_auto_execution": s.BooleanField(default=False),
     "annotation": text(max_length=2000),
+    "order_group_id": text(),
     "time_in_force": s.ChoiceField(time_in_force.KNOWN, default=time_in_force.DAY),
     "expire_time": s.DateTimeField(required=False, help_text="of a gtd order"),
 }
-_profile = shape("TraderProfile", user_id=text(), bloomberg_id=text())
+_profile = shape(
+    "TraderProfile",
+    user_id=text(),
+    bloomberg_id=text(),
+    urgency=s.ChoiceField(["low", "normal", "high"], required=False),
+)
 OrderRequest = shape(
     "OrderRequest",
     **_terms,
@@ -100,6 +125,33 @@ PinnedPolicy = shape(
     preset=s.CharField(),
     effective_at=s.DateTimeField(),
 )
+Money = shape(
+    "OrderMoney",
+    amount=decimal(),
+    principal=decimal(help_text="what the quantity costs at `price`, accrued interest left out"),
+    residual=decimal(help_text="what buys no further increment"),
+    price=decimal(),
+    price_source=s.CharField(),
+    price_at=moment(),
+    parts=s.ListField(
+        child=shape(
+            "OrderMoneyPart",
+            account_id=text(),
+            notional=decimal(),
+            quantity=decimal(),
+            principal=decimal(),
+            residual=decimal(),
+        )()
+    ),
+)
+RejectedAccount = shape(
+    "RejectedAccount",
+    account_id=s.CharField(),
+    client_account_allocation_id=text(),
+    requested_amount=Amount(),
+    code=s.CharField(),
+    reason=s.CharField(),
+)
 Order = shape(
     "Order",
     id=s.CharField(),
@@ -121,11 +173,18 @@ Order = shape(
     pending=text(),
     in_doubt=s.BooleanField(),
     revision=s.IntegerField(),
+    trigger_price=decimal(required=False, help_text="where a trailing stop stands now"),
+    water_mark=decimal(required=False, help_text="the best price it has followed"),
+    order_list_id=s.CharField(required=False),
+    released_amount=Amount(required=False, help_text="how much of it its list lets go to market"),
     allocation_id=text(),
     trade_date=s.DateField(),
     eligible_at=s.DateTimeField(),
     expires_at=s.DateTimeField(),
     policy=PinnedPolicy(required=False),
+    organization_id=s.CharField(required=False),
+    money=Money(required=False, allow_null=True, help_text="of an order given in money"),
+    rejected_accounts=s.ListField(child=RejectedAccount(), required=False),
     rejection=shape("Rejection", by=s.CharField(), code=s.CharField(), reason=s.CharField())(),
     execution_instructions=s.ListField(child=Instruction()),
     fees=s.ListField(child=Fee()),
@@ -186,6 +245,7 @@ ExecutionRequest = shape(
     client_execution_order_id=text(max_length=80),
     annotation=text(),
     fees=s.ListField(child=Fee(), required=False),
+    **_EXTENSION,
 )
 ExecutionOrder = shape(
     "ExecutionOrder",
@@ -193,7 +253,7 @@ ExecutionOrder = shape(
     execution_order_id=s.CharField(),
     order_id=s.CharField(),
     client_execution_order_id=text(),
-    protocol=s.ChoiceField(_PROTOCOLS),
+    protocol=s.ChoiceField([*_PROTOCOLS, "internal_cross"]),
     strategy=s.CharField(),
     venue_id=text(),
     amount=Amount(),
@@ -247,7 +307,9 @@ TradeReportAnswer = shape(
     execution_order_id=s.CharField(),
     external_trade_report_id=s.CharField(),
     client_external_trade_report_id=text(),
-    execution=Execution(),
+    status=s.ChoiceField(["executed", "held"]),
+    reason=text(),
+    execution=Execution(required=False, allow_null=True),
 )
 Allocation = shape(
     "Allocation",

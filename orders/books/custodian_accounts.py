@@ -64,7 +64,7 @@ def _custodians(run: Run) -> list[str]:
     found = rows(
         run,
         "SELECT c.id, EXISTS (SELECT 1 FROM allocations_bookingleg l WHERE l.custodian_id = c.id)"
-        " FROM allocations_custodian c WHERE c.adapter = 'simulated' ORDER BY c.id",
+        " FROM allocations_custodian c WHERE c.adapter IN ('simulated', 'files') ORDER BY c.id",
     )
     named = [key for key, used in found if used or books.path_of(directory, key).exists()]
     if not named:

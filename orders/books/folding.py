@@ -23,6 +23,7 @@ _OF_ALLOCATION = "(SELECT a.order_id FROM allocations_allocation a WHERE a.id = 
 # How a row is found from its order; tables that are not named here belong to no order.
 _ORDER_OF = {
     "orders_order": "t.id",
+    "orders_notionalpart": "t.order_id",
     "orders_executionorder": "t.order_id",
     "orders_venueorder": "t.order_id",
     "orders_execution": "t.order_id",
@@ -30,10 +31,17 @@ _ORDER_OF = {
     "orders_replacement": "t.order_id",
     "orders_replaceleg": "t.order_id",
     "orders_break": "t.order_id",
+    "orders_cross": "t.buy_order_id",
+    "orders_heldreport": "t.order_id",
     "orders_rfq": "t.order_id",
     "orders_quote": "(SELECT r.order_id FROM orders_rfq r WHERE r.id = t.rfq_id)",
+    "orders_schedule": "t.order_id",
+    "orders_scheduleslice": "t.order_id",
+    "orders_quoteround": "(SELECT r.order_id FROM orders_rfq r WHERE r.id = t.rfq_id)",
     "orders_adjustment": "(SELECT b.order_id FROM orders_break b WHERE b.id = t.explained_id)",
     "allocations_repair": _OF_ALLOCATION,
+    "allocations_giveup": _OF_ALLOCATION,
+    "allocations_droppedaccount": _OF_ALLOCATION,
     "allocations_allocation": "t.order_id",
     "allocations_accountallocation": _OF_ALLOCATION,
     "allocations_posttradeentry": "t.order_id",
@@ -41,12 +49,15 @@ _ORDER_OF = {
     "allocations_tradeconfirm": "t.order_id",
     "allocations_settlementinstruction": "t.order_id",
     "allocations_settlementfact": "t.order_id",
+    "allocations_clearingreport": "t.order_id",
     **{
         f"allocations_{name}": "(SELECT c.order_id FROM allocations_tradeconfirm c"
         " WHERE c.id = t.confirm_id)"
         for name in ("counterpartytrade", "matchverdict", "confirmadjustment")
     },
     "venues_routingdecision": "(SELECT x.order_id FROM orders_executionorder x"
+    " WHERE x.id = t.subject)",
+    "venues_venueextension": "(SELECT x.order_id FROM orders_executionorder x"
     " WHERE x.id = t.subject)",
     "controls_screening": "t.subject",
     "controls_review": "t.subject",
@@ -68,8 +79,13 @@ _THROUGH = {
     "controls_reviewdecision": "t.vote_id IN (SELECT v.id FROM controls_reviewvote v "
     "JOIN controls_review r ON r.id = v.review_id WHERE r.subject = ANY(%(ids)s))",
     "orders_quote": "t.rfq_id IN (SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))",
-    "venues_routingdecision": "t.subject IN "
-    "(SELECT x.id FROM orders_executionorder x WHERE x.order_id = ANY(%(ids)s))",
+    "orders_quoteround": "t.rfq_id IN "
+    "(SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))",
+    **{
+        f"venues_{name}": "t.subject IN "
+        "(SELECT x.id FROM orders_executionorder x WHERE x.order_id = ANY(%(ids)s))"
+        for name in ("routingdecision", "venueextension")
+    },
 }
 _EVENTS_OF_ORDERS = """
 SELECT e.event_id, e.subject, e.seq, e.changes FROM journal_event e WHERE e.subject = ANY(%(ids)s)

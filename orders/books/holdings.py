@@ -87,7 +87,7 @@ SELECT e.id, CASE WHEN m.id IS NULL THEN format('no movement of %%s in %%s', e.q
         e.principal, e.accrued, e.fees, e.account_id, m.qty, m.principal, m.accrued_interest,
         m.fees, m.account_id) END
 FROM ({_OF_EXECUTION}) e LEFT JOIN allocations_movement m ON m.source_id = e.id
-    AND m.kind NOT IN ('fx_buy', 'fx_sell')
+    AND m.kind NOT IN ('fx_buy', 'fx_sell', 'split')
 WHERE (m.account_id, m.instrument_id, m.qty, m.principal, m.accrued_interest, m.fees, m.cash,
         m.consideration)
     IS DISTINCT FROM (e.account_id, e.instrument_id, e.qty, e.principal, e.accrued, e.fees,
@@ -106,6 +106,7 @@ FROM (SELECT l.id, {_TAKER} taker, w.factor * l.qty qty, w.factor * l.principal 
             FROM allocations_bookingleg r WHERE r.reverses_id = l.id) THEN 0
         WHEN a.side = 'buy' THEN 1 ELSE -1 END factor) w
     LEFT JOIN allocations_movement m ON m.source_id = l.id AND m.account_id = {_TAKER}
+        AND m.kind <> 'split'
     WHERE {{scope}} AND l.reverses_id IS NULL
         AND (NOT a.implicit OR {_TAKER} <> c.account_id)
     GROUP BY l.id, c.account_id, w.factor) s
@@ -168,7 +169,7 @@ WHERE {{organization:p}} AND {_IS_SUSPENSE} AND p.cost IS DISTINCT FROM m.cost
 """
 _MOVES = f"""
 SELECT p.id, m.id, m.source_id, m.sequence, m.qty, m.consideration, m.trade_date, m.price,
-    m.relief, m.reverses, m.ratio_new > 0
+    m.relief, m.reverses, m.ratio_new > 0, m.ratio_new, m.ratio_old
 FROM allocations_movement m JOIN allocations_position p
     ON p.account_id = m.account_id AND p.instrument_id = m.instrument_id
 WHERE {{organization:m}} AND NOT {_IS_SUSPENSE} ORDER BY p.id, m.sequence
@@ -228,7 +229,12 @@ def _grouped(run: Run, sql: str) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
 def _move(row: tuple[Any, ...]) -> Move:
     names = ("id", "source_id", "sequence", "qty", "consideration", "trade_date", "price")
     return Move(
-        **dict(zip(names, row[1:8], strict=True)), relief=row[8], reverses=row[9], is_split=row[10]
+        **dict(zip(names, row[1:8], strict=True)),
+        relief=row[8],
+        reverses=row[9],
+        is_split=row[10],
+        ratio_new=row[11],
+        ratio_old=row[12],
     )
 
 

@@ -51,13 +51,22 @@ WITH done AS (
         coalesce(sum(qty) FILTER (WHERE NOT bypass_trade_booking), 0) book_qty,
         coalesce(sum(principal) FILTER (WHERE NOT bypass_trade_booking), 0) principal,
         coalesce(sum(accrued_interest) FILTER (WHERE NOT bypass_trade_booking), 0) accrued,
-        coalesce(sum(fees) FILTER (WHERE NOT bypass_trade_booking), 0) fees
+        coalesce(sum(fees) FILTER (WHERE NOT bypass_trade_booking), 0) fees,
+        (sum(qty) FILTER (WHERE bypass_trade_booking),
+            sum(principal) FILTER (WHERE bypass_trade_booking),
+            sum(accrued_interest) FILTER (WHERE bypass_trade_booking),
+            sum(fees) FILTER (WHERE bypass_trade_booking))::text outside_done
     FROM orders_execution GROUP BY order_id
 ), legs AS (
     SELECT allocation_id, sum(sign * qty) qty, sum(sign * principal) principal,
         sum(sign * accrued_interest) accrued, sum(sign * fees) fees
     FROM (SELECT *, CASE WHEN reverses_id IS NULL THEN 1 ELSE -1 END AS sign
-        FROM allocations_bookingleg WHERE status <> 'canceled') l GROUP BY allocation_id
+        FROM allocations_bookingleg WHERE status NOT IN ('canceled', 'elsewhere')) l
+    GROUP BY allocation_id
+), outside AS (
+    SELECT allocation_id, sum(qty) qty, sum(principal) principal, sum(accrued_interest) accrued,
+        sum(fees) fees
+    FROM allocations_bookingleg WHERE status = 'elsewhere' GROUP BY allocation_id
 ), parts AS (
     SELECT allocation_id, sum(requested_qty) requested, sum(actual_qty) actual
     FROM allocations_accountallocation GROUP BY allocation_id
@@ -77,11 +86,14 @@ WITH done AS (
         coalesce(d.principal, 0) - coalesce(l.principal, 0) unbooked_principal,
         coalesce(d.accrued, 0) - coalesce(l.accrued, 0) unbooked_accrued,
         coalesce(d.fees, 0) - coalesce(l.fees, 0) unbooked_fees,
+        -- Nobody is told of what was booked elsewhere; its legs say whose it is.
+        w.allocation_id IS NOT NULL AND NOT coalesce(d.taken_back, false)
+            AND d.outside_done <> (w.qty, w.principal, w.accrued, w.fees)::text misplaced,
         a.code <> '' AND (coalesce(d.taken_back, false) OR NOT a.complete) with_a_person,
         EXISTS (SELECT 1 FROM orders_allocationdue w WHERE w.order_id = o.id) waits
     FROM allocations_allocation a JOIN orders_order o ON o.id = a.order_id
     LEFT JOIN done d ON d.order_id = o.id LEFT JOIN legs l ON l.allocation_id = a.id
-    LEFT JOIN parts p ON p.allocation_id = a.id
+    LEFT JOIN outside w ON w.allocation_id = a.id LEFT JOIN parts p ON p.allocation_id = a.id
     WHERE {scope}
 )
 """
@@ -90,6 +102,9 @@ SELECT id, format('legs book (qty, principal, accrued, fees) %%s, executed is %%
     executed)
 FROM split WHERE NOT waits AND NOT with_a_person AND (unbooked_qty < 0 OR complete AND
     (unbooked_qty, unbooked_principal, unbooked_accrued, unbooked_fees) <> (0, 0, 0, 0))
+UNION ALL
+SELECT id, 'the legs of what was booked elsewhere are not what was executed there'
+FROM split WHERE NOT waits AND NOT with_a_person AND complete AND misplaced
 UNION ALL
 SELECT id, format('requested %%s, its accounts %%s, the order %%s', requested_qty, requested,
     order_qty)

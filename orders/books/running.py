@@ -8,6 +8,7 @@ from django.db import DatabaseError, transaction
 
 from oms_site.kit import clock
 from orders.books import (
+    clearing,
     custodian_accounts,
     feed,
     folding,
@@ -35,6 +36,7 @@ CHECKS: tuple[Check, ...] = (
     *venue_accounts.CHECKS,
     *custodian_accounts.CHECKS,
     *settling.CHECKS,
+    *clearing.CHECKS,
 )
 
 

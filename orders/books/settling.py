@@ -101,7 +101,10 @@ WHERE {scope} AND f.custodian_id = %(custodian)s
 
 def _custodians(run: Run) -> list[str]:
     directory = run.journals()
-    found = rows(run, "SELECT id FROM allocations_custodian WHERE adapter = 'simulated' ORDER BY 1")
+    found = rows(
+        run,
+        "SELECT id FROM allocations_custodian WHERE adapter IN ('simulated', 'files') ORDER BY 1",
+    )
     named = [key for (key,) in found if desk.path_of(directory, key).exists()]
     if not named:
         raise NotChecked("no settlement desk has left a journal")

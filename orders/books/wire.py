@@ -41,7 +41,8 @@ SELECT v.id, format('%%s NewOrder or hit messages, to %%s', count(m.id),
     string_agg(m.venue_id, ' '))
 FROM orders_venueorder v JOIN orders_order o ON o.id = v.order_id
 LEFT JOIN venues_outbound m ON m.cl_ord_id = v.id AND m.kind IN ('D', 'AJ1')
-WHERE {{scope}} GROUP BY v.id, v.venue_id
+WHERE {{scope}} AND v.venue_id NOT IN (SELECT i.id FROM venues_venue i WHERE i.gateway = 'internal')
+GROUP BY v.id, v.venue_id
 HAVING count(m.id) <> 1 OR min(m.venue_id) <> v.venue_id
 UNION ALL
 SELECT m.cl_ord_id, 'a NewOrder or hit for no venue order' FROM venues_outbound m

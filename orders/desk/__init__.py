@@ -3,7 +3,7 @@
 submit(requests)              -> a result per request
 release(...) / refuse(...)    -> decisions on flagged orders
 cancel(...)                   -> cancel requests
-execute(...)                  -> execution orders on staged orders
+execute(...), execute_all(...) -> execution orders on staged orders
 report_trade(...)             -> trades made elsewhere
 replace(...)                  -> requests to change terms
 ask(...), counter(...), cancel_rfq(...) -> requests for quotes
@@ -11,7 +11,8 @@ ask(...), counter(...), cancel_rfq(...) -> requests for quotes
 
 from orders.desk.allocating import cancel_allocation
 from orders.desk.canceling import cancel, cancel_execution, stop
-from orders.desk.executing import execute
+from orders.desk.deciding_reports import decide_report
+from orders.desk.executing import execute, execute_all
 from orders.desk.external import report_trade
 from orders.desk.inquiring import ask, cancel_rfq, counter
 from orders.desk.replacing import replace
@@ -29,7 +30,9 @@ __all__ = [
     "claim",
     "counter",
     "decide",
+    "decide_report",
     "execute",
+    "execute_all",
     "preview",
     "replace",
     "report_trade",

@@ -74,6 +74,9 @@ def _check_order(order: Order, ask: AmendAsk, policy: PolicyFacts | None, at: da
         raise OmsError("order_closed", f"The order is {order.status}.", status=409)
     if order.pending in (Pending.CANCEL, Pending.EXPIRE):
         raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
+    if order.released_qty is not None and ask.qty is not None and ask.qty != order.order_qty:
+        text = "The amounts of a list's orders depend on each other and stay."
+        raise OmsError("contingent_amount_fixed", text, field="amount", status=409)
     if order.amending:
         raise OmsError(
             "replacement_pending", "An amendment is not answered yet: wait for it.", status=409

@@ -4,35 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
+
+import msgspec
 
 from controls import screening
-from controls.ticket import Ticket
 from oms_site.journal import statements
 from oms_site.kit import clock, ids
-from orders import exposure, rulesets, terms, tickets
+from orders import exposure, grouping, rulesets, terms, tickets
+from orders.desk import dropping
+from orders.desk.draft import Draft
 from orders.models import Order
-from orders.requests import SubmitRequest, fingerprint
+from orders.requests import PLAIN, OrderAsk, SubmitRequest, fingerprint
 
-
-@dataclass(slots=True)
-class Draft:
-    """One request with what has become of it so far."""
-
-    request: SubmitRequest
-    terms: terms.Terms
-    order: Order
-    economics: int
-    verdict: screening.Verdict | None = None
-    ticket: Ticket | None = None
+__all__ = ["Draft", "make", "screen"]
+NO_GROUPS: grouping.Groups = {}
 
 
 def make(request: SubmitRequest) -> Draft:
     """The order row of a request. Raises `OmsError` (422) as `terms.resolve` refuses."""
     at = request.received_at
     resolved = terms.resolve(request, at=at)
-    ask = request.ask
+    ask = resolved.ask
     if any(one.suppress_pmp_check for one in ask.instructions):
         request.principal.require("pmp.suppress")
     number = tickets.economics(
@@ -48,7 +42,7 @@ def make(request: SubmitRequest) -> Draft:
         id=ids.order_id(),
         organization_id=request.principal.organization_id,
         client_order_id=ask.client_order_id,
-        fingerprint=fingerprint(ask) if ask.client_order_id else "",
+        fingerprint=fingerprint(request.ask) if ask.client_order_id else "",
         instrument_id=resolved.instrument.id,
         account_id=resolved.account_id,
         ib_id=resolved.ib_id,
@@ -57,6 +51,7 @@ def make(request: SubmitRequest) -> Draft:
         policy_id=resolved.policy.id,
         submitted_by_id=request.principal.user_id,
         api_key_id=request.principal.api_key_id,
+        order_group_id=ask.group or None,
         amount_type=ask.amount_type,
         order_qty=ask.qty,
         leaves_qty=ask.qty,
@@ -64,6 +59,7 @@ def make(request: SubmitRequest) -> Draft:
         ord_type=ask.ord_type,
         limit_price=ask.limit_price,
         stop_price=ask.stop_price,
+        **_handled(ask),
         time_in_force=ask.time_in_force,
         extended_hours=ask.extended_hours,
         all_or_none=ask.all_or_none,
@@ -84,7 +80,14 @@ def make(request: SubmitRequest) -> Draft:
     return Draft(request=request, terms=resolved, order=order, economics=number)
 
 
-def screen(drafts: Sequence[Draft], *, locked: bool = True) -> None:
+def _handled(ask: OrderAsk) -> dict[str, Any]:
+    """The columns of what was asked beyond type and price; an order that asks nothing has none."""
+    return {} if ask.handled is PLAIN else msgspec.structs.asdict(ask.handled)
+
+
+def screen(
+    drafts: Sequence[Draft], *, locked: bool = True, groups: grouping.Groups = NO_GROUPS
+) -> None:
     """Give every draft its ticket and its verdict: one query for look-alikes, the rest memory.
 
     Controls that use what orders share cost one lock and one query per kind of fact, whatever the
@@ -100,10 +103,16 @@ def screen(drafts: Sequence[Draft], *, locked: bool = True) -> None:
             economics=draft.economics,
             at=draft.request.received_at,
         )
+        if stopped := grouping.over(draft.order, groups):
+            draft.ticket = msgspec.structs.replace(
+                draft.ticket, halted=(*draft.ticket.halted, *stopped)
+            )
         alike[draft.economics] += 1
     gathered = [draft.ticket for draft in drafts if draft.ticket is not None]
-    judged = exposure.judge(gathered, at=clock.now(), locked=locked)
+    at = clock.now()
+    judged = exposure.judge(gathered, at=at, locked=locked, smaller=dropping.smaller(drafts, at=at))
     for draft, (ticket, verdict) in zip(drafts, judged, strict=True):
+        dropping.apply(draft, ticket)
         draft.ticket, draft.verdict = ticket, verdict
 
 

@@ -6,14 +6,17 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
+import msgspec
+
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, NotFound, OmsError, refuse
-from orders import closing, execution, fills, holdings, terms, tree
-from orders.models import Execution, ExecutionOrder
+from orders import aftermath, closing, execution, fills, grouping, holdings, terms, tree
+from orders.desk import holding_reports
+from orders.models import Execution, ExecutionOrder, HeldReport
 from orders.tree import Tree
 from venues import instruments
 from venues.calendar import new_york_date
@@ -38,10 +41,14 @@ class TradeReport:
 
 @dataclass(slots=True)
 class ReportResult:
-    """The execution made, or the refusal; `replayed` when the client's id had made it before."""
+    """The execution made, the refusal, or what waits for a second person.
+
+    `replayed` when the client's id had made it before.
+    """
 
     report_id: str
     execution: Execution | None = None
+    held: HeldReport | None = None
     error: OmsError | None = None
     replayed: bool = False
 
@@ -57,7 +64,9 @@ def report_trade(
 ) -> ReportResult:
     """Apply a trade made off-platform. Raises `NotFound` when the caller cannot see the order.
 
-    Emits `external_trade_report_request`, then `execution` or `external_trade_report_reject`.
+    Emits `external_trade_report_request`, then `execution`, `external_trade_report_reject`, or,
+    far from the market, `external_trade_report_flagged`: then nothing counts until a second person
+    has decided.
     """
     by.require("trade.report")
     actor = actors.person(by, correlation_id)
@@ -72,39 +81,81 @@ def report_trade(
         known = Execution.objects.filter(source=_source(row), exec_id=exec_id).first()
         if known is not None:
             return _replay(known, row, report, result)
-        named = {
-            **execution.naming(one, row),
-            "external_trade_report_id": result.report_id,
-            "client_external_trade_report_id": report.client_id,
-        }
+        held = holding_reports.known(by.organization_id, exec_id)
+        if held is not None:
+            return _replay_held(held, row, report, result)
+        named = naming(one, row, result.report_id, report)
         _say(work, one, "external_trade_report_request", named, at)
         try:
-            _check(one, row, report, at)
+            check(one, row, report, at)
         except OmsError as refusal:
             result.error = refusal
             body = {**named, "code": refusal.code, "reason": refusal.message}
             _say(work, one, "external_trade_report_reject", body, at)
             return result
-        fill = fills.make(
-            one,
-            row,
-            source=_source(row),
-            exec_id=exec_id,
-            qty=report.qty,
-            price=report.price,
-            trade_date=report.trade_date or new_york_date(at),
-            settlement_date=report.settlement_date,
-            executed_at=report.executed_at or at,
-            received_at=at,
-            counterparty=report.counterparty,
-            bypass_trade_booking=report.bypass_trade_booking,
-            bypass_street_side_leg=report.bypass_street_side_leg,
-        )
-        fills.apply(work, one, row, fill, by=actor, at=at, extra=named)
-        holdings.book(work, {one.order.id: one.order}, at=at)
-        closing.allocate_later(work, one, at=at)
-        result.execution = fill
+        reason = holding_reports.why(one, report.price)
+        if reason:
+            result.held = holding_reports.hold(
+                work,
+                one,
+                row,
+                report,
+                report_id=result.report_id,
+                exec_id=exec_id,
+                reason=reason,
+                by=by,
+                at=at,
+            )
+            body = {**named, "reason": reason}
+            _say(work, one, "external_trade_report_flagged", body, at, also=(result.held,))
+            return result
+        result.execution = book(work, one, row, report, exec_id, named, at=at)
     return result
+
+
+def book(
+    work: unit.Unit,
+    one: Tree,
+    row: ExecutionOrder,
+    report: TradeReport,
+    exec_id: str,
+    named: dict[str, object],
+    *,
+    at: datetime,
+) -> Execution:
+    """Apply a reported trade that has been checked, with all that follows from a fill."""
+    fill = fills.make(
+        one,
+        row,
+        source=_source(row),
+        exec_id=exec_id,
+        qty=report.qty,
+        price=report.price,
+        trade_date=report.trade_date or new_york_date(at),
+        settlement_date=report.settlement_date,
+        executed_at=report.executed_at or at,
+        received_at=at,
+        counterparty=report.counterparty,
+        bypass_trade_booking=report.bypass_trade_booking,
+        bypass_street_side_leg=report.bypass_street_side_leg,
+    )
+    fills.apply(work, one, row, fill, by=work.by, at=at, extra=named)
+    grouping.count(work, {one.order.id: one.order}, at=at)
+    holdings.book(work, {one.order.id: one.order}, at=at)
+    aftermath.alert(work, {one.order.id: one}, [fill], at=at)
+    closing.allocate_later(work, one, at=at)
+    return fill
+
+
+def naming(
+    one: Tree, row: ExecutionOrder, report_id: str, report: TradeReport
+) -> dict[str, object]:
+    """The ids that every event of a report carries."""
+    return {
+        **execution.naming(one, row),
+        "external_trade_report_id": report_id,
+        "client_external_trade_report_id": report.client_id,
+    }
 
 
 def _source(row: ExecutionOrder) -> str:
@@ -112,11 +163,20 @@ def _source(row: ExecutionOrder) -> str:
     return f"external:{row.organization_id}"
 
 
-def _say(work: unit.Unit, one: Tree, event: str, body: dict[str, object], at: datetime) -> None:
-    execution.record(work, one, event, body, msg_type=MsgType.SYSTEM_UPDATE, by=work.by, at=at)
+def _say(
+    work: unit.Unit,
+    one: Tree,
+    event: str,
+    body: dict[str, object],
+    at: datetime,
+    also: tuple[HeldReport, ...] = (),
+) -> None:
+    kind = MsgType.SYSTEM_UPDATE
+    execution.record(work, one, event, body, msg_type=kind, also=also, by=work.by, at=at)
 
 
-def _check(one: Tree, row: ExecutionOrder, report: TradeReport, at: datetime) -> None:
+def check(one: Tree, row: ExecutionOrder, report: TradeReport, at: datetime) -> None:
+    """Refuse a trade that does not fit its execution order. Raises `OmsError` with every fault."""
     if row.protocol != "external":
         raise OmsError("not_external", "This execution order is worked at a venue.", status=409)
     if row.is_terminal:
@@ -157,10 +217,25 @@ def _replay(
     if same:
         result.execution, result.replayed = known, True
     else:
-        result.error = OmsError(
-            "idempotency_conflict",
-            "This trade report id has been used for another trade.",
-            field="client_external_trade_report_id",
-            status=409,
-        )
+        result.error = _used()
     return result
+
+
+def _replay_held(
+    held: HeldReport, row: ExecutionOrder, report: TradeReport, result: ReportResult
+) -> ReportResult:
+    was = msgspec.convert(held.report, TradeReport)
+    if held.execution_order_id == row.id and (was.qty, was.price) == (report.qty, report.price):
+        result.report_id, result.held, result.replayed = held.id, held, True
+    else:
+        result.error = _used()
+    return result
+
+
+def _used() -> OmsError:
+    return OmsError(
+        "idempotency_conflict",
+        "This trade report id has been used for another trade.",
+        field="client_external_trade_report_id",
+        status=409,
+    )

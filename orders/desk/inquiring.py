@@ -16,10 +16,10 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, NotFound, OmsError
-from orders import clearances, execution, tree
-from orders.models import Rfq
+from orders import clearances, execution, terms, tree
+from orders.models import Quote, Rfq
 from orders.requests import fingerprint
-from orders.rfq import asking, ending, hitting, inquiry, wire
+from orders.rfq import asking, ending, hitting, inquiry, layers, rounds, wire
 from orders.rfq.asking import RfqAsk
 from orders.rfq.inquiry import Inquiry
 from orders.states import RfqStatus
@@ -182,7 +182,9 @@ def counter(
 ) -> dict[str, Any]:
     """Ask a dealer for a better price; the quote cannot be hit any more. The quote as it is now.
 
-    Raises `NotFound`, and `OmsError` when the quote is over or the price no better.
+    Opens a round of negotiation, which the dealer's next word closes. `price` is the end client's;
+    the dealer is told what it is on the street. Raises `NotFound`, and `OmsError` when the quote is
+    over, the criteria hit by themselves, or the price is no better.
     """
     by.require("order.route")
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
@@ -190,17 +192,40 @@ def counter(
         quote = asked.find(quote_id)
         if quote is None:
             raise NotFound("quote")
-        hitting.check_open(asked, quote, at=at)
-        sign = 1 if asked.one.order.side == "buy" else -1
-        if quote.price is None or sign * (price - quote.price) >= 0:
-            fault = Detail("price", "counter_no_better", "A counter is better than the quote.")
-            raise OmsError(fault.code, fault.message, details=[fault])
-        quote.counter(price=price)
+        street = _check_counter(asked, quote, price, at=at)
+        row = rounds.begin(
+            work, asked, quote, price=price, street_price=street, user_id=by.user_id, at=at
+        )
         kind = asked.one.order.amount_type
-        body = {"quote": wire.quote(quote, kind), "counter_price": price}
-        inquiry.record(work, asked, "rfq_quote_counter", body, also=(quote,), at=at)
-        hitting.respond(work, asked, QuoteRespType.COUNTER, quote, at=at, price=price)
+        body = {
+            "quote": wire.quote(quote, kind),
+            "counter_price": price,
+            "negotiation": wire.negotiation(row),
+        }
+        inquiry.record(work, asked, "rfq_quote_counter", body, also=(quote, row), at=at)
+        hitting.respond(work, asked, QuoteRespType.COUNTER, quote, at=at, price=street)
         return wire.quote(quote, kind)
+
+
+def _check_counter(asked: Inquiry, quote: Quote, price: Decimal, *, at: datetime) -> Decimal:
+    """Refuse a counter that may not be. The price to ask the dealer for, on the street."""
+    order = asked.one.order
+    if asked.rfq.execution_order_id is not None:
+        raise OmsError("rfq_is_automatic", "Its criteria hit the quotes.", status=409)
+    if order.pending or order.is_terminal:
+        raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
+    hitting.check_open(asked, quote, at=at)
+    sign = 1 if order.side == "buy" else -1
+    if quote.seen_price is None or sign * (price - quote.seen_price) >= 0:
+        fault = Detail("price", "counter_no_better", "A counter is better than the quote.")
+        raise OmsError(fault.code, fault.message, details=[fault])
+    if terms.worse_limit(order.side, order.limit_price, price):
+        text = "A dealer that accepted it could not be hit: it is worse than the order's limit."
+        raise OmsError("counter_worse_than_limit", text, field="price")
+    street = layers.street_price(order, price, near=quote, at=at)
+    if street <= 0:
+        raise OmsError("counter_no_price", "The markups leave no price.", field="price")
+    return street
 
 
 def _hold(work: Unit, rfq_id: str, by: Principal) -> Inquiry:

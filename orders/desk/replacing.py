@@ -24,11 +24,11 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import execution, held, render, rescreen, rulesets, tree
+from orders import execution, fitness, held, render, rescreen, rulesets, tree
 from orders.desk import amendments
 from orders.desk.amendments import Wanted
 from orders.models import Replacement
-from orders.replacing import planning, sending
+from orders.replacing import planning, pulling, sending
 from orders.requests import AmendRequest, AmendResult, fingerprint
 from orders.rescreen import Change, Looked
 from orders.revisions import dropping, rows
@@ -149,7 +149,9 @@ def _begin(
     try:
         policy = policies.pinned(order.organization_id, order.policy_id)
         amendments.check(one, ask, wanted, policy=policy, at=at)
-        planning.plan(one, qty=wanted.qty, limit_price=wanted.limit_price)
+        legs = planning.plan(one, qty=wanted.qty, limit_price=wanted.limit_price)
+        for leg in legs:
+            fitness.refuse_leg(leg.child, leg.qty, leg.limit_price, of=order, at=at)
         shares = amendments.shares(work, order, ask, wanted)
     except OmsError as fault:
         refusal = fault
@@ -190,9 +192,7 @@ def _judge(
     else:
         body = dropping.naming(one, row)
         _say(work, one, "replace_cleared", body, [row, evidence], at, msg_type=MsgType.INTERNAL)
-        asked = rows.remember(work, row)
-        plan = planning.plan(one, qty=row.order_qty, limit_price=row.limit_price)
-        result.outcome = sending.carry_out(work, one, asked, plan, by=by, at=at)
+        result.outcome = pulling.go(work, one, rows.remember(work, row), by=by, at=at)
 
 
 def _hold(work: Unit, draft: _Draft, look: Looked, evidence: Screening, *, at: datetime) -> None:

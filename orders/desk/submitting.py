@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -17,10 +17,11 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
-from oms_site.kit.errors import OmsError
-from orders import render, rulesets, start_of_day
-from orders.desk import drafts, replays
-from orders.desk.drafts import Draft
+from oms_site.kit.errors import Detail, OmsError
+from orders import grouping, notional, render, rulesets, start_of_day
+from orders.desk import drafts, dropping, replays
+from orders.desk.draft import Draft
+from orders.models import NotionalPart
 from orders.requests import Result, SubmitRequest
 
 _system = actors.system("desk")
@@ -46,8 +47,10 @@ def submit(requests: Sequence[SubmitRequest]) -> list[Result]:
 def preview(request: SubmitRequest) -> dict[str, object]:
     """What would become of the request; nothing is created. Raises `OmsError` as submit refuses."""
     generation.check()
+    groups = grouping.enter([request], locked=False)
+    grouping.check(request, groups)
     draft = drafts.make(request)
-    drafts.screen([draft], locked=False)
+    drafts.screen([draft], locked=False, groups=groups)
     assert draft.verdict is not None
     assert draft.ticket is not None
     return {
@@ -57,7 +60,52 @@ def preview(request: SubmitRequest) -> dict[str, object]:
         "route": rulesets.choose(draft.order, draft.terms.instrument).wire(),
         "eligible_at": draft.terms.eligible_at,
         "expires_at": draft.terms.expires_at,
+        "quantity": draft.order.order_qty,
+        "money": notional.view(draft.terms.money),
+        "rejected_accounts": [
+            {"account_id": one.account_id, "code": one.code, "reason": one.reason}
+            for one in (draft.refused.accounts if draft.refused else ())
+        ],
     }
+
+
+def submit_together(
+    work: Unit, requests: Sequence[SubmitRequest], mark: Callable[[int, Draft], None]
+) -> list[tuple[str, bytes]]:
+    """Submit orders that stand or fall together, in the caller's unit: id and JSON of each.
+
+    `mark` completes each draft before it is screened. Raises the first `OmsError`.
+    """
+    owner = requests[0].principal.organization_id
+    held = start_of_day.holds({owner}, at=work.at)
+    if owner in held:
+        raise held[owner]
+    groups = grouping.enter(requests)
+    made: list[Draft] = []
+    for n, request in enumerate(requests):
+        try:
+            grouping.check(request, groups)
+            made.append(drafts.make(request))
+            mark(n, made[-1])
+        except OmsError as refusal:
+            raise _of_line(n, refusal) from None
+    drafts.screen(made, groups=groups)
+    found = []
+    for request, draft in zip(requests, made, strict=True):
+        found.append((draft.order.id, _record(work, draft)))
+        replays.remember(work, request, draft.order.id)
+    return found
+
+
+def _of_line(n: int, refusal: OmsError) -> OmsError:
+    """A refusal that says which of several orders it is about."""
+    details = [
+        one
+        if one.field.startswith("orders[")
+        else Detail(f"orders[{n}].{one.field}", one.code, one.message)
+        for one in refusal.details
+    ]
+    return OmsError(refusal.code, refusal.message, status=refusal.status, details=details)
 
 
 def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
@@ -66,15 +114,17 @@ def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
         results, fresh = replays.sort_out(requests)
         owners = {requests[n].principal.organization_id for n in fresh}
         held = start_of_day.holds(owners, at=work.at)
+        groups = grouping.enter(requests[n] for n in fresh)
         made: list[tuple[int, Draft]] = []
         for n in fresh:
             try:
                 if requests[n].principal.organization_id in held:
                     raise held[requests[n].principal.organization_id]
+                grouping.check(requests[n], groups)
                 made.append((n, drafts.make(requests[n])))
             except OmsError as refusal:
                 results[n].error = refusal
-        drafts.screen([draft for _, draft in made])
+        drafts.screen([draft for _, draft in made], groups=groups)
         for n, draft in made:
             results[n].order_id = draft.order.id
             results[n].body = _record(work, draft)
@@ -90,13 +140,15 @@ def _record(work: Unit, draft: Draft) -> bytes:
     if draft.terms.ask.allocation is not None:
         order.allocation_id = ids.prefixed("al")
     work.add(order)
+    money = _keep_money(work, draft)
     work.record(
         order,
         "request",
         msg_type=MsgType.ORDER_UPDATE,
-        body=named,
+        body={**named, "money": notional.view(money)} if money else named,
         order=render.order_json(order, facts),
         order_id=order.id,
+        also=money,
         at=order.created_at,
         by=by,
     )
@@ -105,10 +157,26 @@ def _record(work: Unit, draft: Draft) -> bytes:
     return bytes(_apply_verdict(work, draft, named))
 
 
+def _keep_money(work: Unit, draft: Draft) -> list[NotionalPart]:
+    """What an order in money came to; nothing for any other order."""
+    if not draft.terms.money:
+        return []
+    order, facts = draft.order, draft.terms.instrument
+    return notional.rows(
+        work,
+        draft.terms.money,
+        organization_id=order.organization_id,
+        order_id=order.id,
+        account_ids=[account.id for account in draft.terms.accounts],
+        currency=facts.currency,
+        at=order.created_at,
+    )
+
+
 def _create_allocation(work: Unit, draft: Draft) -> None:
     order, asked = draft.order, draft.terms.ask.allocation
     assert asked is not None
-    engine.create(
+    allocation = engine.create(
         work,
         allocation_id=order.allocation_id,
         organization_id=order.organization_id,
@@ -127,6 +195,7 @@ def _create_allocation(work: Unit, draft: Draft) -> None:
         order=render.order_json(order, draft.terms.instrument),
         at=order.created_at,
     )
+    dropping.record(work, draft, allocation)
 
 
 def _apply_verdict(work: Unit, draft: Draft, named: dict[str, Any]) -> msgspec.Raw:

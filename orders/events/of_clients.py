@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from orders.events.kinds import ALLOCATION, AUDIT, LEG, REPAIR, SYSTEM, WHY, WIRE, Kind
 
+GIVE_UP = (*ALLOCATION, "give_up_id", "kind", "booking_id", "clearing_firm_id", "amount")
 ENTRY = ("order_id", "entry_id", "client_allocation_id", "account_allocations")
 ALLOCATIONS = (
     Kind(
@@ -139,6 +140,48 @@ ALLOCATIONS = (
         "repair",
         "Another person did not agree.",
         (*REPAIR, "note"),
+    ),
+    Kind(
+        "allocation_account_reject",
+        WIRE,
+        "allocation",
+        "The block goes on without the accounts that its controls refused: AllocStatus(87) 2.",
+        (*ALLOCATION, "requested_amount", "amount", "account_allocations"),
+    ),
+    Kind(
+        "give_up_request",
+        AUDIT,
+        "give-up",
+        "Somebody asked that another firm clears a booked share; another person has to agree.",
+        (*GIVE_UP, "reason"),
+    ),
+    Kind(
+        "give_up_approve",
+        AUDIT,
+        "give-up",
+        "Another person agreed: the booking is taken back, the clearing leg is queued.",
+        (*GIVE_UP, "clearing_booking_id"),
+    ),
+    Kind(
+        "give_up_refuse",
+        AUDIT,
+        "give-up",
+        "Another person did not agree.",
+        (*GIVE_UP, "note"),
+    ),
+    Kind(
+        "give_up_taken",
+        AUDIT,
+        "give-up",
+        "The clearing firm took the share up.",
+        (*GIVE_UP, *WHY),
+    ),
+    Kind(
+        "give_up_turned_down",
+        AUDIT,
+        "give-up",
+        "The clearing firm refused the share; its leg waits for a person.",
+        (*GIVE_UP, *WHY),
     ),
     Kind(
         "leg_woken",

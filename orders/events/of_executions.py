@@ -6,6 +6,7 @@ from orders.events.kinds import (
     AMENDMENT,
     AUDIT,
     EXECUTION_ORDER,
+    ORDER,
     REPORT,
     SYSTEM,
     VENUE,
@@ -14,6 +15,7 @@ from orders.events.kinds import (
     Kind,
 )
 
+CROSS = ("cross_id", "execution_id", "amount", "price")
 EXECUTION_ORDERS = (
     Kind(
         "execution_order_request",
@@ -35,6 +37,21 @@ EXECUTION_ORDERS = (
         "order",
         "An execution order was made, with its venue orders and why they went where.",
         (*EXECUTION_ORDER, "execution_order", "routing", "venue_orders"),
+    ),
+    Kind(
+        "internal_cross",
+        WIRE,
+        "order",
+        "Part of it trades with another order of the organization at the mid; its `execution`"
+        " follows.",
+        (*EXECUTION_ORDER, *CROSS, "routing", "venue_orders"),
+    ),
+    Kind(
+        "internal_cross_reject",
+        AUDIT,
+        "order",
+        "There was an opposite order and they did not cross: no market, or a control.",
+        (*ORDER, *WHY),
     ),
     Kind(
         "execution_order_reroute",
@@ -79,6 +96,20 @@ EXECUTION_ORDERS = (
         "order",
         "Somebody reported a trade made elsewhere; an `execution` follows if it is taken.",
         REPORT,
+    ),
+    Kind(
+        "external_trade_report_flagged",
+        SYSTEM,
+        "order",
+        "The reported trade is far from the market: it counts once a second person approves it.",
+        (*REPORT, "reason"),
+    ),
+    Kind(
+        "external_trade_report_decision",
+        SYSTEM,
+        "order",
+        "A second person decided about it; an `execution` follows if `approved`.",
+        (*REPORT, "approved", "annotation"),
     ),
     Kind(
         "external_trade_report_reject",

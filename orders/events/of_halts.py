@@ -47,6 +47,32 @@ HALTS = (
         ("Halt.release", "Halt.lift"),
     ),
 )
+_GROUP = ("order_group_id", "client_order_group_id", "name", "status")
+ORDER_GROUPS = (
+    Kind(
+        "order_group_create",
+        SYSTEM,
+        "order group",
+        "A group was made: at most `limit_qty` of its orders may be filled within `window_s`.",
+        (*_GROUP, "limit_qty", "window_s"),
+    ),
+    Kind(
+        "order_group_lock",
+        SYSTEM,
+        "order group",
+        "More than that was filled: its orders are asked to stop and it takes no new one.",
+        (*_GROUP, "filled_qty", "limit_qty", "window_s"),
+        ("OrderGroup.lock",),
+    ),
+    Kind(
+        "order_group_reset",
+        SYSTEM,
+        "order group",
+        "A person lets it trade again, with nothing counted.",
+        _GROUP,
+        ("OrderGroup.reset",),
+    ),
+)
 _MASS = ("mass_cancel_id", "client_mass_cancel_id", "orders")
 MASS_CANCELS = (
     Kind(

@@ -17,7 +17,7 @@ from orders.events.kinds import (
 )
 
 ORDERS = (
-    Kind("request", WIRE, "order", "The order was received and stored.", ORDER),
+    Kind("request", WIRE, "order", "The order was received and stored.", (*ORDER, "money")),
     Kind(
         "approve",
         WIRE,
@@ -126,6 +126,14 @@ ORDERS = (
         ("Replacement.flag", "Order.request_replace"),
     ),
     Kind(
+        "replace_wait",
+        SYSTEM,
+        "order",
+        "The new terms wait until a dealer has decided about a hit.",
+        (*AMENDMENT, "reason"),
+        ("Order.request_replace",),
+    ),
+    Kind(
         "replace_approve",
         SYSTEM,
         "order",
@@ -169,6 +177,20 @@ ORDERS = (
         "order",
         "The market has come to its stop price; it is an ordinary order from now on.",
         (*ORDER, "stop_price", "bid", "ask", "source", "quoted_at", "late_trigger"),
+    ),
+    Kind(
+        "trail",
+        WIRE,
+        "order",
+        "The market has moved its way: its stop has come nearer, and never goes back.",
+        (*ORDER, "water_mark", "trigger_price", "was_trigger_price"),
+    ),
+    Kind(
+        "contingent_release",
+        WIRE,
+        "order",
+        "Its list lets so much of it go to market altogether; `armed` watches for its stop price.",
+        (*ORDER, "order_list_id", "released_amount", "was_released_amount", "armed"),
     ),
     Kind(
         "carry_over",

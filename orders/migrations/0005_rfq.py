@@ -2,7 +2,6 @@
 
 import django.contrib.postgres.fields
 import django.db.models.deletion
-import django_fsm
 from django.db import migrations, models
 
 from oms_site.journal import laws
@@ -68,7 +67,7 @@ class Migration(migrations.Migration):
                 ("expires_at", models.DateTimeField()),
                 ("criteria", models.JSONField(default=dict)),
                 ("created_at", models.DateTimeField()),
-                ("status", django_fsm.FSMField(default="sent", max_length=12, protected=True)),
+                ("status", models.CharField(default="sent", max_length=12)),
                 ("wake_at", models.DateTimeField(blank=True, null=True)),
                 ("hits", models.PositiveSmallIntegerField(default=0)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
@@ -134,7 +133,7 @@ class Migration(migrations.Migration):
                 ("valid_until", models.DateTimeField(blank=True, null=True)),
                 ("quoted_at", models.DateTimeField()),
                 ("received_at", models.DateTimeField()),
-                ("status", django_fsm.FSMField(default="active", max_length=10, protected=True)),
+                ("status", models.CharField(default="active", max_length=10)),
                 (
                     "counter_price",
                     models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 
 import django.db.models.deletion
-import django_fsm
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
@@ -272,7 +271,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 (
                     "status",
-                    django_fsm.FSMField(default="pending", max_length=8, protected=True),
+                    models.CharField(default="pending", max_length=8),
                 ),
                 ("now_qty", _qty(blank=True, null=True)),
                 ("now_limit_price", _price()),
@@ -320,7 +319,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 (
                     "status",
-                    django_fsm.FSMField(default="pending", max_length=8, protected=True),
+                    models.CharField(default="pending", max_length=8),
                 ),
                 ("successor_id", models.CharField(blank=True, max_length=40)),
                 ("now_qty", _qty(blank=True, null=True)),

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import RETURN_VALUE, FSMField, transition
+from django_fsm import RETURN_VALUE, transition
 
 from controls.models import Review, Screening
 from controls.states import Outcome, ReviewStatus
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from orders.models.order import ZERO, Order
 from orders.states import EXECUTION_STEPS, ORDER_TERMINAL, OrderStatus, Pending
@@ -64,7 +65,7 @@ class ExecutionOrder(LedgerRow):
     rule = models.CharField(max_length=80, blank=True)
     created_at = models.DateTimeField()
 
-    status = FSMField(default=OrderStatus.PENDING_EXECUTION.value, protected=True, max_length=18)
+    status = StateField(default=OrderStatus.PENDING_EXECUTION.value, max_length=18)
     pending = models.CharField(max_length=8, default="", blank=True)
     cum_qty = models.DecimalField(max_digits=20, decimal_places=6, default=ZERO)
     leaves_qty = models.DecimalField(max_digits=20, decimal_places=6)

@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import RETURN_VALUE, FSMField, transition
+from django_fsm import RETURN_VALUE, transition
 
 from allocations.models import Account, Allocation, Custodian, IntroducingBroker, RiskGroup
-from controls.models import Screening
+from controls.models import OrderGroup, Screening
 from oms_site.firm.models import ApiKey, Policy, User
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
-from orders import order_types
+from orders.models import handling
 from orders.states import (
     ORDER_OPEN,
     ORDER_STEPS,
@@ -34,7 +35,7 @@ def _step(name: str) -> dict[str, Any]:
     return {"source": list(sources), "target": target}
 
 
-class Order(LedgerRow):
+class Order(handling.Handling, LedgerRow):
     """The request a client made, and how far it has come.
 
     Quantities are par for bonds and shares for equities; prices are clean percent of par, or per
@@ -83,6 +84,16 @@ class Order(LedgerRow):
         db_index=False,
         db_constraint=False,
     )
+    # A composite constraint of the migration sees to it that it is of the same organization.
+    order_group = models.ForeignKey(
+        OrderGroup,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     amount_type = models.CharField(max_length=8, default="par")
     order_qty = models.DecimalField(max_digits=20, decimal_places=6)
     side = models.CharField(max_length=4)
@@ -112,7 +123,7 @@ class Order(LedgerRow):
     asked_qty = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     asked_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     cancel_request_id = models.CharField(max_length=40, default="", blank=True)
-    status = FSMField(default=OrderStatus.PENDING_APPROVAL.value, protected=True, max_length=18)
+    status = StateField(default=OrderStatus.PENDING_APPROVAL.value, max_length=18)
     pending = models.CharField(max_length=8, default="", blank=True)
     in_doubt = models.BooleanField(default=False)
     cum_qty = models.DecimalField(max_digits=20, decimal_places=6, default=ZERO)
@@ -138,6 +149,7 @@ class Order(LedgerRow):
     reject_reason = models.CharField(max_length=300, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
+        *handling.MUTABLE,
         "order_qty",
         "limit_price",
         "stop_price",
@@ -195,19 +207,7 @@ class Order(LedgerRow):
             ),
             models.CheckConstraint(condition=Q(side__in=["buy", "sell"]), name="order_side_known"),
             models.CheckConstraint(condition=Q(order_qty__gt=0), name="order_qty_positive"),
-            models.CheckConstraint(
-                condition=(Q(ord_type__in=sorted(order_types.WITH_LIMIT)) & Q(limit_price__gt=0))
-                | (
-                    Q(ord_type__in=sorted(set(order_types.KNOWN) - order_types.WITH_LIMIT))
-                    & Q(limit_price=None)
-                ),
-                name="order_price_by_type",
-            ),
-            models.CheckConstraint(
-                condition=(Q(ord_type__in=sorted(order_types.WITH_TRIGGER)) & Q(stop_price__gt=0))
-                | (~Q(ord_type__in=sorted(order_types.WITH_TRIGGER)) & Q(stop_price=None)),
-                name="order_trigger_by_type",
-            ),
+            *handling.CONSTRAINTS,
             # An overfill is a fact and is kept: only what is left may not go below zero.
             models.CheckConstraint(
                 condition=Q(cum_qty__gte=0) & Q(leaves_qty__gte=0), name="order_quantities"
@@ -217,6 +217,7 @@ class Order(LedgerRow):
             ),
         ]
         indexes = [
+            *handling.INDEXES,
             models.Index(fields=["organization", "created_at", "id"], name="order_blotter"),
             models.Index(fields=["route_at"], name="order_route_due", condition=~Q(route_at=None)),
             models.Index(
@@ -229,6 +230,9 @@ class Order(LedgerRow):
                 fields=["organization", "account"],
                 name="order_open",
                 condition=Q(status__in=sorted(ORDER_OPEN)),
+            ),
+            models.Index(
+                fields=["order_group"], name="order_of_group", condition=~Q(order_group=None)
             ),
             models.Index(
                 fields=["instrument"],
@@ -343,11 +347,6 @@ class Order(LedgerRow):
         """Its due instructions have become execution orders, or it was staged."""
         self.route_at = None
         self.execution_orders_made += execution_orders
-
-    @property
-    def awaits_trigger(self) -> bool:
-        """Whether the market has not yet come to its stop price."""
-        return self.stop_price is not None and self.triggered_at is None
 
     def trigger(self, *, at: datetime, route_at: datetime | None) -> None:
         """The market has come to its stop price: it is an ordinary order from now on."""

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from orders.models.execution_order import ExecutionOrder
 from orders.models.order import Order
@@ -51,7 +52,7 @@ class Rfq(LedgerRow):
     criteria = models.JSONField(default=dict)
     created_at = models.DateTimeField()
 
-    status = FSMField(default=RfqStatus.SENT.value, protected=True, max_length=12)
+    status = StateField(default=RfqStatus.SENT.value, max_length=12)
     wake_at = models.DateTimeField(null=True, blank=True)
     hits = models.PositiveSmallIntegerField(default=0)
     closed_at = models.DateTimeField(null=True, blank=True)
@@ -148,8 +149,12 @@ class Quote(LedgerRow):
     valid_until = models.DateTimeField(null=True, blank=True)
     quoted_at = models.DateTimeField()
     received_at = models.DateTimeField()
+    # `price` is the street's; what it is to the introducing broker and to the user, with the
+    # markups of the fees as they were when it came. Empty where there is no markup.
+    ib_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    user_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
 
-    status = FSMField(default=QuoteState.ACTIVE.value, protected=True, max_length=10)
+    status = StateField(default=QuoteState.ACTIVE.value, max_length=10)
     venue_order = models.ForeignKey(
         VenueOrder, null=True, blank=True, on_delete=models.PROTECT, related_name="quotes"
     )
@@ -191,6 +196,11 @@ class Quote(LedgerRow):
 
     def __str__(self) -> str:
         return self.id
+
+    @property
+    def seen_price(self) -> Decimal | None:
+        """What it is to the end client: every limit and every screen means this price."""
+        return self.price if self.user_price is None else self.user_price
 
     @transition(field=status, **_quote("hit"))
     def hit(self, *, venue_order_id: str, rank: int) -> None:

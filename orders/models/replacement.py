@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import FSMField, transition
+from django_fsm import transition
 
 from controls.models import Screening
 from oms_site.firm.models import User
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from orders.models.order import Order
 from orders.models.venue_order import VenueOrder
@@ -87,7 +88,7 @@ class Replacement(LedgerRow):
     annotation = models.TextField(blank=True)
     created_at = models.DateTimeField()
 
-    status = FSMField(default=ReplaceStatus.PENDING.value, protected=True, max_length=8)
+    status = StateField(default=ReplaceStatus.PENDING.value, max_length=8)
     screening = models.ForeignKey(
         Screening, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
@@ -174,7 +175,7 @@ class ReplaceLeg(LedgerRow):
     was_limit_price = _price()
     created_at = models.DateTimeField()
 
-    status = FSMField(default=ReplaceStatus.PENDING.value, protected=True, max_length=8)
+    status = StateField(default=ReplaceStatus.PENDING.value, max_length=8)
     successor_id = models.CharField(max_length=40, blank=True)
     now_qty = models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)

@@ -8,8 +8,9 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.db.models import Q
-from django_fsm import RETURN_VALUE, FSMField, transition
+from django_fsm import RETURN_VALUE, transition
 
+from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from orders.models.execution_order import ExecutionOrder
 from orders.models.order import ZERO, Order
@@ -38,7 +39,7 @@ class VenueOrder(LedgerRow):
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     created_at = models.DateTimeField()
 
-    status = FSMField(default=VenueStatus.PENDING_NEW.value, protected=True, max_length=18)
+    status = StateField(default=VenueStatus.PENDING_NEW.value, max_length=18)
     pending = models.CharField(max_length=8, default="", blank=True)
     in_doubt = models.BooleanField(default=False)
     venue_order_id = models.CharField(max_length=60, blank=True)
@@ -83,6 +84,7 @@ class VenueOrder(LedgerRow):
         ]
         indexes = [
             models.Index(fields=["execution_order"], name="venue_orders_of_execution"),
+            models.Index(fields=["venue", "last_report_at"], name="venue_order_last_report"),
             models.Index(
                 fields=["venue", "id"],
                 name="venue_order_live",

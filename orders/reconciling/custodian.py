@@ -20,7 +20,7 @@ from orders.reconciling.differences import Comparison, compare, younger_than
 from venues import instruments
 
 _OPEN = frozenset({LegStatus.QUEUED, LegStatus.SENT, LegStatus.FAILED})
-_NEVER = frozenset({LegStatus.CANCELED, LegStatus.REJECTED})
+_NEVER = frozenset({LegStatus.CANCELED, LegStatus.REJECTED, LegStatus.ELSEWHERE})
 
 
 def run(

@@ -11,7 +11,7 @@ from django.db.models import Q
 from oms_site.kit import numbers
 from orders import charges
 from orders.breaks import HOUSE
-from orders.models import Execution, VenueOrder
+from orders.models import Execution, ExternalFill, ExternalOrder, VenueOrder
 from orders.reconciling.differences import Comparison, compare, younger_than
 from orders.states import VENUE_TERMINAL
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
@@ -33,7 +33,7 @@ def run(
         row = rows.get(cl_ord_id)
         return (HOUSE, "") if row is None else (row.organization_id, row.order_id)
 
-    theirs = _in_window(copy, rows, since)
+    theirs = _without_external(venue_id, _in_window(copy, rows, since))
     orders = _orders(rows, theirs, told, grace)
     trades = _trades(venue_id, rows, theirs, told, grace)
     return Comparison(orders.compared + trades.compared, [*orders.found, *trades.found])
@@ -55,6 +55,20 @@ def _in_window(copy: DropCopy, rows: Mapping[str, VenueOrder], since: datetime |
         return copy
     orders = [one for one in copy.orders if one.cl_ord_id in rows or _is_in(one.at, since)]
     trades = [one for one in copy.trades if one.cl_ord_id in rows or _is_in(one.at, since)]
+    return DropCopy(tuple(orders), tuple(trades))
+
+
+def _without_external(venue_id: str, copy: DropCopy) -> DropCopy:
+    """Leave out what lies in suspense here, or was adopted or disowned, and agrees with theirs."""
+    named = [one.cl_ord_id for one in copy.orders]
+    kept = ExternalOrder.objects.filter(venue_id=venue_id, cl_ord_id__in=named)
+    known = dict(kept.values_list("cl_ord_id", "cum_qty"))
+    if not known:
+        return copy
+    fills = ExternalFill.objects.filter(venue_id=venue_id, external__cl_ord_id__in=known)
+    told = set(fills.values_list("exec_id", flat=True))
+    orders = [one for one in copy.orders if known.get(one.cl_ord_id) != one.cum_qty]
+    trades = [one for one in copy.trades if one.cl_ord_id not in known or one.exec_id not in told]
     return DropCopy(tuple(orders), tuple(trades))
 
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from allocations.clearing_states import CLEARING_STEPS
 from allocations.settlement_states import CONFIRM_STEPS, INSTRUCTION_STEPS
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
-from controls.states import CONTROL_STEPS, HALT_STEPS, REVIEW_STEPS
+from controls.states import CONTROL_STEPS, GROUP_STEPS, HALT_STEPS, REVIEW_STEPS
 from orders import events
+from orders.external_states import EXTERNAL_STEPS
 from orders.reference import tables
+from orders.schedule_states import SCHEDULE_STEPS, SLICE_STEPS
 from orders.states import (
     EXECUTION_STEPS,
     FACET_STEPS,
@@ -18,6 +21,7 @@ from orders.states import (
     REPLACE_LEG_STEPS,
     REPLACEMENT_STEPS,
     RFQ_STEPS,
+    ROUND_STEPS,
     VENUE_STEPS,
     OrderStatus,
     QuoteState,
@@ -53,13 +57,19 @@ def machines() -> list[Machine]:
         Machine("ReplaceLeg", "pending", _one(REPLACE_LEG_STEPS)),
         Machine("Rfq", RfqStatus.SENT, _one(RFQ_STEPS)),
         Machine("Quote", QuoteState.ACTIVE, _one(QUOTE_STEPS)),
+        Machine("QuoteRound", "asked", _one(ROUND_STEPS)),
+        Machine("Schedule", "working", _one(SCHEDULE_STEPS)),
+        Machine("ScheduleSlice", "planned", _one(SLICE_STEPS)),
         Machine("Allocation", "created", _one(ALLOCATION_STEPS)),
         Machine("BookingLeg", "queued", _one(LEG_STEPS)),
         Machine("TradeConfirm", "unmatched", _one(CONFIRM_STEPS)),
         Machine("SettlementInstruction", "pending", _one(INSTRUCTION_STEPS)),
+        Machine("ClearingReport", "pending", _one(CLEARING_STEPS)),
+        Machine("ExternalOrder", "suspense", _one(EXTERNAL_STEPS)),
         Machine("Review", "open", _one(REVIEW_STEPS)),
         Machine("Control", "draft", _one(CONTROL_STEPS)),
         Machine("Halt", "disengaged", _one(HALT_STEPS)),
+        Machine("OrderGroup", "open", _one(GROUP_STEPS)),
     ]
 
 

@@ -91,13 +91,39 @@ def refused(
     _say(work, found, "venue_replace_reject", asked, changed, by=by, at=at)
 
 
-def ended(work: Unit, found: Below, leg_id: str, *, by: Actor, at: datetime) -> None:
+def ended(work: Unit, found: Below, leg_id: str, *, how: str, by: Actor, at: datetime) -> None:
     """The venue order is over; what it was to become, it will not be."""
     known = leg_of(work, leg_id)
     if known is not None and known[1].is_open:
         asked, leg = known
+        if how == "cancel" and _let_go(work, found, asked, leg, by=by, at=at):
+            return
         text = f"It is {found[2].status} at the venue."
         refused(work, found, asked, leg, code=dropping.ENDED, text=text, by=by, at=at)
+
+
+def _let_go(
+    work: Unit, found: Below, asked: Asked, leg: ReplaceLeg, *, by: Actor, at: datetime
+) -> bool:
+    """The venue has canceled what nothing more was wanted of: that is what it was asked.
+
+    The execution order has so much less, or ends. False when more was wanted, or it was stopped.
+    """
+    one, row, child = found
+    stopping = one.order.pending in _STOPPING or row.pending in _STOPPING
+    if not leg.emulated or leg.qty > child.cum_qty or stopping or one.order.is_terminal:
+        return False
+    leg.accept(qty=child.cum_qty, at=at, text="nothing more of it is worked")
+    less = row.qty - (child.qty - child.cum_qty)
+    if less > row.cum_qty:
+        _follow(work, found, asked, more=child.cum_qty - child.qty, at=at)
+        _say(work, found, "venue_replace", asked, [row, child, leg], by=by, at=at)
+        return True
+    why = settling.AWAY
+    closing.close_execution(work, one, row, "cancel", by=by, at=at, reason=why, couple=False)
+    _say(work, found, "venue_replace", asked, [child, leg], by=by, at=at)
+    closing.follow_up(work, one, row, by=by, at=at)
+    return True
 
 
 def given_back(

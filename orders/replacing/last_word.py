@@ -1,4 +1,4 @@
-"""The last look at a replace: what a control rejects by now is not sent, and changes nothing.
+"""The last look at a replace: what a control, or its venue, refuses by now changes nothing.
 
 One that asks for less at the same price only lets go: it is sent whatever stands over the order.
 """
@@ -11,10 +11,10 @@ from oms_site.firm import generation
 from oms_site.journal import unit
 from oms_site.journal.actors import Actor
 from oms_site.kit import clock
-from orders import rescreen, tree
+from oms_site.kit.errors import OmsError
+from orders import fitness, rescreen, tree
 from orders.models import ReplaceLeg
 from orders.replacing import answers
-from orders.rescreen import Looked
 from orders.tree import Tree
 from venues import transmission
 
@@ -30,16 +30,22 @@ def dropped(leg_ids: Sequence[str], *, by: Actor) -> set[str]:
     more = [leg for leg in found.select_related(*related) if _asks_for_more(leg)]
     looked = rescreen.at_wire([leg.venue_order for leg in more], at=at)
     refused = {
-        leg.id: looked[leg.venue_order_id] for leg in more if looked[leg.venue_order_id].refused
+        leg.id: looked[leg.venue_order_id].error()
+        for leg in more
+        if looked[leg.venue_order_id].refused
     }
-    return _refuse(refused, {leg.id: leg.order_id for leg in more}, by=by) if refused else set()
+    for leg in found.select_related(*related):
+        fault = fitness.of_leg(leg.venue_order, leg.qty, leg.limit_price, at=at)
+        if fault is not None and leg.id not in refused:
+            refused[leg.id] = fault
+    return _refuse(refused, {leg.id: leg.order_id for leg in found}, by=by) if refused else set()
 
 
 def _asks_for_more(leg: ReplaceLeg) -> bool:
     return bool(leg.qty > leg.was_qty or leg.limit_price != leg.was_limit_price)
 
 
-def _refuse(refused: Mapping[str, Looked], orders: Mapping[str, str], *, by: Actor) -> set[str]:
+def _refuse(refused: Mapping[str, OmsError], orders: Mapping[str, str], *, by: Actor) -> set[str]:
     at, gone = clock.now(), set[str]()
     with unit.work(by=by, at=at) as work:
         trees = tree.lock(work, {orders[key] for key in refused})
@@ -48,8 +54,7 @@ def _refuse(refused: Mapping[str, Looked], orders: Mapping[str, str], *, by: Act
             below = _below(trees[orders[leg_id]], leg_id)
             if known is None or below is None or not known[1].is_open:
                 continue
-            verdict = look.verdict
-            code, text = verdict.reject_code, verdict.reject_reason
+            code, text = look.code, look.message
             answers.refused(work, below, *known, code=code, text=text, by=by, at=at)
             gone.add(leg_id)
         if gone:

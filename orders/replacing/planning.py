@@ -1,7 +1,8 @@
 """What has to change below an order for its new terms: pure arithmetic over its tree.
 
-Quantity that no execution order has taken changes first. What is left to change must have one
-place to go: more than one execution order is ambiguous and refused, never guessed.
+Quantity that no execution order has taken changes first, then what dealers are only asked about,
+then what no venue works, then what venues work: the newest first, each down to what it has done.
+More goes to one execution order that has all of the order, else it is free.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from oms_site.kit.errors import OmsError
 from orders import terms
 from orders.models import ExecutionOrder, VenueOrder
 from orders.tree import Tree
+
+RFQ = "rfq"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,9 @@ def plan(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[LegPla
     sizes = _sizes(one, live, qty)
     legs: list[LegPlan] = []
     for row in live:
+        if row.protocol == RFQ:
+            # A quote is hit or not; nobody replaces it.
+            continue
         size, limit = sizes.get(row.id, row.qty), _limit(one, row, limit_price)
         if (size, limit) != (row.qty, row.limit_price):
             legs.extend(_legs(row, one.working(row), size - row.qty, limit))
@@ -55,7 +61,7 @@ def plan(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[LegPla
 def unworked(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[RowPlan]:
     """Execution orders that no venue works and that the new terms change: nobody else answers."""
     live = one.live()
-    sizes = _sizes(one, live, qty) if len(live) == 1 else {}
+    sizes = _sizes(one, live, qty)
     found = []
     for row in live:
         size, limit = sizes.get(row.id, row.qty), _limit(one, row, limit_price)
@@ -65,10 +71,6 @@ def unworked(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[Ro
 
 
 def _refuse_busy(row: ExecutionOrder) -> None:
-    if row.protocol == "rfq":
-        raise OmsError(
-            "rfq_in_progress", "Dealers are being asked: end the inquiry first.", status=409
-        )
     if row.pending:
         raise OmsError(
             "execution_order_pending",
@@ -83,19 +85,23 @@ def _sizes(one: Tree, live: list[ExecutionOrder], qty: Decimal) -> dict[str, Dec
     more = qty - order.order_qty
     if more > 0:
         # What nobody has taken grows; only an order that one place works altogether grows there.
-        grows = len(live) == 1 and one.free() == 0
+        grows = len(live) == 1 and one.free() == 0 and live[0].protocol != RFQ
         return {live[0].id: live[0].qty + more} if grows else {}
-    excess = one.committed() - (qty - order.cum_qty)
-    if excess <= 0:
-        return {}
-    if len(live) > 1:
-        raise OmsError(
-            "execution_orders_ambiguous",
-            "Several execution orders work it: stop one of them, then change the rest.",
-            field="amount",
-            status=409,
-        )
-    return {live[0].id: live[0].qty - excess}
+    excess, sizes = one.committed() - (qty - order.cum_qty), dict[str, Decimal]()
+    for row in _easiest(one, live):
+        cut = min(max(excess, Decimal(0)), row.leaves_qty)
+        if row.protocol == RFQ:
+            # An inquiry is pulled back as a whole, before any of this.
+            excess -= row.leaves_qty
+        elif cut:
+            sizes[row.id], excess = row.qty - cut, excess - cut
+    return sizes
+
+
+def _easiest(one: Tree, live: list[ExecutionOrder]) -> list[ExecutionOrder]:
+    """Who gives up quantity first: inquiries, what no venue works, then the newest."""
+    newest = sorted(live, key=lambda row: (row.created_at, row.id), reverse=True)
+    return sorted(newest, key=lambda row: (row.protocol != RFQ, bool(one.working(row))))
 
 
 def _limit(one: Tree, row: ExecutionOrder, limit_price: Decimal | None) -> Decimal | None:

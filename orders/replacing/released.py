@@ -13,7 +13,7 @@ from oms_site.journal.unit import Unit
 from oms_site.kit.errors import OmsError
 from orders import execution, rescreen
 from orders.models import Order
-from orders.replacing import planning, sending
+from orders.replacing import pulling
 from orders.rescreen import Change, Looked
 from orders.revisions import dropping
 from orders.revisions.rows import Asked
@@ -66,9 +66,7 @@ def settle(
         at=at,
     )
     try:
-        plan = planning.plan(one, qty=row.order_qty, limit_price=row.limit_price)
+        pulling.go(work, one, asked, by=by, at=at)
     except OmsError as refusal:
         code, reason = refusal.code, refusal.message
         dropping.refuse(work, one, asked, code=code, reason=reason, by=by, at=at)
-        return
-    sending.carry_out(work, one, asked, plan, by=by, at=at)

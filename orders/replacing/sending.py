@@ -10,7 +10,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import execution, time_in_force
+from orders import execution, extending, handling, time_in_force
 from orders.models import ReplaceLeg
 from orders.replacing import settling
 from orders.replacing.planning import LegPlan
@@ -61,7 +61,7 @@ def _leg(asked: Asked, step: LegPlan, at: datetime) -> ReplaceLeg:
     child = step.child
     venue = registry.find(child.venue_id)
     # Nothing is replaced by nothing: what is not to be worked any more is canceled.
-    emulated = not (venue and venue.replaces) or step.qty <= 0
+    emulated = not (venue and venue.replaces) or step.qty <= child.cum_qty
     return ReplaceLeg(
         id=ids.prefixed(EMULATED if emulated else REPLACED),
         organization_id=child.organization_id,
@@ -100,7 +100,8 @@ def _message(one: Tree, step: LegPlan, leg: ReplaceLeg, at: datetime) -> transmi
         price=leg.limit_price,
         transact_time=at,
         time_in_force=time_in_force.wire(one.order),
-        exec_inst="G" if step.row.all_or_none else "",
+        **handling.wire(one.order, step.row, qty=leg.qty),
+        **extending.wire(step.row),
         expire_time=time_in_force.leaves_venue_at(one.order, at=at),
     )
 

@@ -20,6 +20,7 @@ from orders.states import OrderStatus, ReplaceStatus
 from orders.tree import Tree
 
 VENUE_REJECTED = "venue_rejected"
+AWAY = "amended away"
 
 
 def finish(
@@ -43,6 +44,11 @@ def finish(
         return
     rows = planning.unworked(one, qty=asked.row.order_qty, limit_price=asked.row.limit_price)
     for step in rows:
+        if step.qty <= step.row.cum_qty:
+            closing.close_execution(
+                work, one, step.row, "cancel", by=by, at=at, reason=AWAY, couple=False
+            )
+            continue
         cleared = clearance(work, asked)
         step.row.replace(qty=step.qty, limit_price=step.limit_price, cleared=cleared, at=at)
     was_open = not one.order.is_terminal
@@ -54,7 +60,7 @@ def finish(
         limit_price=_limit(one, asked.row.limit_price),
         by=by,
         at=at,
-        also=[*(step.row for step in rows), *also],
+        also=[*(step.row for step in rows if not step.row.ended), *also],
     )
     if was_open and one.order.status == OrderStatus.FILLED:
         # No fill comes any more that would have it split and booked.

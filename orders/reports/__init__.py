@@ -4,6 +4,6 @@
 refused and nothing invented: what does not fit is kept, flagged, and opens a break.
 """
 
-from orders.reports.applying import apply, unreadable
+from orders.reports.applying import apply, trouble, unreadable
 
-__all__ = ["apply", "unreadable"]
+__all__ = ["apply", "trouble", "unreadable"]

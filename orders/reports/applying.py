@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -17,7 +17,7 @@ from oms_site.kit import clock
 from orders import breaks, tree
 from orders.models import ReplaceLeg, Rfq, VenueOrder
 from orders.replacing import answers
-from orders.reports import handlers
+from orders.reports import handlers, notices
 from orders.reports.batch import Batch
 from orders.rfq import inquiry
 from venues import inbox, messages, transmission
@@ -53,7 +53,9 @@ def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
     at = clock.now()
     with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
         generation.check()
-        reports, verdicts = _decode(work, venue_id, rows, at)
+        heard, verdicts = _decode(work, venue_id, rows, at)
+        reports, noticed = notices.take(work, venue_id, heard)
+        verdicts += noticed
         # Before anything is handled: a message that is queued again must count as unanswered.
         transmission.answer((_named(r) for _, r in reports), at=at)
         batch = _lock(work, venue_id, [report for _, report in reports], at)
@@ -78,11 +80,9 @@ def _decode(
     return reports, verdicts
 
 
-def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Report], at: datetime) -> Batch:
-    moves = [r for r in reports if isinstance(r, messages.OrderReport)]
-    named = {r.cl_ord_id for r in moves} | {r.orig_cl_ord_id for r in moves}
-    child_of = _replaced(named)
-    owners = VenueOrder.objects.filter(id__in={*named, *child_of.values()})
+def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Moving], at: datetime) -> Batch:
+    child_of = named(reports)
+    owners = VenueOrder.objects.filter(id__in=set(child_of.values()))
     order_of = dict(owners.values_list("id", "order_id"))
     asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
     inquiries = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
@@ -93,15 +93,21 @@ def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Report], at: dat
     return Batch(work, venue_id, trees, order_of, child_of, reports, at)
 
 
-def _replaced(named: Collection[str]) -> dict[str, str]:
-    """Venue orders by the ids of requests to replace them; no query where no such id is named."""
-    asked = [name for name in named if name.startswith(answers.LEGS)]
-    if not asked:
-        return {}
-    return dict(ReplaceLeg.objects.filter(id__in=asked).values_list("id", "venue_order_id"))
+def named(reports: Sequence[messages.Report]) -> dict[str, str]:
+    """The venue order that each ClOrdID of these reports names, whether it exists or not.
+
+    No query where no id of a request to replace is named.
+    """
+    moves = [r for r in reports if isinstance(r, messages.OrderReport)]
+    names = {r.cl_ord_id for r in moves} | {r.orig_cl_ord_id for r in moves}
+    child_of = {name: name for name in names}
+    asked = [name for name in names if name.startswith(answers.LEGS)]
+    if asked:
+        child_of |= ReplaceLeg.objects.filter(id__in=asked).values_list("id", "venue_order_id")
+    return child_of
 
 
-def _named(report: messages.Report) -> str:
+def _named(report: messages.Moving) -> str:
     """The id of what was sent that this report answers."""
     if isinstance(report, messages.QuoteReport):
         return report.quote_req_id
@@ -125,6 +131,19 @@ def _open_break(work: Unit, venue_id: str, row: Inbound, kind: str, why: str, at
     )
 
 
+def trouble(venue_id: str, code: str, why: str) -> None:
+    """Say that a venue's session cannot go on by itself: a break that a person has to close."""
+    at = clock.now()
+    with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
+        breaks.open(
+            work,
+            kind="venue_session",
+            key=f"{venue_id}/{code}",
+            evidence={"venue_id": venue_id, "code": code, "why": why[:400]},
+            at=at,
+        )
+
+
 def unreadable(venue_id: str, text: str, why: str) -> None:
     """Keep a frame that no decoder understands, as a break."""
     at = clock.now()
@@ -133,6 +152,11 @@ def unreadable(venue_id: str, text: str, why: str) -> None:
             work,
             kind="unreadable_frame",
             key=f"{venue_id}/{zlib.crc32(text.encode()):08x}",
-            evidence={"venue_id": venue_id, "text": text[:4000], "why": why[:400]},
+            evidence={
+                "venue_id": venue_id,
+                # PostgreSQL's JSON has no such character.
+                "text": text[:4000].replace("\x00", "\N{REPLACEMENT CHARACTER}"),
+                "why": why[:400],
+            },
             at=at,
         )

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from oms_site.journal.unit import Unit
-from orders import aftermath, closing, execution, holdings
+from orders import aftermath, closing, execution, grouping, holdings
 from orders.models import Execution, ExecutionOrder, VenueOrder
 from orders.tree import Tree
 from venues import messages
@@ -29,7 +29,7 @@ class Batch:
         trees: Mapping[str, Tree],
         order_of: Mapping[str, str],
         child_of: Mapping[str, str],
-        reports: Sequence[messages.Report],
+        reports: Sequence[messages.Moving],
         at: datetime,
     ) -> None:
         self.work = work
@@ -73,6 +73,7 @@ class Batch:
     def finish(self) -> None:
         """Move the holdings by all fills, and queue each filled order's allocation, once."""
         orders = {key: one.order for key, one in self.filled.items()}
+        grouping.count(self.work, orders, at=self.at)
         holdings.book(self.work, orders, at=self.at)
         aftermath.alert(self.work, self.filled, self._fills(), at=self.at)
         for one in self.filled.values():
@@ -83,7 +84,7 @@ class Batch:
         return [fill for fill in fills if fill.order_id in self.filled]
 
 
-def _known(venue_id: str, reports: Sequence[messages.Report]) -> dict[tuple[date, str], Content]:
+def _known(venue_id: str, reports: Sequence[messages.Moving]) -> dict[tuple[date, str], Content]:
     """Executions of this venue that are stored already, by trade date and ExecID(17)."""
     # A bust need not repeat the quantity it takes back, so the type says which ids to look for.
     wanted = {

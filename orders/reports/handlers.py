@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from orders import breaks, closing, rerouting
+from orders.externals import taking
 from orders.reports import replaces, resending, trades
 from orders.reports.batch import MOVES, Applied, Batch, Found
 from orders.rfq import answers, outcomes
@@ -17,13 +18,13 @@ _DUPLICATE_ID = 6  # CxlRejReason(102)
 Handler = Callable[[Batch, Found, ExecutionReport], Applied]
 
 
-def handle(batch: Batch, report: messages.Report, *, received_at: datetime) -> Applied:
+def handle(batch: Batch, report: messages.Moving, *, received_at: datetime) -> Applied:
     """Apply one report. Returns its verdict for the inbox."""
     if isinstance(report, messages.QuoteReport):
         return _answer(batch, report, received_at)
     found = batch.find(report.cl_ord_id, report.orig_cl_ord_id)
     if found is None:
-        return _unknown(batch, report)
+        return taking.take(batch.work, batch.venue_id, report, received_at=received_at, at=batch.at)
     if isinstance(report, CancelReject):
         return replaces.refused(batch, found, report) or _cancel_reject(batch, found, report)
     replaces.infer(batch, found, report)
@@ -61,17 +62,6 @@ def _answer(batch: Batch, report: messages.QuoteReport, received_at: datetime) -
             at=batch.at,
         )
     return verdict, note
-
-
-def _unknown(batch: Batch, report: messages.OrderReport) -> Applied:
-    breaks.open(
-        batch.work,
-        kind="unknown_order",
-        key=f"{batch.venue_id}/{report.cl_ord_id}",
-        evidence={"venue_id": batch.venue_id, "report": messages.encode(report).decode()},
-        at=batch.at,
-    )
-    return "break", f"no venue order {report.cl_ord_id}"
 
 
 def _acknowledged(batch: Batch, found: Found, report: ExecutionReport) -> Applied:

@@ -97,7 +97,7 @@ def given_back(batch: Batch, found: Found, leg_id: str) -> bool:
 def ended(batch: Batch, found: Found, leg_id: str, how: str) -> None:
     """It ended before it was replaced; one that stood for another leaves its quantity staged."""
     if leg_id:
-        answers.ended(batch.work, found, leg_id, by=batch.work.by, at=batch.at)
+        answers.ended(batch.work, found, leg_id, how=how, by=batch.work.by, at=batch.at)
     one, row, child = found
     if how == "reject" and answers.is_successor(child):
         breaks.open(

@@ -11,7 +11,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from orders.models import Quote
-from orders.rfq import ending, inquiry, wire
+from orders.rfq import ending, inquiry, layers, rounds, wire
 from orders.rfq.inquiry import Inquiry
 from orders.states import QUOTE_OPEN, QuoteState, RfqStatus
 from venues import dealers
@@ -64,33 +64,61 @@ def _quoted(
     row = _row(asked, report.dealer, received_at, status, closed_at)
     row.quote_ref, row.round, row.quoted_at = report.quote_id, report.round, report.transact_time
     row.price, row.qty, row.valid_until = report.px, report.size, report.valid_until_time
-    former = [
-        quote
-        for quote in asked.quotes
-        if quote.dealer_id == report.dealer and quote.status in QUOTE_OPEN
-    ]
+    _mark_up(asked, row, at)
+    former = _open_of(asked, report.dealer)
+    answered = rounds.answer(asked, former, row, at=at)
     for quote in former:
         quote.replace(at=at)
     _add(work, asked, row, at=at)
     kind = asked.one.order.amount_type
-    body = {"quote": wire.quote(row, kind), "replaces": former[0].id if former else None}
-    inquiry.record(work, asked, "rfq_quote", body, also=(row, *former), at=at)
+    body = {
+        "quote": wire.quote(row, kind),
+        "replaces": former[0].id if former else None,
+        "negotiation": wire.negotiation(answered[0]) if answered else None,
+    }
+    inquiry.record(work, asked, "rfq_quote", body, also=(row, *former, *answered), at=at)
     return "applied", ""
+
+
+def _mark_up(asked: Inquiry, row: Quote, at: datetime) -> None:
+    """Note what the price is to the introducing broker and to the user, by the fees of now."""
+    assert row.price is not None
+    assert row.qty is not None
+    own = ending.owner(asked)
+    seen = layers.of_price(
+        asked.one.order,
+        row.price,
+        qty=min(row.qty, asked.rfq.qty),
+        at=at,
+        given=own.fees if own is not None else (),
+    )
+    # A markup that leaves nothing is no price; the street's stays as it came.
+    if seen.user != seen.street and min(seen.ib, seen.user) > 0:
+        row.ib_price, row.user_price = seen.ib, seen.user
+
+
+def _open_of(asked: Inquiry, dealer: str) -> list[Quote]:
+    return [quote for quote in asked.open_quotes() if quote.dealer_id == dealer]
 
 
 def _passed(
     work: Unit, asked: Inquiry, dealer: str, text: str, received_at: datetime, at: datetime
 ) -> Applied:
     known = any(q.dealer_id == dealer and q.status == QuoteState.PASSED for q in asked.quotes)
-    if known:
+    former = _open_of(asked, dealer)
+    if known and not former:
         return "duplicate", f"{dealer} has passed before"
     if dealers.find(dealer) is None or dealer not in asked.rfq.dealers:
         return "break", f"{dealer} was not asked"
     row = _row(asked, dealer, received_at, QuoteState.PASSED, at)
     row.reason = text[:300]
+    # Whoever passes does not stand by what it quoted before.
+    answered = rounds.withdraw(asked, former, text or "passed", at=at)
+    for quote in former:
+        quote.withdraw(at=at, reason=text or "passed")
     _add(work, asked, row, at=at)
     body = {"quote": wire.quote(row, asked.one.order.amount_type)}
-    inquiry.record(work, asked, "rfq_pass", body, also=(row,), at=at)
+    inquiry.record(work, asked, "rfq_pass", body, also=(row, *former, *answered), at=at)
     passed = {quote.dealer_id for quote in asked.quotes if quote.status == QuoteState.PASSED}
     if asked.rfq.status == RfqStatus.QUOTING and passed >= set(asked.rfq.dealers):
         ending.dry(work, asked, by=work.by, at=at)
@@ -102,10 +130,11 @@ def _withdrawn(work: Unit, asked: Inquiry, report: QuoteCancel, at: datetime) ->
     if quote is None or quote.status not in QUOTE_OPEN:
         # A quote that was hit is with its dealer: only an execution report decides it.
         return "noted", "no such open quote"
+    answered = rounds.withdraw(asked, [quote], report.text, at=at)
     quote.withdraw(at=at, reason=report.text)
     _wake(asked, at)
     body = {"quote": wire.quote(quote, asked.one.order.amount_type), "reason": report.text}
-    inquiry.record(work, asked, "rfq_quote_withdraw", body, also=(quote,), at=at)
+    inquiry.record(work, asked, "rfq_quote_withdraw", body, also=(quote, *answered), at=at)
     work.ring("orders.tasks.quote")
     return "applied", ""
 

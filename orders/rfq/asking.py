@@ -12,7 +12,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import execution, terms
+from orders import brokers, execution, fitness, terms
 from orders.models import ExecutionOrder, Rfq
 from orders.render import tidy
 from orders.rfq import inquiry, wire
@@ -65,8 +65,13 @@ def check(one: Tree, ask: RfqAsk, *, at: datetime) -> None:
 def check_asked(one: Tree, ask: RfqAsk, *, at: datetime, faults: list[Detail]) -> None:
     """Note what is wrong with the dealers and the times of an inquiry."""
     chosen = _chosen(one, ask.dealers)
+    refused = brokers.why_none_of(one.order, ask.dealers)
     for n, name in enumerate(ask.dealers):
-        if name not in {dealer.id for dealer in chosen}:
+        if name in refused:
+            faults.append(
+                Detail(f"dealers[{n}]", "broker_not_approved", f"{name} {refused[name]}.")
+            )
+        elif name not in {dealer.id for dealer in chosen}:
             faults.append(
                 Detail(f"dealers[{n}]", "dealer_not_found", f"{name} cannot be asked about this.")
             )
@@ -74,6 +79,11 @@ def check_asked(one: Tree, ask: RfqAsk, *, at: datetime, faults: list[Detail]) -
         faults.append(Detail("dealers", "no_dealers", "No dealer can be asked about this."))
     if len({dealer.venue_id for dealer in chosen}) > 1:
         faults.append(Detail("dealers", "dealers_of_one_venue", "Ask one venue's dealers at once."))
+    qty = one.free() if ask.qty is None else ask.qty
+    for venue_id in sorted({dealer.venue_id for dealer in chosen}) if qty > 0 else ():
+        why = fitness.fault(venue_id, one.order, qty=qty, limit=None, at=at, protocol=fitness.RFQ)
+        if why is not None:
+            faults.append(Detail("amount", why.code, why.message))
     expires = expires_at(one, ask, at=at)
     if not at < expires <= one.order.expires_at:
         faults.append(
@@ -151,4 +161,6 @@ def _message(made: Inquiry, at: datetime) -> messages.QuoteRequest:
 def _chosen(one: Tree, names: tuple[str, ...]) -> list[DealerFacts]:
     asset_class = instruments.by_id(one.order.instrument_id).asset_class
     fitting = [dealer for dealer in dealers.every() if dealer.quotes(asset_class)]
+    refused = brokers.why_none_of(one.order, tuple(dealer.id for dealer in fitting))
+    fitting = [dealer for dealer in fitting if dealer.id not in refused]
     return [dealer for dealer in fitting if not names or dealer.id in names]

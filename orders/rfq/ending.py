@@ -11,9 +11,9 @@ from oms_site.journal.unit import Unit
 from oms_site.kit.errors import OmsError
 from orders import clearances, closing, execution
 from orders.execution import Issue
-from orders.models import ExecutionOrder, Quote
+from orders.models import ExecutionOrder, Quote, QuoteRound
 from orders.requests import Instruction
-from orders.rfq import criteria, hitting, inquiry, wire
+from orders.rfq import criteria, hitting, inquiry, rounds, wire
 from orders.rfq.inquiry import Inquiry
 from orders.states import QuoteState
 from venues.messages import QuoteRespType
@@ -48,7 +48,9 @@ def trade(work: Unit, asked: Inquiry, winner: Quote, *, at: datetime) -> None:
         "losers": [wire.quote(quote, kind) for quote in [*losers, *waiting]],
         "silent": asked.silent(),
     }
-    inquiry.record(work, asked, "rfq_execute", body, also=(winner, *losers, *waiting), at=at)
+    lapsed = rounds.lapse(asked, waiting, "traded", at=at)
+    moved = (winner, *losers, *waiting, *lapsed)
+    inquiry.record(work, asked, "rfq_execute", body, also=moved, at=at)
 
 
 def expire(work: Unit, asked: Inquiry, *, by: Actor, at: datetime) -> None:
@@ -56,20 +58,35 @@ def expire(work: Unit, asked: Inquiry, *, by: Actor, at: datetime) -> None:
     gone = asked.open_quotes()
     for quote in gone:
         quote.expire(at=at)
+    lapsed = rounds.lapse(asked, gone, "expire_time", at=at)
     asked.rfq.expire(at=at, reason="expire_time")
     body = {"reason": "expire_time", "silent": asked.silent()}
-    inquiry.record(work, asked, "rfq_expire", body, also=gone, by=by, at=at)
+    inquiry.record(work, asked, "rfq_expire", body, also=[*gone, *lapsed], by=by, at=at)
     leave(work, asked, "the inquiry expired", by=by, at=at)
 
 
 def cancel(work: Unit, asked: Inquiry, reason: str, *, by: Actor, at: datetime) -> None:
     """We want no quotes any more; dealers are told by a pass (694=6)."""
+    _cancel(work, asked, reason, by=by, at=at)
+    leave(work, asked, reason, by=by, at=at)
+
+
+def pull_back(work: Unit, asked: Inquiry, reason: str, *, by: Actor, at: datetime) -> None:
+    """End an inquiry that nobody has hit, and its execution order; the order above stays open."""
+    row = owner(asked)
+    _cancel(work, asked, reason, by=by, at=at)
+    if row is not None:
+        closing.close_execution(
+            work, asked.one, row, "cancel", by=by, at=at, reason=reason, couple=False
+        )
+
+
+def _cancel(work: Unit, asked: Inquiry, reason: str, *, by: Actor, at: datetime) -> None:
     gone = _drop(asked, at)
     asked.rfq.cancel(at=at, reason=reason)
     body = {"reason": reason, "silent": asked.silent()}
     inquiry.record(work, asked, "rfq_cancel", body, also=gone, by=by, at=at)
     hitting.respond(work, asked, QuoteRespType.PASS, at=at)
-    leave(work, asked, reason, by=by, at=at)
 
 
 def dry(work: Unit, asked: Inquiry, *, by: Actor, at: datetime) -> None:
@@ -90,11 +107,11 @@ def refuse(work: Unit, asked: Inquiry, reason: str, *, by: Actor, at: datetime) 
     leave(work, asked, f"the venue refused the inquiry: {reason}", by=by, at=at)
 
 
-def _drop(asked: Inquiry, at: datetime) -> list[Quote]:
+def _drop(asked: Inquiry, at: datetime) -> list[Quote | QuoteRound]:
     gone = asked.open_quotes()
     for quote in gone:
         quote.cancel(at=at)
-    return gone
+    return [*gone, *rounds.lapse(asked, gone, "the inquiry is over", at=at)]
 
 
 def owner(asked: Inquiry) -> ExecutionOrder | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import OmsError
-from orders import execution, terms
+from orders import brokers, execution, fitness, terms
 from orders.models import ExecutionOrder, Quote, VenueOrder
 from orders.render import tidy
-from orders.rfq import inquiry, wire
+from orders.rfq import inquiry, layers, wire
 from orders.rfq.inquiry import Inquiry
 from orders.states import QuoteState, RfqStatus
 from venues import instruments, messages, transmission
@@ -31,11 +33,22 @@ _TAKEN = ("quote_taken", "A quote of this inquiry has been hit already.")
 
 
 def check(
-    asked: Inquiry, quote: Quote, *, qty: Decimal, limit: Decimal | None, at: datetime
+    asked: Inquiry,
+    quote: Quote,
+    *,
+    qty: Decimal,
+    limit: Decimal | None,
+    at: datetime,
+    fees: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Refuse a hit that may not be. Raises `OmsError` (409 or 422) with the code of the fault."""
+    """Refuse a hit that may not be. Raises `OmsError` (409 or 422) with the code of the fault.
+
+    A limit is the end client's, so it is compared with the price that has the markups in it;
+    `fees` are the hit's own, which replace those that the quote was shown with.
+    """
     check_open(asked, quote, at=at)
     assert quote.price is not None
+    assert quote.seen_price is not None
     assert quote.qty is not None
     if qty > quote.qty:
         raise OmsError(
@@ -43,10 +56,15 @@ def check(
         )
     order = asked.one.order
     bound = order.limit_price if limit is None else limit
-    if terms.worse_limit(order.side, bound, quote.price):
+    price = quote.seen_price
+    if fees:
+        price = layers.of_price(order, quote.price, qty=qty, at=at, given=fees).user
+    if terms.worse_limit(order.side, bound, price):
         raise OmsError(
             "quote_worse_than_limit", "The quote is worse than the limit.", field="quote_id"
         )
+    brokers.refuse(order, quote.dealer_id)
+    fitness.refuse(asked.rfq.venue_id, order, qty=qty, limit=quote.price, at=at)
 
 
 def check_open(asked: Inquiry, quote: Quote, *, at: datetime) -> None:
@@ -77,8 +95,12 @@ def hit(
     qty: Decimal,
     by: Actor,
     at: datetime,
+    words: Sequence[str] = (),
 ) -> VenueOrder:
-    """Take a quote that has been checked. Nothing has traded before the dealer reports it."""
+    """Take a quote that has been checked. Nothing has traded before the dealer reports it.
+
+    `words` say why, where criteria chose it.
+    """
     ranked = asked.ranked()
     child = VenueOrder(
         id=ids.prefixed("vo"),
@@ -100,6 +122,7 @@ def hit(
         "quote": wire.quote(quote, asked.one.order.amount_type),
         "cl_ord_id": child.id,
         "seen": wire.seen(ranked),
+        "words": list(words),
     }
     inquiry.record(work, asked, "rfq_quote_hit", body, also=(quote, child), by=by, at=at)
     respond(work, asked, QuoteRespType.HIT, quote, at=at, cl_ord_id=child.id, qty=qty)

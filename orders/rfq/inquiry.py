@@ -10,7 +10,7 @@ from typing import Any
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
-from orders.models import Quote, Rfq
+from orders.models import Quote, QuoteRound, Rfq
 from orders.states import QUOTE_OPEN, QuoteState
 from orders.tree import Tree
 
@@ -22,6 +22,7 @@ class Inquiry:
     rfq: Rfq
     one: Tree
     quotes: list[Quote] = field(default_factory=list)
+    rounds: list[QuoteRound] = field(default_factory=list)
 
     def find(self, quote_id: str) -> Quote | None:
         """A quote by our id, or by its dealer's."""
@@ -56,7 +57,19 @@ def lock(work: Unit, trees: dict[str, Tree], rfq_ids: Iterable[str]) -> dict[str
         rows = Quote._base_manager.select_for_update(no_key=True).filter(rfq_id__in=found)
         for quote in rows.order_by("pk"):
             found[quote.rfq_id].quotes.append(work.hold(quote))
+        _lock_rounds(work, found)
     return found
+
+
+def _lock_rounds(work: Unit, found: dict[str, Inquiry]) -> None:
+    """The negotiations of inquiries in which somebody has countered; no query for others."""
+    countered = {
+        key for key, one in found.items() if any(q.counter_price is not None for q in one.quotes)
+    }
+    if countered:
+        rows = QuoteRound._base_manager.select_for_update(no_key=True)
+        for row in rows.filter(rfq_id__in=countered).order_by("pk"):
+            found[row.rfq_id].rounds.append(work.hold(row))
 
 
 def naming(inquiry: Inquiry) -> dict[str, Any]:

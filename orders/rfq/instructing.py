@@ -53,6 +53,7 @@ def carry_out(
     *,
     by: Actor,
     at: datetime,
+    list_id: str = "",
 ) -> None:
     """Do what was prepared, for the execution order that has just been made."""
     if plan is None:
@@ -61,7 +62,7 @@ def carry_out(
         hitting.hit(work, plan.asked, plan.quote, row, qty=row.qty, by=by, at=at)
     elif plan.ask is not None:
         ask = msgspec.structs.replace(plan.ask, qty=row.qty)
-        asking.make(work, one, ask, by=by, at=at, row=row, criteria=plan.criteria)
+        asking.make(work, one, ask, by=by, at=at, row=row, criteria=plan.criteria, list_id=list_id)
 
 
 def _hit(work: Unit, one: Tree, instruction: QuoteHit, at: datetime) -> Plan:
@@ -73,7 +74,8 @@ def _hit(work: Unit, one: Tree, instruction: QuoteHit, at: datetime) -> Plan:
         raise NotFound("quote")
     if asked.rfq.execution_order_id is not None:
         raise OmsError("rfq_is_automatic", "Its criteria hit the quotes.", status=409)
-    hitting.check(asked, quote, qty=instruction.qty, limit=instruction.limit_price, at=at)
+    limit, own = instruction.limit_price, instruction.fees
+    hitting.check(asked, quote, qty=instruction.qty, limit=limit, at=at, fees=own)
     return Plan(asked=asked, quote=quote)
 
 

@@ -19,6 +19,7 @@ def traded(work: Unit, one: Tree, row: ExecutionOrder, child: VenueOrder, *, at:
     asked, quote = _of(work, one, row, child)
     if asked is not None and quote is not None and quote.status == QuoteState.HIT:
         ending.trade(work, asked, quote, at=at)
+        _wake_amendment(work, one)
 
 
 def refused(
@@ -43,6 +44,7 @@ def refused(
     body = {"quote": wire.quote(quote, one.order.amount_type), "reason": reason}
     inquiry.record(work, asked, "rfq_quote_reject", body, also=(quote,), at=at)
     work.ring("orders.tasks.quote")
+    _wake_amendment(work, one)
     return automatic and not row.pending and not one.order.pending and not row.is_terminal
 
 
@@ -58,6 +60,12 @@ def stopped(work: Unit, asked: Inquiry, *, at: datetime) -> bool:
                     refused(work, asked.one, row, child, reason=child.text, at=at)
                     return True
     return False
+
+
+def _wake_amendment(work: Unit, one: Tree) -> None:
+    """An amendment that waited for this dealer may go on."""
+    if one.order.amending:
+        work.ring("orders.tasks.resume_replacing")
 
 
 def _of(

@@ -6,6 +6,7 @@ It can be late, doubled or missed without harm: a hit checks every clock itself.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q
@@ -18,12 +19,12 @@ from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import tree
-from orders.models import Order, Rfq
-from orders.rfq import criteria, ending, hitting, inquiry, outcomes, wire
+from orders.models import ExecutionOrder, Order, Rfq
+from orders.rfq import criteria, ending, hitting, inquiry, outcomes, rounds, wire
 from orders.rfq.criteria import Offer, Scene
 from orders.rfq.inquiry import Inquiry
 from orders.states import ORDER_TERMINAL, QuoteState, RfqStatus, VenueStatus
-from venues import market_data
+from venues import dealers, market_data
 
 log = logging.getLogger(__name__)
 _by = actors.system("quotes")
@@ -90,49 +91,67 @@ def _expire_quotes(work: Unit, asked: Inquiry, *, at: datetime) -> None:
     gone = [q for q in asked.open_quotes() if q.valid_until is not None and q.valid_until <= at]
     for quote in gone:
         quote.expire(at=at)
+    lapsed = rounds.lapse(asked, gone, "the quote expired", at=at)
     asked.rfq.wake_at = asked.next_due()
     if gone or asked.rfq.execution_order_id is None:
         kind = asked.one.order.amount_type
         body = {"quotes": [wire.quote(quote, kind) for quote in gone]}
-        inquiry.record(work, asked, "rfq_quote_expire", body, also=gone, at=at)
+        inquiry.record(work, asked, "rfq_quote_expire", body, also=[*gone, *lapsed], at=at)
 
 
 def _judge(work: Unit, asked: Inquiry, *, at: datetime) -> None:
     rfq, row = asked.rfq, ending.owner(asked)
     if row is None or row.pending or asked.one.order.pending:
         return _wait(work, asked, "it is being stopped", at=at)
-    rules, ranked = criteria.read(rfq.criteria), asked.ranked()
-    ready_at = max(rfq.due_at, rfq.created_at + timedelta(seconds=rules.min_wait_s))
-    price = market_data.reference(asked.one.order.instrument_id)
-    buys = asked.one.order.side == "buy"
-    scene = Scene(
-        side=asked.one.order.side,
+    scene = _scene(asked, row, at=at)
+    verdict = criteria.choose(criteria.read(rfq.criteria), scene, _offers(asked))
+    if verdict.over:
+        _wait(work, asked, verdict.why, words=verdict.words, at=at)
+        return ending.cancel(work, asked, verdict.why, by=_by, at=at)
+    quote = asked.find(verdict.quote_id) if verdict.quote_id else None
+    if quote is None:
+        if at < scene.ready_at:
+            assert rfq.wake_at is not None
+            rfq.wake_at = min(rfq.wake_at, scene.ready_at)
+        return _wait(work, asked, verdict.why, words=verdict.words, at=at)
+    try:
+        hitting.check(asked, quote, qty=row.leaves_qty, limit=row.limit_price, at=at)
+    except OmsError as refusal:
+        return _wait(work, asked, refusal.message, words=verdict.words, at=at)
+    words = verdict.words
+    hitting.hit(work, asked, quote, row, qty=row.leaves_qty, by=_by, at=at, words=words)
+    return None
+
+
+def _scene(asked: Inquiry, row: ExecutionOrder, *, at: datetime) -> Scene:
+    rfq, order = asked.rfq, asked.one.order
+    wait = timedelta(seconds=criteria.read(rfq.criteria).min_wait_s)
+    price = market_data.reference(order.instrument_id)
+    buys = order.side == "buy"
+    return Scene(
+        side=order.side,
         qty=row.leaves_qty,
         limit=row.limit_price,
         reference=price.mid if price else None,
         book=(price.ask if buys else price.bid) if price else None,
         hits=rfq.hits,
-        ready_at=ready_at,
+        ready_at=max(rfq.due_at, rfq.created_at + wait),
         at=at,
+        answered=len(rfq.dealers) - len(asked.silent()),
+        dealers=len(rfq.dealers),
     )
-    offers = [Offer(q.id, q.price, q.qty) for q in ranked if q.price and q.qty]
-    verdict = criteria.choose(rules, scene, offers)
-    if verdict.over:
-        return ending.cancel(work, asked, verdict.why, by=_by, at=at)
-    quote = asked.find(verdict.quote_id) if verdict.quote_id else None
-    if quote is None:
-        if at < ready_at:
-            assert rfq.wake_at is not None
-            rfq.wake_at = min(rfq.wake_at, ready_at)
-        return _wait(work, asked, verdict.why, at=at)
-    try:
-        hitting.check(asked, quote, qty=row.leaves_qty, limit=row.limit_price, at=at)
-    except OmsError as refusal:
-        return _wait(work, asked, refusal.message, at=at)
-    hitting.hit(work, asked, quote, row, qty=row.leaves_qty, by=_by, at=at)
-    return None
 
 
-def _wait(work: Unit, asked: Inquiry, why: str, *, at: datetime) -> None:
-    body = {"reason": why, "seen": wire.seen(asked.ranked())}
+def _offers(asked: Inquiry) -> list[Offer]:
+    found = []
+    for quote in asked.ranked():
+        facts = dealers.find(quote.dealer_id)
+        if quote.price and quote.qty:
+            who = facts.name if facts else quote.dealer_id
+            found.append(Offer(quote.id, quote.price, quote.qty, quote.seen_price, who))
+    return found
+
+
+def _wait(work: Unit, asked: Inquiry, why: str, *, at: datetime, words: Sequence[str] = ()) -> None:
+    body = {"reason": why, "seen": wire.seen(asked.ranked()), "words": list(words)}
     inquiry.record(work, asked, "rfq_evaluate", body, msg_type=MsgType.INTERNAL, at=at)

@@ -32,6 +32,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = ""
     strategy: str = ""
     venue: str = ""
+    order_group: str = ""
 
     @property
     def narrow(self) -> bool:
@@ -100,6 +101,7 @@ def _of_whom(wanted: Selection) -> QuerySet[Order]:
         "side": wanted.side,
         "submitted_by__username": wanted.trader,
         "api_key_id": wanted.api_key,
+        "order_group_id": wanted.order_group,
     }
     rows = rows.filter(**{name: value for name, value in named.items() if value})
     return rows.filter(submitted_by__groups__name=wanted.desk) if wanted.desk else rows

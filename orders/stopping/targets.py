@@ -14,11 +14,13 @@ from oms_site.firm.models import ApiKey, User
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import OmsError
 from orders import rulesets
+from orders.models import cross
 from venues import instruments, registry
 
 _Find = Callable[[str, str], Target | None]
-STRATEGIES = tuple(
-    f"{protocol}/{name}" for protocol, names in rulesets.PROTOCOLS.items() for name in names
+STRATEGIES = (
+    *(f"{protocol}/{name}" for protocol, names in rulesets.PROTOCOLS.items() for name in names),
+    f"{cross.PROTOCOL}/{cross.STRATEGY}",
 )
 
 

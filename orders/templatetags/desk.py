@@ -29,6 +29,7 @@ FACES: dict[str, tuple[str, str, str]] = {
     "review": ("⚑", "review", "warn"),
     "queued": ("◌", "queued", "quiet"),
     "staged": ("◌", "staged", "quiet"),
+    "scheduled": ("◷", "scheduled", "ok"),
     "working": ("●", "working", "ok"),
     "partial": ("◐", "partial", "ok"),
     "filled": ("✔", "filled", "quiet"),
@@ -47,6 +48,13 @@ FACES: dict[str, tuple[str, str, str]] = {
     "reversed": ("✕", "reversed", "quiet"),
     "sent": ("●", "sent", "ok"),
     "booked": ("✔", "booked", "ok"),
+    # Schedules and their slices.
+    "paused": ("◫", "paused", "warn"),
+    "finished": ("✔", "finished", "ok"),
+    "planned": ("◌", "planned", "quiet"),
+    "returned": ("↩", "given back", "quiet"),
+    "skipped": ("–", "skipped", "quiet"),
+    "refused": ("⊘", "refused", "bad"),
     # Confirmations and settlement instructions.
     "unmatched": ("◌", "unmatched", "warn"),
     "matched": ("◐", "matched", "ok"),

@@ -1,19 +1,21 @@
 // The desk: wires the live connection, the grid, the panel, the dialogs and the keys together.
 import { Amend } from "./amend.js";
+import { Ask } from "./ask.js";
 import { Blotter } from "./blotter.js";
 import { askToCancel } from "./cancel.js";
 import { Execute } from "./execute.js";
 import { sum } from "./figures.js";
 import { parse } from "./filter.js";
 import { Panel } from "./panel.js";
-import { Ask, Quotes } from "./rfq.js";
+import { Quotes } from "./rfq.js";
 import { showConnection, showServer, typing } from "./shell.js";
+import { Plan, Schedules } from "./schedule.js";
 import { LiveSocket } from "./socket.js";
 import * as address from "./state.js";
 import { Ticket } from "./ticket.js";
 import { et } from "./time.js";
 import { toast } from "./toasts.js";
-import { canAmend, canCancel, canExecute, VIEWS } from "./words.js";
+import { canAmend, canCancel, canExecute, canPlan, VIEWS } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const may = document.body.dataset;
@@ -29,6 +31,8 @@ const execute = byId("act-execute") && new Execute();
 const amend = byId("act-amend") && new Amend();
 const ask = byId("act-ask") && new Ask();
 const quotes = new Quotes(byId("panel"));
+const plan = byId("act-plan") && new Plan();
+const schedules = new Schedules(byId("panel"));
 const blotter = new Blotter(byId("grid"), {
   nonce: may.nonce,
   sort: state.sort,
@@ -116,7 +120,8 @@ function paintActions() {
   byId("selection").textContent = chosen.length ? `${head} · par ${par} · leaves ${leaves}` : head;
   if (ticket) byId("act-new").disabled = !live;
   if (execute) byId("act-execute").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
-  if (ask) byId("act-ask").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
+  if (ask) byId("act-ask").disabled = !live || !chosen.some(canExecute);
+  if (plan) byId("act-plan").disabled = !live || chosen.length !== 1 || !canPlan(chosen[0]);
   if (amend) byId("act-amend").disabled = !live || chosen.length !== 1 || !canAmend(chosen[0]);
   const cancel = byId("act-cancel");
   // Over HTTP: it works while the live connection is down.
@@ -139,7 +144,9 @@ function openFor(dialog) {
   else dialog.open(row, free);
 }
 const executeChosen = () => openFor(execute);
-const askDealers = () => openFor(ask);
+// Several orders are a list: each line has its own outcome.
+const askDealers = () => (blotter.chosen().length > 1 ? ask.openList(blotter.chosen().filter(canExecute)) : openFor(ask));
+const planChosen = () => openFor(plan);
 const amendChosen = () => amend.open(blotter.chosen()[0]);
 
 function freeze() {
@@ -183,7 +190,11 @@ const KEYS = {
   e: () => press("act-execute", executeChosen),
   q: () => press("act-ask", askDealers),
   h: () => quotes.best(),
+  c: () => quotes.counterBest(),
   a: () => press("act-amend", amendChosen),
+  s: () => press("act-plan", planChosen),
+  p: () => schedules.toggle(),
+  t: () => schedules.askToStop(),
   x: () => press("act-cancel", cancelChosen),
 };
 VIEWS.forEach((one, n) => { KEYS[String(n + 1)] = () => choose(one.key); });
@@ -235,6 +246,7 @@ function start() {
   byId("act-new")?.addEventListener("click", newOrder);
   byId("act-execute")?.addEventListener("click", executeChosen);
   byId("act-ask")?.addEventListener("click", askDealers);
+  byId("act-plan")?.addEventListener("click", planChosen);
   byId("act-amend")?.addEventListener("click", amendChosen);
   byId("act-cancel")?.addEventListener("click", cancelChosen);
   byId("act-freeze").addEventListener("click", freeze);

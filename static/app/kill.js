@@ -182,6 +182,15 @@ board.addEventListener("click", async (event) => {
   if (on?.results) {
     try { await showResults(on.results); } catch (error) { say("closed", saying(error)); }
   }
+  if (on?.reset) {
+    try {
+      await call("POST", `/v1/trading/order-group/${on.reset}/reset/`);
+      toast("Reset: the group takes orders again.");
+      await refresh();
+    } catch (error) {
+      say("closed", saying(error));
+    }
+  }
   if (on?.release) {
     try {
       await call("POST", `${PATH}${on.release}/release/`);

@@ -74,7 +74,7 @@ function best() {
   fact("mid", book.mid ? bare(book.mid) : "–");
   fact("spread", bid && ask ? spread(bid.price, ask.price) : "–", book.crossed ? "crossed" : "");
   fact("last", last ? price(last.price) : "none", last ? `${short(last.size)} ${last.venue_id} ${etOf(last.executed_at)} ET` : "");
-  fact("reference", reference ? bare(reference.price) : "none", reference ? `${reference.source} ${etOf(reference.at)} ET` : "");
+  fact("reference", reference ? bare(reference.price) : "none", reference ? `${reference.crossed ? "crossed, the last before; " : ""}${reference.source} ${etOf(reference.at)} ET` : "");
 }
 
 // Exact, in units of the eighth place.

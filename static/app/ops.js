@@ -66,9 +66,11 @@ async function act(method, path, body, words) {
 
 // Bookings go again by their own way, confirmations and settlements by another; every row answers.
 async function again(ids) {
-  const bookings = ids.filter((id) => id.startsWith("bl_")), others = ids.filter((id) => !id.startsWith("bl_"));
+  const bookings = ids.filter((id) => id.startsWith("bl_")), clearing = ids.filter((id) => id.startsWith("cl_"));
+  const others = ids.filter((id) => !id.startsWith("bl_") && !id.startsWith("cl_"));
   const found = [];
   if (bookings.length) found.push(...(await call("POST", "/v1/ops/booking/retry/", { booking_ids: bookings })).results);
+  if (clearing.length) found.push(...(await call("POST", "/v1/ops/clearing/resend/", { ids: clearing })).results);
   if (others.length) found.push(...(await call("POST", "/v1/ops/settlement/resend/", { ids: others })).results);
   return found;
 }
@@ -140,7 +142,27 @@ board.addEventListener("click", (event) => {
   if (on.approve) decide(on.approve, true);
   if (on.refuse) decide(on.refuse, false);
   settling(on);
+  clientSide(on);
 });
+
+const external = (id, name, words) => act("POST", `/v1/ops/external-order/${id}/${name}/`, {}, words);
+const feed = (id, name, words) => act("POST", `/v1/ops/feed/${id}/${name}/`, {}, words);
+
+function clientSide(on) {
+  if (on.agreeExternal) external(on.agreeExternal, "agree", "Decided.");
+  if (on.backExternal) external(on.backExternal, "refuse", "Sent back.");
+  if (on.redeliver) feed(on.redeliver, "redeliver", "Queued again under their own ids.");
+  if (on.pause) feed(on.pause, "pause", "Nothing is sent there for now.");
+  if (on.resume) feed(on.resume, "resume", "It is told again.");
+  if (on.adopt) {
+    const given = on.candidates.split(";").filter(Boolean).map((one) => one.split("|"));
+    byId("adopt").querySelector("select").replaceChildren(
+      ...given.map(([id, words]) => Object.assign(document.createElement("option"), { value: id, textContent: words })),
+      Object.assign(document.createElement("option"), { value: "", textContent: "nobody's here: the venue's mistake" }),
+    );
+    openForm(byId("adopt"), on.adopt);
+  }
+}
 
 const confirmed = (id, name, words) => act("POST", `/v1/ops/confirm/${id}/${name}/`, {}, words);
 
@@ -161,6 +183,7 @@ board.addEventListener("change", (event) => {
 wire(byId("explain"), (id, form) => call("POST", `/v1/ops/break/${id}/propose/`, form));
 wire(byId("dispute"), (id, form) => call("POST", `/v1/ops/confirm/${id}/dispute/`, form), "They are told.");
 wire(byId("accept"), (id, form) => call("POST", `/v1/ops/confirm/${id}/propose/`, form));
+wire(byId("adopt"), (id, form) => call("POST", `/v1/ops/external-order/${id}/propose/`, form));
 wire(byId("repair"), (id, form) => call("POST", "/v1/ops/repair/", { booking_id: id, ...form }));
 
 function selectAll() {

@@ -59,8 +59,9 @@ export function age_(box, row) {
   const place = box.querySelector(".age");
   if (!open(row)) { place.textContent = ""; return; }
   const left = Date.parse(row.deadline) - now();
-  place.textContent = left < SOON_MS ? `${Math.max(Math.ceil(left / 60000), 0)} min left` : `waiting ${waited(row)}`;
+  place.textContent = left < SOON_MS ? `${Math.max(Math.ceil(left / 60000), 0)} min left` : waited(row);
   const minutes = (now() - Date.parse(row.opened)) / 60000;
+  place.title = `waiting since ${row.opened}`;
   place.className = `right age face ${left < SOON_MS || minutes > 5 ? "bad" : minutes > 2 ? "warn" : ""}`;
 }
 

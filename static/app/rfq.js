@@ -1,7 +1,7 @@
-// Requests for quotes: ask dealers in a dialog; hit, count down and cancel in the panel.
+// The quotes in a panel: hit, counter, count down and cancel. Asking is in ask.js.
 import { call, freshId, order } from "./api.js";
 import { clearFaults, confirm, node, showFaults } from "./dialogs.js";
-import { grouped, parseQty } from "./figures.js";
+import { grouped, parsePrice } from "./figures.js";
 import { now } from "./time.js";
 import { toast } from "./toasts.js";
 
@@ -13,8 +13,11 @@ export class Quotes {
   constructor(box) {
     this.box = box;
     this.attempts = new Map();
+    this.counter = new Counter();
     box.addEventListener("click", (event) => {
       const hit = event.target.closest("[data-hit]"), drop = event.target.closest("[data-drop]");
+      const counter = event.target.closest("[data-counter]");
+      if (counter) this.counter.open(counter.dataset);
       if (hit) this.ask(hit);
       if (drop) this.drop(drop);
     });
@@ -27,8 +30,7 @@ export class Quotes {
       const left = Math.max(Math.ceil((Date.parse(place.dataset.until) - now()) / 1000), 0);
       const text = left ? (left > 90 ? `${Math.ceil(left / 60)} min` : `${left} s`) : "expired";
       if (place.textContent !== text) place.textContent = text;
-      const button = place.closest("tr")?.querySelector("[data-hit]");
-      if (button && !left) button.disabled = true;
+      if (!left) for (const button of place.closest("tr")?.querySelectorAll("[data-hit], [data-counter]") || []) button.disabled = true;
       place.closest("tr")?.classList.toggle("soon", left > 0 && left <= 5);
     }
   }
@@ -38,6 +40,12 @@ export class Quotes {
     const button = this.box.querySelector(".rfq tr.best [data-hit]:not(:disabled)");
     if (button) this.ask(button);
     else toast("No quote can be hit.", "warn");
+  }
+
+  counterBest() {
+    const button = this.box.querySelector(".rfq tr.best [data-counter]:not(:disabled)");
+    if (button) this.counter.open(button.dataset);
+    else toast("No quote can be countered.", "warn");
   }
 
   ask(button) {
@@ -77,11 +85,12 @@ export class Quotes {
   }
 }
 
-// The dialog that asks.
-export class Ask {
+// The dialog that asks one dealer for a better price.
+class Counter {
   constructor() {
-    this.box = byId("rfq");
-    this.form = byId("rfq-form");
+    this.box = byId("counter");
+    if (!this.box) return;
+    this.form = byId("counter-form");
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.form.addEventListener("input", () => clearFaults(this.form));
     this.form.addEventListener("keydown", (event) => {
@@ -90,54 +99,31 @@ export class Ask {
     this.box.querySelector("[data-close]").addEventListener("click", () => this.box.close());
   }
 
-  async open(row, free) {
-    this.row = row;
-    this.id = freshId("ui");
-    this.busy = false;
+  open({ counter, rfqId, price, shown, dealer }) {
+    this.path = `/v1/trading/rfq/${encodeURIComponent(rfqId)}/quote/${encodeURIComponent(counter)}/counter/`;
+    this.dealer = dealer;
     this.form.reset();
     clearFaults(this.form);
-    byId("rfq-title").textContent = `Ask dealers: ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
-    byId("rfq-outcome").replaceChildren(node("p", "Dealers see the security, the side and the size, never your limit.", "hint"));
-    this.form.elements.amount.value = grouped(free);
-    byId("rfq-go").disabled = false;
+    byId("counter-title").textContent = `Counter ${dealer}`;
+    byId("counter-what").textContent = `${dealer} quotes ${shown}.`;
+    byId("counter-outcome").replaceChildren(node("p", "Its quote cannot be hit any more: it may accept, improve, hold or withdraw.", "hint"));
+    this.form.elements.price.value = price;
+    byId("counter-go").disabled = false;
     this.box.showModal();
-    this.form.elements.amount.select();
-    try {
-      const { dealers } = await call("GET", "/v1/trading/dealer/");
-      byId("rfq-dealers").replaceChildren(...dealers.filter((one) => one.status === "active").map(pick));
-    } catch (error) {
-      byId("rfq-outcome").replaceChildren(node("p", error.message, "face bad"));
-    }
+    this.form.elements.price.select();
   }
 
   async send() {
-    if (this.busy) return;
-    this.busy = true;
-    byId("rfq-go").disabled = true;
-    const { amount, seconds } = this.form.elements;
-    const dealers = [...this.form.querySelectorAll("[name=dealers]:checked")].map((one) => one.value);
+    const go = byId("counter-go"), { price } = this.form.elements;
+    if (go.disabled) return;
+    go.disabled = true;
     try {
-      const made = await call("POST", "/v1/trading/rfq/", {
-        order_id: this.row.id,
-        amount: { type: this.row.kind, value: parseQty(amount.value) ?? amount.value },
-        dealers,
-        expire_time: new Date(now() + Number(seconds.value) * 1000).toISOString(),
-        client_rfq_id: this.id,
-      });
+      await call("POST", this.path, { price: parsePrice(price.value) ?? price.value });
       this.box.close();
-      toast(`${made.dealers.length} dealers asked`);
+      toast(`Asked ${this.dealer} for ${price.value}`);
     } catch (error) {
-      showFaults(this.form, error, byId("rfq-outcome"));
-      byId("rfq-go").disabled = false;
+      showFaults(this.form, error, byId("counter-outcome"));
+      go.disabled = false;
     }
-    this.busy = false;
   }
-}
-
-function pick(dealer) {
-  const label = node("label");
-  const box = document.createElement("input");
-  Object.assign(box, { type: "checkbox", name: "dealers", value: dealer.id, checked: true });
-  label.append(box, ` ${dealer.name}`);
-  return label;
 }

@@ -3,15 +3,29 @@ import { call, freshId } from "./api.js";
 import { clearFaults, list, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
 import { etOf } from "./time.js";
+import * as more from "./ticket-more.js";
+import { Split } from "./ticket-split.js";
 import { toast } from "./toasts.js";
 
 const PATH = "/v1/trading/order/";
 // A second Enter or click of the same gesture must not send what has just been previewed.
 const GUARD_MS = 400;
-const LIMITED = new Set(["limit", "stop_limit", "limit_if_touched"]);
-const TYPES = { stop: "Stop", stop_limit: "Stop limit", market_if_touched: "If touched", limit_if_touched: "Limit if touched" };
-const TIMES = { day: "Day", ioc: "Immediate or cancel", fok: "Fill or kill", gtc: "Good till canceled", gtd: "Good till date" };
+const LISTS = "/v1/trading/order-list/";
+const LIMITED = new Set(["limit", "stop_limit", "limit_if_touched", "trailing_stop_limit"]);
+const TYPES = { stop: "Stop", stop_limit: "Stop limit", market_if_touched: "If touched", limit_if_touched: "Limit if touched", trailing_stop: "Trailing stop", trailing_stop_limit: "Trailing limit" };
+const stopped = (type) => Boolean(TYPES[type]) && !more.trails(type);
+const TIMES = { day: "Day", ioc: "Immediate or cancel", fok: "Fill or kill", gtc: "Good till canceled", gtd: "Good till date", opg: "At the open", cls: "At the close" };
 const byId = (id) => document.getElementById(id);
+
+// A sweep of the live books in words: how much, at what average and worst price, how far from mid.
+function estimated(found) {
+  const plain = (value) => String(Number(value));
+  if (!Number(found.fillable)) return "Estimate: no live book would fill any of it at once.";
+  const all = Number(found.fillable) >= Number(found.quantity);
+  const much = all ? "all of it" : `${grouped(plain(found.fillable))} of ${grouped(plain(found.quantity))}`;
+  const away = found.slippage == null ? "" : `, ${plain(found.slippage)} from the mid`;
+  return `Estimate: the books would fill ${much} at once at ${plain(found.average_price)} on average, ${plain(found.worst_price)} at worst${away}. Nothing is promised.`;
+}
 
 export class Ticket {
   constructor(onSent) {
@@ -20,6 +34,7 @@ export class Ticket {
     this.outcome = byId("ticket-outcome");
     this.go = byId("ticket-go");
     this.onSent = onSent;
+    this.split = new Split(() => this.stale());
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.step(); });
     this.form.addEventListener("input", (event) => { if (event.target.name) this.changed(event.target.name); });
     this.form.addEventListener("keydown", (event) => {
@@ -30,6 +45,7 @@ export class Ticket {
 
   async open() {
     this.form.reset();
+    this.split.reset();
     clearFaults(this.form);
     this.id = freshId("ui");
     byId("ticket-id").textContent = `client id ${this.id.slice(0, 11)}…`;
@@ -63,6 +79,7 @@ export class Ticket {
     const active = this.reference.accounts.filter((one) => one.status === "active");
     this.offerTypes(this.reference.policy);
     byId("t-account").replaceChildren(...active.map((one) => new Option(one.code === one.name ? one.code : `${one.code} · ${one.name}`, one.id)));
+    this.split.offer(this.reference);
   }
 
   // What the policy opens beyond the guide: limit and market orders for the day are always there.
@@ -76,6 +93,7 @@ export class Ticket {
     }
     byId("t-tif").replaceChildren(...policy.time_in_force.map((one) => new Option(TIMES[one] || one, one)));
     byId("t-tif-field").hidden = policy.time_in_force.length < 2;
+    more.offer(policy);
   }
 
   // --- what is typed ---------------------------------------------------------------------------
@@ -94,6 +112,11 @@ export class Ticket {
     if (place) place.textContent = "";
     this.form.querySelector(`[name="${name}"]`).removeAttribute("aria-invalid");
     this.echo();
+    this.stale();
+  }
+
+  // What was previewed is not what would be sent any more.
+  stale() {
     if (this.ready) this.say(node("p", "Changed since the preview: preview again.", "hint"));
     this.ready = false;
     this.label();
@@ -106,13 +129,15 @@ export class Ticket {
     byId("t-par-word").textContent = shares ? "Shares" : "Par";
     const qty = parseQty(this.form.elements.amount.value);
     byId("t-par-echo").textContent = qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
+    this.split.follow(security, qty);
     const type = this.form.elements.type.value;
     const market = !LIMITED.has(type);
     const limit = this.form.elements.limit_price;
     limit.disabled = market;
-    byId("t-stop-field").hidden = !TYPES[type];
+    byId("t-stop-field").hidden = !stopped(type);
+    byId("t-trail-field").hidden = !more.trails(type);
     byId("t-expire-field").hidden = this.form.elements.time_in_force.value !== "gtd";
-    const stop = TYPES[type] ? parsePrice(this.form.elements.stop_price.value) : null;
+    const stop = stopped(type) ? parsePrice(this.form.elements.stop_price.value) : null;
     byId("t-stop-echo").textContent = stop ? [stop, security?.cls === "treasury" ? thirtySeconds(stop) : ""].filter(Boolean).join(" = ") : "";
     const price = market ? null : parsePrice(limit.value);
     const ticks = price && security?.cls === "treasury" ? thirtySeconds(price) : "";
@@ -132,10 +157,11 @@ export class Ticket {
       amount: { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value },
       type: fields.type.value,
       ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? fields.limit_price.value }),
-      ...(TYPES[fields.type.value] && { stop_price: parsePrice(fields.stop_price.value) ?? fields.stop_price.value }),
+      ...(stopped(fields.type.value) && { stop_price: parsePrice(fields.stop_price.value) ?? fields.stop_price.value }),
       ...(tif !== "day" && { time_in_force: tif }),
       ...(tif === "gtd" && !Number.isNaN(until.getTime()) && { expire_time: until.toISOString() }),
-      account_id: fields.account_id.value,
+      ...more.asked(fields),
+      ...this.split.asked(fields),
       extended_hours: fields.extended_hours.checked,
       bypass_auto_execution: fields.bypass_auto_execution.checked,
     };
@@ -167,6 +193,19 @@ export class Ticket {
     this.guard = performance.now() + GUARD_MS;
     setTimeout(() => this.label(), GUARD_MS + 10);
     this.explain(told);
+    this.estimate(asked, content);
+  }
+
+  // What the books would give now; a ticket without an answer is as good as before.
+  async estimate(asked, content) {
+    const where = `/v1/trading/market/${encodeURIComponent(asked.instrument_id)}/estimate/`;
+    const query = new URLSearchParams({ side: asked.side, amount: asked.amount.value, ...(asked.limit_price && { limit_price: asked.limit_price }) });
+    let found = null;
+    try { found = await call("GET", `${where}?${query}`); } catch { return; }
+    if (this.previewed !== content || !this.ready) return;
+    const line = node("p", estimated(found), "hint");
+    line.id = "ticket-estimate";
+    this.outcome.append(line);
   }
 
   explain(told) {
@@ -184,10 +223,19 @@ export class Ticket {
   }
 
   async send(asked) {
-    const made = await call("POST", PATH, asked);
+    const list = more.bracket(this.form.elements, asked);
+    const made = list ? await this.sendList(list) : await call("POST", PATH, asked);
     this.box.close();
-    toast(`Order ${made.id} received`);
+    toast(list ? `Bracket of three orders received, entry ${made.id}` : `Order ${made.id} received`);
     this.onSent(made.id);
+  }
+
+  async sendList(list) {
+    try {
+      return (await call("POST", LISTS, list)).orders[0].order;
+    } catch (error) {
+      throw more.placed(error);
+    }
   }
 
   label() {

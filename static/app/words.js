@@ -3,6 +3,7 @@ export const FACES = {
   review: ["⚑", "review", "warn"],
   queued: ["◌", "queued", "quiet"],
   staged: ["◌", "staged", "quiet"],
+  scheduled: ["◷", "scheduled", "ok"],
   working: ["●", "working", "ok"],
   partial: ["◐", "partial", "ok"],
   filled: ["✔", "filled", "quiet"],
@@ -14,13 +15,14 @@ export const FACES = {
   expired: ["⌛", "expired", "quiet"],
 };
 const DONE = new Set(["filled", "canceled", "rejected", "expired"]);
-const OUT = new Set(["queued", "working", "partial", "cancel_pending", "expire_pending", "replace_pending"]);
+const OUT = new Set(["queued", "scheduled", "working", "partial", "cancel_pending", "expire_pending", "replace_pending"]);
 
 export const isDone = (row) => DONE.has(row.status);
 // A cancel still makes sense: open, and not asked to stop already.
 export const canCancel = (row) => !DONE.has(row.status) && !["cancel_pending", "expire_pending"].includes(row.status);
 export const canAmend = (row) => !DONE.has(row.status) && !row.status.endsWith("_pending");
-export const canExecute = (row) => ["staged", "partial", "working"].includes(row.status);
+export const canPlan = (row) => ["staged", "partial"].includes(row.status);
+export const canExecute = (row) => ["staged", "scheduled", "partial", "working"].includes(row.status);
 
 export const VIEWS = [
   { key: "all", word: "All", has: () => true, empty: "No orders yet today." },

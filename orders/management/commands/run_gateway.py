@@ -7,12 +7,15 @@ import signal
 from functools import partial
 
 import psycopg
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from oms_site.firm import sandbox_clock
 from oms_site.firm.database import conninfo
 from oms_site.journal.unit import CHANNEL
-from orders import last_look, reports
+from orders import last_look, reports, sor
+from orders.reports.lanes import Lanes
+from venues import registry
 from venues.connection import Connection, Handlers
 from venues.gateways import kinds
 from venues.models import Venue
@@ -27,7 +30,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         sandbox_clock.follow()
-        venues = {row.id: row.gateway for row in Venue.objects.all()}
+        outside = Venue.objects.exclude(gateway=registry.INTERNAL)
+        venues = {row.id: row.gateway for row in outside}
         asyncio.run(_run(venues))
 
 
@@ -37,10 +41,13 @@ async def _run(venues: dict[str, str]) -> None:
     assert main is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, main.cancel)
+    lanes = Lanes(settings.REPORT_LANES)
     handlers = Handlers(
-        apply=reports.apply,
+        apply=lanes.apply,
         unreadable=reports.unreadable,
         before_wire=last_look.before_wire,
+        resting=sor.resting,
+        trouble=reports.trouble,
     )
     try:
         async with await psycopg.AsyncConnection.connect(**conninfo(), autocommit=True) as bell:
@@ -56,6 +63,8 @@ async def _run(venues: dict[str, str]) -> None:
                 tasks.create_task(_keep_ringing(bell, connections))
     except asyncio.CancelledError:
         return
+    finally:
+        lanes.close()
 
 
 async def _keep_ringing(

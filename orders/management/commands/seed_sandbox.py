@@ -13,7 +13,7 @@ from django.db import connection, transaction
 
 from allocations import seed as clients
 from controls import seed as gate
-from oms_site.firm import policy_changes, sandbox_clock
+from oms_site.firm import policy_changes, principals, role_changes, sandbox_clock
 from oms_site.firm.models import ApiKey, Organization, SandboxClock, User, digest
 from oms_site.firm.roles import Role
 from oms_site.kit import clock
@@ -106,25 +106,44 @@ def _house_admins() -> None:
 
 
 def _people(organization_id: str, at: datetime) -> None:
-    for name, role in PEOPLE.items():
-        username = f"{organization_id}_{name}"
-        user, fresh = User.objects.get_or_create(
-            username=username,
-            defaults={
-                "organization_id": organization_id,
-                "roles": [role.value],
-                "is_staff": True,
-                "email": f"{username}@sandbox.invalid",
-            },
-        )
-        if fresh:
-            user.password = _password()
-            user.save(update_fields=["password"])
-        token = f"oems_test_{username}"
+    wanted = {f"{organization_id}_{name}": role for name, role in PEOPLE.items()}
+    rows = User.objects.filter(organization_id=organization_id)
+    known = {user.username: user for user in rows}
+    new = [_person(organization_id, name) for name in wanted if name not in known]
+    if not known:
+        # Whoever founds an organization gives its first people their roles, all at once.
+        for user in new:
+            user.roles = [wanted[user.username].value]
+    User.objects.bulk_create(new)
+    for user in new if known else []:
+        _hire(user, wanted[user.username], at)
+    users = {**known, **{user.username: user for user in new}}
+    for username in wanted:
+        user, token = users[username], f"oems_test_{username}"
         ApiKey.objects.get_or_create(
             digest=digest(token),
             defaults={"user": user, "prefix": token, "sandbox": True, "created_at": at},
         )
+
+
+def _person(organization_id: str, username: str) -> User:
+    return User(
+        username=username,
+        organization_id=organization_id,
+        is_staff=True,
+        email=f"{username}@sandbox.invalid",
+        password=_password(),
+    )
+
+
+def _hire(user: User, role: Role, at: datetime) -> None:
+    """Roles for who joins later: the sandbox's admin asks, its compliance agrees."""
+    asks, agrees = (
+        principals.of_user(User.objects.get(username=f"{user.organization_id}_{name}"), via="seed")
+        for name in ("admin", "compliance")
+    )
+    made = role_changes.propose(user.username, [role], reason="sandbox", by=asks, at=at)
+    role_changes.approve(made.pk, by=agrees, at=at)
 
 
 @cache
