@@ -74,7 +74,7 @@ def _holdings_by_orm(order: Any, fill: Any) -> None:
     from oms_site.kit import ids
     from orders import holdings
 
-    posting = holdings._posting(fill, order, "")
+    posting = holdings._posting(fill, order, None, at=TEN)
     assert posting.instrument_id is not None
     position = Position.objects.select_for_update().get(
         account_id=posting.account_id, instrument_id=posting.instrument_id

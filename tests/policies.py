@@ -8,6 +8,7 @@ from typing import Any
 from oms_site.firm import policy_changes, principals
 from oms_site.firm.models import Policy, User
 from oms_site.firm.principals import Principal
+from tests import hiring
 
 
 def agreed(
@@ -26,7 +27,7 @@ def agreed(
 
 
 def _admin(name: str) -> Principal:
-    user, _ = User.objects.get_or_create(
-        username=name, defaults={"organization_id": name.partition("_")[0], "roles": ["admin"]}
+    user = User.objects.filter(username=name).first() or hiring.hire(
+        name, of=name.partition("_")[0], roles=["admin"]
     )
     return principals.of_user(user, via="test")

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from oms_site.kit import clock
 from orders import desk
 from orders.desk.executing import ExecuteResult
-from orders.models import Quote, Rfq, VenueOrder
+from orders.models import Quote, QuoteRound, Rfq, VenueOrder
 from orders.requests import AutoEx, QuoteHit
 from orders.rfq.asking import RfqAsk
 from orders.rfq.criteria import Criteria
@@ -21,7 +21,7 @@ from venues.messages import DealerQuote, QuoteCancel, QuoteStatus, QuoteStatusRe
 VENUE = "SIMQ"
 SWIFT, BROAD, LOOK, SHY = "DLR-SWIFT", "DLR-BROAD", "DLR-LOOK", "DLR-SHY"
 D = Decimal
-Row = TypeVar("Row", Rfq, Quote)
+Row = TypeVar("Row", Rfq, Quote, QuoteRound)
 _refs = count(1)
 
 

@@ -26,7 +26,9 @@ BELL = re.compile(r"\.(delay|apply_async|send_task|delay_on_commit)$")
 NETWORK = {"socket", "httpx", "requests", "urllib.request", "http.client", "aiohttp"}
 DIALS = re.compile(r"asyncio\.(open_(unix_)?connection|start_(unix_)?server)$")
 NETWORK_ROOMS = (
+    "allocations.clearing.houses",
     "allocations.custodians",
+    "allocations.feed",
     "venues.gateways",
     "venues.simulator",
     "oms_site.supervisor",

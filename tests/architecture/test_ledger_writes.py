@@ -33,6 +33,10 @@ QUEUE_ROOMS = {
     "Outbound": {"venues.transmission"},
     "Inbound": {"venues.inbox"},
     "MassCancelOrder": {"orders.mass_canceling"},
+    "OrderListWatch": {"orders.contingent.submitting", "orders.contingent.settling"},
+    "PriceWatch": {"orders.triggers"},
+    "ClearingDue": {"allocations.clearing.dues"},
+    "FeedDelivery": {"allocations.feed.outbox"},
     "SettlementDue": {"allocations.settlement.dues"},
     "CustodianMessage": {"allocations.settlement.mailbox"},
 }

@@ -10,13 +10,16 @@ from django.apps import apps
 from django.db import models
 from django_fsm import RETURN_VALUE, FSMFieldMixin
 
+from allocations.clearing_states import CLEARING_STEPS
 from allocations.settlement_states import CONFIRM_STEPS, INSTRUCTION_STEPS
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
-from controls.states import CONTROL_STEPS, HALT_STEPS, REVIEW_STEPS
+from controls.states import CONTROL_STEPS, GROUP_STEPS, HALT_STEPS, REVIEW_STEPS
 from oms_site.journal.rows import LedgerRow
 from orders.events import KINDS
+from orders.external_states import EXTERNAL_STEPS
 from orders.reference import FOLDER
 from orders.reference.states import machines
+from orders.schedule_states import SCHEDULE_STEPS, SLICE_STEPS
 from orders.states import (
     EXECUTION_STEPS,
     ORDER_STEPS,
@@ -24,6 +27,7 @@ from orders.states import (
     REPLACE_LEG_STEPS,
     REPLACEMENT_STEPS,
     RFQ_STEPS,
+    ROUND_STEPS,
     VENUE_STEPS,
 )
 
@@ -36,13 +40,19 @@ TABLES: dict[str, tuple[Mapping[str, tuple[Any, Any]], str]] = {
     "ReplaceLeg": (REPLACE_LEG_STEPS, "replaceleg_"),
     "Rfq": (RFQ_STEPS, "rfq_"),
     "Quote": (QUOTE_STEPS, "quote_"),
+    "QuoteRound": (ROUND_STEPS, "round_"),
+    "Schedule": (SCHEDULE_STEPS, "schedule_"),
+    "ScheduleSlice": (SLICE_STEPS, "slice_"),
     "Allocation": (ALLOCATION_STEPS, "allocation_"),
     "BookingLeg": (LEG_STEPS, "leg_"),
     "TradeConfirm": (CONFIRM_STEPS, "confirm_"),
     "SettlementInstruction": (INSTRUCTION_STEPS, "instruction_"),
+    "ClearingReport": (CLEARING_STEPS, "clearing_"),
+    "ExternalOrder": (EXTERNAL_STEPS, "external_"),
     "Review": (REVIEW_STEPS, "review_"),
     "Control": (CONTROL_STEPS, "control_"),
     "Halt": (HALT_STEPS, "halt_"),
+    "OrderGroup": (GROUP_STEPS, "group_"),
 }
 
 

@@ -91,3 +91,55 @@ def test_a_trader_looks_and_changes_nothing(window: Opener) -> None:
     page = window("alpha_trader").open("/controls/price-limit/")
     expect(page.locator("#board")).to_contain_text("What it states")
     expect(page.locator("#board button")).to_have_count(0)
+
+
+def test_a_list_and_a_policy_are_proposed_on_the_screen_and_another_agrees(
+    window: Opener,
+) -> None:
+    maker = window("alpha_compliance", width=1440).open("/controls/")
+    maker.get_by_role("button", name="New list…").click()
+    box = maker.locator("#write-list")
+    box.get_by_label("Name").fill("screen-watch")
+    box.get_by_label("Kind").select_option("watch")
+    box.get_by_label("CUSIPs").fill("037833DP2, 912810SX7")
+    expect(box.locator("[data-moves]")).to_contain_text("+037833DP2")
+    box.get_by_label("Reason").fill("rumors")
+    _picture(maker, "controls-list")
+    box.get_by_role("button", name="Propose").click()
+    expect(box).not_to_be_visible()
+    waits = maker.locator("tr[data-held]", has_text="screen-watch")
+    expect(waits).to_contain_text("adds 037833DP2, 912810SX7")
+    expect(waits.get_by_role("button", name="Approve")).to_have_count(0)
+
+    checker = window("alpha_compliance2", width=1024).open("/controls/")
+    checker.locator("tr[data-held]", has_text="screen-watch").get_by_role(
+        "button", name="Approve"
+    ).click()
+    checker.locator("#ask-go").click()
+    row = checker.locator("#lists tr", has_text="screen-watch")
+    expect(row).to_contain_text("037833DP2, 912810SX7")
+    row.get_by_role("button", name="Change").click()
+    again = checker.locator("#write-list")
+    expect(again.get_by_label("Name")).to_have_value("screen-watch")
+    again.get_by_label("CUSIPs").fill("912810SX7")
+    expect(again.locator("[data-moves]")).to_have_text("cusips: −037833DP2")
+    checker.keyboard.press("Escape")
+    assert _faults(checker) == []
+
+    policy = maker.locator("section[aria-label=Policy]")
+    policy.get_by_role("button", name="Change").click()
+    box = maker.locator("#write-policy")
+    box.get_by_label("Rules").fill("{nothing}")
+    expect(box.locator("[data-moves]")).to_contain_text("give an object")
+    box.get_by_label("Rules").fill('{"gtc_max_days": 30}')
+    expect(box.locator("[data-moves]")).to_contain_text("gtc_max_days: none → 30")
+    box.get_by_label("Reason").fill("shorter")
+    box.get_by_role("button", name="Propose").click()
+    held = maker.locator("tr[data-held]", has_text="policy v")
+    expect(held).to_contain_text("gtc max days: 90 → 30")
+    held.get_by_role("button", name="Withdraw").click()
+    maker.locator("#ask [name=reason]").fill("never mind")
+    maker.locator("#ask-go").click()
+    expect(held).to_have_count(0)
+    _picture(maker, "controls-written")
+    assert _faults(maker) == []

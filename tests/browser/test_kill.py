@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
+import httpx
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import HANGS, Opener
+from tests.browser.conftest import FILLS, HANGS, Opener
 from tests.browser.test_accessible import _faults
+from tests.product import Product, until
 
 Submit = Callable[..., str]
 PICTURES = os.environ.get("OMS_PICTURES")
@@ -62,3 +66,67 @@ def test_one_engages_by_keyboard_and_two_give_it_back(window: Opener, submit: Su
     expect(other.locator("#board")).to_contain_text("Nothing is halted", timeout=5_000)
     _picture(second, "kill-released")
     assert _faults(second) == []
+
+
+def test_what_a_venue_has_not_answered_is_named_until_it_does(
+    window: Opener, submit: Submit, product: Product
+) -> None:
+    order_id = submit(instrument_id=HANGS)
+    page = window("alpha_trader", width=1024).open("/kill/")
+    with product.client("alpha_trader") as client:
+        until(lambda: _working(client, order_id), what="the venue to work it")
+        _silence(product, on=True)
+        try:
+            asked = {"scope": "instrument", "target": HANGS, "confirm": HANGS, "reason": "a test"}
+            halt = client.post("/v1/kill-switch/", json=asked).json()["id"]
+            row = page.locator(f"#board tr[data-halt='{halt}']")
+            expect(row).to_contain_text("draining")
+            waits = page.locator("#board tr.waits", has_text=HANGS)
+            expect(waits).to_contain_text("Not proven gone")
+            expect(waits).to_contain_text("has been asked and has not answered")
+            expect(waits.get_by_role("link").first).to_be_visible()
+            expect(row.get_by_role("button")).to_have_count(0)
+            _picture(page, "kill-waits")
+            assert _faults(page) == []
+        finally:
+            _silence(product, on=False)
+        expect(row).to_contain_text("confirmed flat", timeout=60_000)
+        expect(waits).to_have_count(0)
+    for name, step in (("alpha_compliance", "request-release"), ("alpha_compliance2", "release")):
+        with product.client(name) as client:
+            answer = client.post(f"/v1/kill-switch/{halt}/{step}/", json={"reason": "over"})
+            assert answer.is_success, answer.text
+
+
+def _working(client: httpx.Client, order_id: str) -> bool:
+    found = client.get("/v1/trading/event/", params={"order_id": order_id, "limit": 100}).text
+    return "venue_acknowledge" in found or "venue_new" in found
+
+
+def _silence(product: Product, *, on: bool) -> None:
+    ports = json.loads((product.outside / "ports.json").read_bytes())
+    with socket.create_connection(("127.0.0.1", ports["admin"]), timeout=5) as line:
+        for venue in ("SIMA", "SIMB"):
+            said = {"cmd": "silence", "session": venue, "on": on}
+            line.sendall(json.dumps(said).encode() + b"\n")
+            assert json.loads(line.makefile().readline())["ok"] is True
+
+
+def test_an_order_group_is_shown_locked_and_reset_by_its_owner(
+    window: Opener, product: Product, submit: Submit
+) -> None:
+    page = window("alpha_trader").open("/kill/")
+    with product.client("alpha_trader") as client:
+        group = client.post(
+            "/v1/trading/order-group/", json={"name": "on screen", "limit": 1000}
+        ).json()["id"]
+    row = page.locator(f"#groups tr[data-group='{group}']")
+    expect(row).to_contain_text("open")
+    filled = submit(instrument_id=FILLS, amount={"par": 2000}, order_group_id=group)
+    expect(row).to_contain_text("locked", timeout=30_000)
+    _picture(page, "kill-groups")
+    row.get_by_role("button", name="Reset").click()
+    expect(row).to_contain_text("open")
+    assert filled
+    expect(page.locator("#breakers")).to_contain_text("Price move")
+    assert _faults(page) == []

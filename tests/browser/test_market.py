@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -130,11 +131,43 @@ def test_an_order_tells_why_it_went_where_it_went(
     expect(page.locator("h1")).to_contain_text(BOND)
 
 
-def test_without_a_name_the_page_asks_for_one(window: Opener) -> None:
+@pytest.mark.parametrize(("theme", "width"), [("dark", 1440), ("light", 1024)])
+def test_without_a_name_the_page_lists_all_instruments_with_their_prices(
+    window: Opener, theme: str, width: int
+) -> None:
+    page = window("alpha_trader", theme=theme, width=width).open("/market/")
+    expect(page.locator("#notice-text")).to_have_text("Up to date.")
+    row = page.locator(f"#prices tr[data-cusip='{BOND}']")
+    expect(row.locator("td.bid")).to_have_text(re.compile(r"\d+\.\d{3}"))
+    _picture(page, f"market-all-{theme}-{width}")
+    assert _faults(page) == []
+    page.keyboard.press("/")
+    page.keyboard.type(BOND)
+    expect(page.locator("#prices tbody tr:visible")).to_have_count(1)
+    expect(page.locator("#shown")).to_contain_text("1 of")
+    page.keyboard.press("Enter")
+    expect(row.get_by_role("link")).to_be_focused()
+    page.keyboard.press("Enter")
+    _market(page)
+
+
+def test_a_list_that_nothing_is_called_in_says_so_and_a_lost_connection_too(
+    window: Opener,
+) -> None:
+    page = window("alpha_trader").open("/market/")
+    expect(page.locator("#notice-text")).to_have_text("Up to date.")
+    page.get_by_label("Narrow down").fill("no such thing")
+    expect(page.locator("#none")).to_be_visible()
+    page.context.set_offline(True)
+    expect(page.locator("#notice-text")).to_contain_text("renewed")
+    page.context.set_offline(False)
+    expect(page.locator("#notice-text")).to_have_text("Up to date.")
+
+
+def test_the_page_takes_a_name(window: Opener) -> None:
     screen = window("alpha_trader")
     page = screen.open("/market/")
-    expect(page.locator("#notice-text")).to_contain_text("Choose an instrument")
-    page.get_by_label("Instrument").fill(BOND)
+    page.locator("#cusip").fill(BOND)
     page.keyboard.press("Enter")
     _market(page)
     screen.expected.append("404")

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Opener
+from tests.browser.test_live import Wire
+from tests.product import Product
 
 Submit = Callable[..., str]
 FLAGGED_LIMIT = 107
@@ -64,3 +68,68 @@ def test_many_alike_are_rejected_by_keyboard(window: Opener, submit: Submit) -> 
     for order_id in ids:
         page.goto(page.url.split("?")[0] + f"?review={order_id}")
         expect(page.locator("#one")).to_contain_text("Rejected by alpha_compliance")
+
+
+def test_a_large_order_needs_two_and_says_how_many_are_missing(
+    window: Opener, submit: Submit, product: Product
+) -> None:
+    with _policy(product, {"second_approval_above": "50000"}):
+        one, two = desk(window, "alpha_compliance"), desk(window, "alpha_compliance2", width=1024)
+        order_id = submit(limit_price=FLAGGED_LIMIT)
+        choose(one, order_id)
+        choose(two, order_id)
+        row = two.locator("#queue .item")
+        expect(row).to_contain_text("0 of 2 approvals")
+        # What it is stands there whole, however narrow the window.
+        assert row.locator(".title").evaluate("(one) => one.scrollWidth <= one.clientWidth")
+        _decide(one, "a", "Client confirmed by phone")
+        expect(row).to_contain_text("1 of 2 approvals")
+        expect(one.locator("#queue .item")).to_contain_text("you approved")
+        _decide(two, "a", "Seen as well")
+        expect(one.locator("[data-part=stand]")).to_contain_text("Approved by")
+        expect(one.locator("#queue .item")).to_contain_text("approved")
+
+
+def test_cut_off_the_desk_says_so_and_nobody_decides(window: Opener, submit: Submit) -> None:
+    order_id = submit(limit_price=FLAGGED_LIMIT)
+    screen, wire = window(), Wire()
+    screen.log_in("alpha_compliance")
+    screen.context.route_web_socket("**/ws/**", wire)
+    page = screen.open("/review/")
+    expect(page.locator("#notice-text")).to_have_text("Up to date.")
+    choose(page, order_id)
+    expect(page.get_by_role("button", name="Approve A")).to_be_enabled()
+    wire.hang_up()
+    expect(page.locator("#connection")).to_have_text("Disconnected")
+    expect(page.locator("#notice-text")).to_contain_text("Disconnected since")
+    expect(page.locator("#floor")).to_have_class(re.compile("stale"))
+    expect(page.get_by_role("button", name="Approve A")).to_be_disabled()
+    page.keyboard.press("a")
+    expect(page.locator("#decide")).to_be_hidden()
+
+
+def _decide(page: Page, key: str, annotation: str) -> None:
+    page.keyboard.press(key)
+    page.keyboard.type(annotation)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#decide")).to_be_hidden()
+
+
+@contextmanager
+def _policy(product: Product, rules: dict[str, Any]) -> Iterator[None]:
+    """Other rules for Alpha, by two people, until the test is over."""
+
+    def agree(wanted: dict[str, Any]) -> None:
+        with product.client("alpha_admin") as asks, product.client("alpha_compliance") as agrees:
+            path = "/v1/policy/version/"
+            asked = {"preset": "guide", "rules": wanted, "reason": "for a test"}
+            made = asks.post(path, json=asked)
+            assert made.status_code == 201, made.text
+            answer = agrees.post(f"{path}{made.json()['version']}/approve/", json={})
+            assert answer.status_code == 200, answer.text
+
+    agree(rules)
+    try:
+        yield
+    finally:
+        agree({})

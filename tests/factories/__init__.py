@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, cast
 
+from django.db import DatabaseError, transaction
 from factory.declarations import (
     LazyAttribute,
     LazyFunction,
@@ -24,6 +25,7 @@ from factory.django import DjangoModelFactory
 from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
 from oms_site.firm.models import Organization, Policy, User
 from oms_site.firm.roles import Role
+from tests import hiring
 from venues.models import Instrument, Venue
 
 AT = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
@@ -159,8 +161,13 @@ def organization(id: str = "alpha", **values: Any) -> Organization:
 def user(username: str, *, of: str | None = "alpha", role: str = "", **values: Any) -> User:
     """A staff member of an organization, with one role, or of none."""
     owner = organization(of) if of else None
-    values.setdefault("roles", [role] if role else [])
-    made = UserFactory(username=username, organization=owner, **values)
+    roles = values.pop("roles", [role] if role else [])
+    try:
+        with transaction.atomic():
+            made = UserFactory(username=username, organization=owner, roles=roles, **values)
+    except DatabaseError:
+        made = UserFactory(username=username, organization=owner, roles=[], **values)
+        hiring.give(cast(User, made), roles)
     return cast(User, made)
 
 

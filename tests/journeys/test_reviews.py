@@ -18,8 +18,9 @@ FAR = 110.5  # bought at the offer all the same
 _BOTH_ROLES = """
 from oms_site.firm.models import ApiKey, User, digest
 from oms_site.kit import clock
-user, _ = User.objects.get_or_create(
-    username="alpha_both", defaults={"organization_id": "alpha", "roles": ["trader", "compliance"]})
+from tests import hiring
+user = User.objects.filter(username="alpha_both").first() or hiring.hire(
+    "alpha_both", of="alpha", roles=["trader", "compliance"])
 token = "oems_test_alpha_both"
 ApiKey.objects.get_or_create(digest=digest(token), defaults={
     "user": user, "prefix": token, "sandbox": True, "created_at": clock.machine_now()})

@@ -144,7 +144,7 @@ class Lifecycle(RuleBasedStateMachine):
         return {}
 
     def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
-        raise NotImplementedError
+        return {"qty": qty, "limit_price": None, "at": AT}
 
     @rule(qty=quantities)
     def request_replace(self, qty: Decimal) -> None:
@@ -199,8 +199,8 @@ class OrderLife(Lifecycle):
 
     def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
         prices: dict[str, Any] = {"limit_price": None, "stop_price": None}
-        more = {"revision": self.row.revision + 1, "screening_id": "s", "at": AT}
-        return {"qty": qty, **prices, **more}
+        more = {"revision": self.row.revision + 1, "screening_id": "s"}
+        return {**super().words_of_replacing(qty), **prices, **more}
 
     @initialize(qty=quantities)
     def submit(self, qty: Decimal) -> None:
@@ -278,7 +278,7 @@ class ExecutionOrderLife(Lifecycle):
 
     def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
         cleared = (2, "s", "passed", None, None)
-        return {"qty": qty, "limit_price": None, "cleared": cleared, "at": AT}
+        return {**super().words_of_replacing(qty), "cleared": cleared}
 
     @initialize(qty=quantities)
     def issue(self, qty: Decimal) -> None:
@@ -307,7 +307,7 @@ class VenueOrderLife(Lifecycle):
         return {"replace_cl_ord_id": "vr"}
 
     def words_of_replacing(self, qty: Decimal) -> dict[str, Any]:
-        return {"cl_ord_id": "vr", "qty": qty, "limit_price": None, "at": AT}
+        return {**super().words_of_replacing(qty), "cl_ord_id": "vr"}
 
     @initialize(qty=quantities)
     def send(self, qty: Decimal) -> None:

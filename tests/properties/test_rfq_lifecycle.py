@@ -6,6 +6,7 @@ the story which quote may be hit, and what must have become of every one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 
 from oms_site.journal.models import Event
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 from orders import desk
 from orders.models import Quote, Rfq, VenueOrder
 from orders.rfq import sweeping
@@ -26,11 +28,13 @@ from venues.messages import ExecType, OrdStatus
 
 D = Decimal
 DEALERS = (quoting.SWIFT, quoting.BROAD, quoting.LOOK)
+TABLES = ("orders_rfq", "orders_quote", "orders_quoteround")
 LIMIT = D("99.5")
 START = 40  # seconds an inquiry lives
 step = st.one_of(
     st.tuples(st.just("quote"), st.integers(0, 2), st.sampled_from(["99.1", "99.3", "99.7"])),
     st.tuples(st.just("pass"), st.integers(0, 2), st.just("")),
+    st.tuples(st.just("counter"), st.integers(0, 2), st.just("")),
     st.tuples(st.just("withdraw"), st.integers(0, 2), st.just("")),
     st.tuples(st.just("hit"), st.integers(0, 2), st.just("")),
     st.tuples(st.just("decide"), st.booleans(), st.just("")),
@@ -88,7 +92,7 @@ def test_an_inquiry_does_what_was_said_and_nothing_else(story: list[tuple[str, i
                 _compare(rfq, referee, order_id)
         mine = Event.objects.filter(subject__in=[rfq.id, order_id]).order_by("pk")
         rows, versions = fold(list(mine))
-        kept = {k: v for k, v in stored().items() if k[0] in ("orders_rfq", "orders_quote")}
+        kept = {k: v for k, v in stored().items() if k[0] in TABLES}
         mine_folded = {k: _present(v) for k, v in rows.items() if k in kept}
         assert mine_folded == kept
         assert all(seen == list(range(1, len(seen) + 1)) for seen in versions.values())
@@ -111,6 +115,8 @@ def _play(rfq: Rfq, referee: Referee, what: str, which: int, price: str, at: dat
     elif what == "pass":
         quoting.hear(quoting.passing(rfq, dealer))
         referee.passed.add(dealer)
+        if dealer in referee.last and referee.waiting != dealer:
+            referee.last[dealer].good = False
         if not referee.waiting and referee.passed >= set(DEALERS):
             referee.over = True
     elif what == "withdraw":
@@ -119,6 +125,8 @@ def _play(rfq: Rfq, referee: Referee, what: str, which: int, price: str, at: dat
             quoting.hear(quoting.withdrawal(quote))
             if referee.waiting != dealer:
                 referee.last[dealer].good = False
+    elif what == "counter":
+        _counter(rfq, referee, dealer, at)
     elif what == "hit":
         _hit(rfq, referee, dealer, at)
     elif what == "decide":
@@ -144,6 +152,28 @@ def _hit(rfq: Rfq, referee: Referee, dealer: str, at: datetime) -> None:
     if made.error is None:
         referee.waiting = dealer
         referee.last[dealer].good = False
+
+
+def _counter(rfq: Rfq, referee: Referee, dealer: str, at: datetime) -> None:
+    quote = Quote.objects.filter(rfq=rfq, dealer_id=dealer, price__isnull=False)
+    latest, said = quote.order_by("-received_at", "-id").first(), referee.last.get(dealer)
+    if latest is None or latest.price is None or said is None or referee.waiting == dealer:
+        return
+    idle = not (referee.over or referee.waiting) and referee.traded is None
+    may = idle and said.good and at < min(said.until, referee.ends)
+    asked = min(latest.price, LIMIT) - D("0.05")
+    made = _made(lambda: desk.counter(rfq.id, latest.id, price=asked, by=trading.person(), at=at))
+    assert made == may
+    if made:
+        said.good = False
+
+
+def _made(act: Callable[[], object]) -> bool:
+    try:
+        act()
+    except OmsError:
+        return False
+    return True
 
 
 def _decide(rfq: Rfq, referee: Referee, *, fills: bool) -> None:

@@ -26,12 +26,20 @@ from oms_site.throttling.models import RateGrant, RateRestriction, RateTier
 from orders.models import (
     AllocationDue,
     Break,
+    BrokerWheel,
     Execution,
     ExecutionOrder,
+    HeldReport,
     Order,
+    OrderTerms,
     Quote,
+    QuoteRound,
+    ReplaceLeg,
+    Replacement,
     Rfq,
     Ruleset,
+    Schedule,
+    ScheduleSlice,
     VenueOrder,
 )
 from tests import factories
@@ -196,6 +204,7 @@ def _configuration(of: str, maker: User) -> list[Model]:
         ),
         Mandate.objects.create(account=account, version=1, rules={"min_rating": "BBB"}, **made),
         Ruleset.objects.create(version=1, rules=[], active=True, **made),
+        BrokerWheel.objects.create(version=1, weights={}, active=True, **made),
     ]
 
 
@@ -240,7 +249,72 @@ def _inquiry(of: str, one: Order) -> list[Model]:
         received_at=AT,
         **living,
     )
-    return [asked, quote]
+    counter = QuoteRound.objects.create(
+        id=ids.prefixed("qround"),
+        rfq=asked,
+        quote=quote,
+        dealer_id="DLR-TEST",
+        number=2,
+        price=Decimal("99.4"),
+        street_price=Decimal("99.4"),
+        asked_by=one.submitted_by,
+        asked_at=AT,
+        **living,
+    )
+    return [asked, quote, counter]
+
+
+def _amendment(one: Order, child: VenueOrder) -> list[Model]:
+    named: dict[str, Any] = {"organization_id": one.organization_id, "order": one}
+    terms = OrderTerms.objects.create(
+        id=ids.prefixed("ot"), revision=1, order_qty=QTY, since=AT, **named
+    )
+    asked = Replacement.objects.create(
+        id=ids.prefixed("am"),
+        version=1,
+        revision=2,
+        fingerprint="f",
+        requested_by=one.submitted_by,
+        order_qty=QTY * 2,
+        was_qty=QTY,
+        was_cum_qty=0,
+        created_at=AT,
+        **named,
+    )
+    leg = ReplaceLeg.objects.create(
+        id=ids.prefixed("vr"),
+        version=1,
+        replacement=asked,
+        venue_order=child,
+        orig_cl_ord_id=child.id,
+        qty=QTY * 2,
+        was_qty=QTY,
+        created_at=AT,
+        **named,
+    )
+    return [terms, asked, leg]
+
+
+def _schedule(one: Order) -> list[Model]:
+    living: dict[str, Any] = {"organization_id": one.organization_id, "version": 1, "order": one}
+    schedule = Schedule.objects.create(
+        id=ids.prefixed("sch"),
+        origin="request",
+        strategy="twap",
+        qty=QTY,
+        max_slice=QTY,
+        start_at=AT,
+        end_at=AT + timedelta(hours=1),
+        next_at=AT,
+        remainder="carry",
+        completion="cancel",
+        created_at=AT,
+        **living,
+    )
+    item = ScheduleSlice.objects.create(
+        id=ids.prefixed("sl"), schedule=schedule, number=1, due_at=AT, qty=QTY, **living
+    )
+    return [schedule, item]
 
 
 def _rates(of: str, maker: User) -> list[Model]:
@@ -304,7 +378,21 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
         execution_order,
         venue_order,
         *_shares(of, execution_order, venue_order),
+        HeldReport.objects.create(
+            id=ids.prefixed("xtr"),
+            organization_id=of,
+            version=1,
+            order=one,
+            execution_order=execution_order,
+            exec_id=ids.prefixed("t"),
+            report={"qty": "1000", "price": "150"},
+            reason="far from the market",
+            requested_by=maker,
+            requested_at=AT,
+        ),
         *_inquiry(of, one),
+        *_amendment(one, venue_order),
+        *_schedule(one),
         *_clients(of, one, maker),
         *_journal(of, one),
     ]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from allocations.custodians.simulator import books
+from allocations.custodians.simulator import books, files
 from allocations.custodians.simulator.app import CustodianApp
 from allocations.custodians.simulator.http import server_of
 
@@ -32,14 +32,18 @@ class Outside:
         self.url = f"http://127.0.0.1:{port}"
         self.app = CustodianApp(self.directory)
         self.server = server_of(self.app)
-        self.thread = threading.Thread(
-            target=lambda: asyncio.run(self.server.serve(sockets=[sock]))
-        )
+        files.open_doors(self.directory / "files")
+        self.thread = threading.Thread(target=lambda: asyncio.run(self._serve(sock)))
         self.thread.start()
         while not self.server.started:
             time.sleep(0.005)
         ports = {"venue": 1, "admin": 2, "custodian": port}
         (self.directory / "ports.json").write_text(json.dumps(ports))
+
+    async def _serve(self, sock: socket.socket) -> None:
+        batches = asyncio.create_task(files.run(self.directory / "files", self.app.ask))
+        await self.server.serve(sockets=[sock])
+        batches.cancel()
 
     def stop(self) -> None:
         """Close the doors; the journal stays."""

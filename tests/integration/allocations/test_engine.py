@@ -130,11 +130,18 @@ def test_net_money_adds_fees_for_a_buy_and_takes_them_off_for_a_sell(bond: Instr
         assert brief(order_id)[0][3] == D(net)
 
 
-def test_a_fill_booked_outside_counts_and_makes_no_leg(bond: Instrument) -> None:
+def test_a_fill_booked_outside_counts_and_makes_a_leg_that_nobody_is_told_of(
+    bond: Instrument,
+) -> None:
     order_id = rows.create(bond, ("alpha-002", 10_000))
-    rows.calculate(order_id, [lot(1, 10_000, bypass_trade_booking=True)], complete=True)
+    fill = lot(1, 10_000, bypass_trade_booking=True)
+    assert rows.calculate(order_id, [fill], complete=True) == []
     found = rows.read(order_id)
-    assert found.legs == ()
+    (leg,) = found.legs
+    assert (leg.status, leg.due_at, leg.qty) == ("elsewhere", None, D(10_000))
+    assert "allocation_submit" not in rows.events(order_id)
+    rows.calculate(order_id, [fill], complete=True)
+    assert len(rows.read(order_id).legs) == 1
     assert found.allocation.status == "calculated"
     assert found.accounts[0].actual_qty == 10_000
 

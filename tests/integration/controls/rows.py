@@ -12,6 +12,7 @@ from oms_site.firm import policy_changes
 from oms_site.firm.models import Organization, User
 from oms_site.kit import ids
 from orders.models import ExecutionOrder, Order
+from tests import hiring
 from venues.models import Instrument
 
 AT = datetime(2026, 11, 20, 15, 30, tzinfo=UTC)
@@ -24,7 +25,7 @@ def organization(name: str = "alpha") -> Organization:
 
 
 def user(name: str, *, of: str = "alpha", roles: tuple[str, ...] = ("trader",)) -> User:
-    return User.objects.create(username=name, organization=organization(of), roles=list(roles))
+    return hiring.hire(name, of=organization(of).pk, roles=roles)
 
 
 def instrument() -> Instrument:

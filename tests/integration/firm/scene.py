@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from allocations.models import Account
-from controls import halts, listing
+from controls import halts, listing, order_groups
 from controls.halts import Target
 from controls.models import Review
 from oms_site.firm import policy_changes, role_changes
@@ -33,6 +33,8 @@ BODIES: dict[str, Any] = {
     "POST execution-order-rfq-manual": {**BOOK, "quote_id": "{quote_id}"},
     "POST execution-order-rfq-autoex": {**BOOK, "dealers": DEALERS},
     "POST trade-report": {"amount": {"par": 100}, "price": 99},
+    "POST held-report-approve": {"annotation": "a reason"},
+    "POST held-report-reject": {"annotation": "a reason"},
     "POST rfq-list": {"order_id": "{order_id}", "dealers": DEALERS},
     "POST list-rfq": {"rfqs": [{"order_id": "{order_id}"}]},
     "POST list-rfq-batch": {"rfqs": [{"order_id": "{order_id}", **BOOK}]},
@@ -44,6 +46,8 @@ BODIES: dict[str, Any] = {
     "POST ops-retry": {"booking_ids": ["nothing"]},
     "POST ops-repair": {"booking_id": "nothing", "reason": "a reason"},
     "POST ops-decide": {"approve": True, "note": "a reason"},
+    "POST ops-give-ups": {"booking_id": "nothing", "clearing_firm_id": "cust_bny", **USUAL},
+    "POST ops-give-up-decide": {"approve": True, "note": "a reason"},
     "POST kill-switch-list": {"scope": "organization", "confirm": "organization", **USUAL},
     "POST order-amend": {"limit_price": 99},
     "PATCH order-detail": {"limit_price": 99},
@@ -73,6 +77,23 @@ BODIES: dict[str, Any] = {
     },
     "POST mass-cancel-list": {"everything": True, "confirm": "cancel", **USUAL},
     "POST mass-cancel-preview": {"everything": True},
+    "POST order-list-list": {
+        "contingency_type": "basket",
+        "orders": [
+            {
+                "instrument_id": trading.BOND,
+                "side": "buy",
+                "type": "limit",
+                "limit_price": 99,
+                "amount": {"par": 1000},
+                "account_id": "{account_id}",
+            }
+        ],
+    },
+    "POST order-group-list": {"name": "mine", "limit": 1000},
+    "POST ops-clearing-resend": {"ids": ["nothing"]},
+    "POST ops-feeds": {"name": "mine", "url": "http://127.0.0.1:9/"},
+    "POST ops-feed-redeliver": {},
     "POST ops-settlement-resend": {"ids": ["nothing"]},
     "POST review-claim": {},
     "POST review-release": {},
@@ -84,6 +105,8 @@ BODIES: dict[str, Any] = {
 QUERIES = {"GET kill-switch-preview": "?scope=organization", "GET control-diff": "?from=1&to=1"}
 # Where another of its kind is needed than the usual one.
 INSTEAD: dict[str, dict[str, str]] = {
+    "POST ops-feed-step": {"step": "pause"},
+    "POST ops-external-order-step": {"step": "agree"},
     "POST order-approve": {"order_id": "flagged_id"},
     "POST order-reject": {"order_id": "flagged_id"},
     **{f"POST control-list-{step}": {"version": "1"} for step in ("approve", "reject")},
@@ -122,6 +145,15 @@ def ids() -> dict[str, str]:
         "version": str(policy.version),
         "change_id": str(roles.pk),
         "halt_id": halt.id,
+        "report_id": "nothing",
+        "order_group_id": order_groups.create(
+            name="alpha's",
+            limit_qty=Decimal(1000),
+            window_s=15,
+            by=trading.person("alpha_trader"),
+            at=at,
+        )[0].id,
+        "order_list_id": "nothing",
         "break_id": Break.objects.get(key="k").id,
         "account": "ALPHA-002",
         "kind": "csv",

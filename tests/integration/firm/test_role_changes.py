@@ -7,14 +7,15 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.db.utils import Error
 
 from oms_site.firm import principals, role_changes
-from oms_site.firm.models import RoleChange, User
+from oms_site.firm.models import Organization, RoleChange, User
 from oms_site.firm.principals import Principal
 from oms_site.firm.roles import ENTITLEMENTS, Role
 from oms_site.kit.errors import OmsError
+from orders.management.commands import seed_sandbox
 
 Caller = Callable[[str], Principal]
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -119,6 +120,48 @@ def test_what_may_not_be_asked_for(
 )
 def test_the_database_gives_nobody_more_rights(sandbox: datetime, change: str) -> None:
     assert _refused(f"UPDATE firm_user SET {change} WHERE username = 'alpha_trader'")
+
+
+@pytest.mark.parametrize(
+    ("roles", "organization", "refused"),
+    [
+        ("{admin}", "'alpha'", True),
+        ("{trader}", "'alpha'", True),
+        ("{}", "'alpha'", False),
+        ("{trader}", "NULL", False),
+        ("{trader,admin}", "'gamma'", False),
+    ],
+)
+def test_nobody_is_born_with_roles_where_two_people_could_give_them(
+    sandbox: datetime, roles: str, organization: str, refused: bool
+) -> None:
+    Organization.objects.create(id="gamma", name="founded just now")
+    born = (
+        "INSERT INTO firm_user (username, password, is_superuser, first_name, last_name, email,"
+        " is_staff, is_active, date_joined, organization_id, roles) VALUES"
+        f" ('newcomer', '', false, '', '', '', true, true, now(), {organization}, '{roles}')"
+    )
+    assert _refused(born) == refused
+
+
+def test_whoever_writes_many_people_at_once_gives_none_of_them_roles(sandbox: datetime) -> None:
+    new = [User(username=f"n{n}", organization_id="alpha", roles=["admin"]) for n in range(3)]
+    with pytest.raises(DatabaseError, match="two people"), transaction.atomic():
+        User.objects.bulk_create(new)
+
+
+def test_nobody_becomes_a_superuser(sandbox: datetime) -> None:
+    assert _refused("UPDATE firm_user SET is_superuser = true WHERE username = 'alpha_trader'")
+    assert not _refused("UPDATE firm_user SET is_superuser = false WHERE username = 'house_admin'")
+
+
+def test_a_sandbox_of_old_hires_who_is_missing(
+    sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(seed_sandbox.PEOPLE, "newcomer", Role.AUDITOR)
+    seed_sandbox.seed(sandbox)
+    assert _roles("alpha_newcomer") == ["auditor"]
+    assert RoleChange.objects.get(user__username="alpha_newcomer").status == "approved"
 
 
 def test_who_comes_back_comes_back_without_roles(sandbox: datetime) -> None:

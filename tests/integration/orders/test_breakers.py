@@ -24,6 +24,11 @@ pytestmark = pytest.mark.usefixtures("sandbox")
 D = Decimal
 
 
+@pytest.fixture(autouse=True)
+def _no_breaker_but_its_own(sandbox: datetime) -> None:
+    Breaker.objects.all().delete()
+
+
 def _breaker(kind: str = "price_move", **values: Any) -> Breaker:
     numbers = {"most": 10} if kind == "capacity" else {"percent": D(10)}
     terms = {"organization_id": "alpha", "name": "test", "kind": kind, **numbers, **values}

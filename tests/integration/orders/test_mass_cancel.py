@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from oms_site.firm.models import ApiKey, User, digest
+from oms_site.firm.models import ApiKey, digest
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import NotFound, OmsError
@@ -17,7 +17,7 @@ from orders import desk, mass_canceling
 from orders.models import ExecutionOrder, MassCancel, MassCancelOrder, Order, VenueOrder
 from orders.stopping import at_once
 from orders.stopping.selecting import Selection
-from tests import trading
+from tests import hiring, trading
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound
 
@@ -52,7 +52,7 @@ def _live(**changes: Any) -> str:
 
 
 def _second_trader() -> None:
-    user = User.objects.create(username="alpha_trader2", organization_id="alpha", roles=["trader"])
+    user = hiring.hire("alpha_trader2", of="alpha", roles=["trader"])
     token = "oems_test_alpha_trader2"
     ApiKey.objects.create(user=user, digest=digest(token), prefix=token, created_at=clock.now())
 

@@ -419,19 +419,16 @@ def test_quantity_that_nobody_has_taken_changes_first() -> None:
     trading.check_tree(order_id)
 
 
-def test_several_execution_orders_are_ambiguous_for_less_but_not_for_another_limit() -> None:
+def test_another_limit_goes_to_every_execution_order_and_each_answers_for_itself() -> None:
     order_id = trading.submit(qty=D(10_000), bypass_auto_execution=True)
     one, other = trading.execute(order_id, 4000), trading.execute(order_id, 6000)
-    error = story.amend(order_id, qty=9000).error
-    assert error is not None
-    assert error.code == "execution_orders_ambiguous"
     assert story.amend(order_id, limit_price="99.7").outcome == "pending"
     legs = list(ReplaceLeg.objects.order_by("id"))
     assert {leg.venue_order_id for leg in legs} == {one.id, other.id}
     assert story.amend(order_id, limit_price="99.8").error is not None
     trading.receive(_answer(one, legs), _refusal(other, legs))
     order = story.order(order_id)
-    assert (order.limit_price, order.revision, order.pending) == (D("99.7"), 3, "")
+    assert (order.limit_price, order.revision, order.pending) == (D("99.7"), 2, "")
     rows = {row.id: row.limit_price for row in ExecutionOrder.objects.all()}
     assert rows == {one.execution_order_id: D("99.7"), other.execution_order_id: D("99.5")}
     trading.check_tree(order_id)

@@ -60,3 +60,10 @@ def test_an_average_price_favors_nobody() -> None:
     shares = [share for n in range(6) for share in block(n, {"A": "100", "B": "100"})]
     assert [one.mean for one in surveillance.rank(shares)] == [0, 0]
     assert not any(one.is_outlier for one in surveillance.rank(shares))
+
+
+def test_who_always_gets_the_worse_price_is_no_suspect() -> None:
+    shares = [one for n in range(6) for one in block(n, {"A": "99.9", "B": "100.1"})]
+    best, worst = surveillance.rank(shares)
+    assert (best.is_outlier, worst.is_outlier) == (True, False)
+    assert worst.deviations < 0

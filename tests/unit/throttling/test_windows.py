@@ -107,6 +107,8 @@ def test_no_interval_of_any_length_holds_more_than_its_limit(seed: int) -> None:
         ("POST", "/v1/trading/list-rfq/", Lane.ORDERS),
         ("DELETE", "/v1/trading/order/mo_1/", Lane.CANCELS),
         ("POST", "/v1/trading/mass-cancel/", Lane.CANCELS),
+        ("POST", "/v1/trading/order/mo_1/schedule/pause/", Lane.CANCELS),
+        ("POST", "/v1/trading/order/mo_1/schedule/", Lane.ORDERS),
         ("POST", "/v1/kill-switch/", Lane.CANCELS),
         ("POST", "/v1/trading/order/mo_1/approve/", Lane.OTHERS),
         ("GET", "/v1/trading/order/", Lane.OTHERS),

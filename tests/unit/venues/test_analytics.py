@@ -470,3 +470,43 @@ def test_a_higher_price_means_a_lower_yield(
     assert dear is not None
     assert cheap is not None
     assert dear < cheap
+
+
+# Results of auctions of 10-year notes as they were announced and printed in The Bond Buyer: coupon,
+# dated, maturity, issued, high yield, price. A reopened note is issued with interest accrued.
+AUCTIONS = [
+    ("3.875", date(2008, 5, 15), date(2018, 5, 15), date(2008, 5, 15), "3.937", "99.491561"),
+    ("3.125", date(2009, 5, 15), date(2019, 5, 15), date(2009, 7, 15), "3.365", "97.998772"),
+    ("1.625", date(2012, 8, 15), date(2022, 8, 15), date(2012, 9, 17), "1.764", "98.740142"),
+    ("1.5", date(2016, 8, 15), date(2026, 8, 15), date(2016, 10, 17), "1.793", "97.368781"),
+    ("2.25", date(2017, 2, 15), date(2027, 2, 15), date(2017, 4, 17), "2.332", "99.280319"),
+    ("2.25", date(2017, 8, 15), date(2027, 8, 15), date(2017, 9, 15), "2.180", "100.619500"),
+    ("2.25", date(2017, 11, 15), date(2027, 11, 15), date(2018, 1, 16), "2.579", "97.156278"),
+]
+
+
+@pytest.mark.parametrize(("coupon", "dated", "matures", "issued", "high", "price"), AUCTIONS)
+def test_the_price_of_an_auction_is_the_one_that_was_announced(
+    coupon: str, dated: date, matures: date, issued: date, high: str, price: str
+) -> None:
+    """The Treasury discounts the running period by simple interest (31 CFR 356, appendix B), the
+    market, and so we, by compound interest: everything after that period is the same.
+    """
+    bond = Bond(dated, matures, D(coupon), 2, ACTUAL_ICMA)
+    ours = analytics.clean_price(bond=bond, yield_percent=D(high), settlement_date=issued)
+    assert ours is not None
+    par = D(100_000_000)
+    accrued = analytics.accrued_interest(bond=bond, par=par, settlement_date=issued) / par * 100
+    coupon_day = min(
+        day
+        for year in (issued.year, issued.year + 1)
+        for day in (date(year, dated.month, 15), date(year, (dated.month + 5) % 12 + 1, 15))
+        if day > issued
+    )
+    before = date(
+        coupon_day.year - (coupon_day.month <= 6), (coupon_day.month + 5) % 12 + 1, coupon_day.day
+    )
+    left = D((coupon_day - issued).days) / D((coupon_day - before).days)
+    half_yield = D(high) / 200
+    simple = (1 + half_yield) ** left / (1 + half_yield * left)
+    assert abs((ours + accrued) * simple - accrued - D(price)) < D("0.000001")

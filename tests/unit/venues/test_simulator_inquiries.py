@@ -120,6 +120,30 @@ def test_a_fickle_dealer_moves_and_leaves() -> None:
     assert said[-1].quote_id == second.quote_id
 
 
+@pytest.mark.parametrize(
+    ("dealer", "part"), [("DLR-LOOK", D(1)), ("DLR-BROAD", D("0.5")), ("DLR-SWIFT", D(0))]
+)
+def test_a_dealer_accepts_a_counter_or_meets_it_half_way_or_holds(dealer: str, part: D) -> None:
+    floor = Floor()
+    floor.send(ask(dealers=(dealer,)))
+    first = quotes(floor.until(1))[dealer]
+    asked = first.px - D("0.100")
+    floor.send(respond(first, QuoteRespType.COUNTER, price=asked))
+    answer = quotes(floor.until(2))[dealer]
+    assert answer.px == first.px + part * (asked - first.px)
+    assert (answer.round, answer.replaces) == (2, first.quote_id)
+
+
+def test_a_fickle_dealer_withdraws_when_it_is_countered() -> None:
+    floor = Floor()
+    floor.send(ask(dealers=("DLR-FICKLE",)))
+    first = quotes(floor.until(1))["DLR-FICKLE"]
+    floor.send(respond(first, QuoteRespType.COUNTER, price=first.px - D("0.100")))
+    said = floor.until(2)
+    assert isinstance(said[-1], QuoteCancel)
+    assert said[-1].quote_id == first.quote_id
+
+
 @pytest.mark.parametrize(("qty", "status"), [(D(1_000_000), "2"), (D(1_001_000), "8")])
 def test_a_last_look_fills_small_hits_and_refuses_large_ones(qty: Decimal, status: str) -> None:
     floor = Floor()

@@ -167,3 +167,30 @@ def test_scores_tell_what_each_venue_offered() -> None:
     assert (score.best_px, score.net_px, score.scored_px) == (D(100), D("100.01"), D("100.02"))
     assert (score.depth, score.take, score.rest) == (D(3_000), D(3_000), D(0))
     assert (found.scores[1].best_px, found.scores[1].rest) == (None, D(2_000))
+
+
+def test_an_urgent_order_shows_nothing_to_the_dark_first_and_counts_risk_double() -> None:
+    venues = [venue("A"), venue("D", is_dark=True, dark_min_size=D(1_000))]
+    found = ask(book("A", asks="100x9000"), venues=venues, urgency="high")
+    assert sliced(found) == {"A": 5_000}
+    assert found.reason.startswith("it is urgent: A should fill 5,000")
+    risky = [venue("A", fill_probability=D("0.5")), venue("B", taker_fee=D("0.015"))]
+    books = book("A", asks="100x9000"), book("B", asks="100x9000")
+    assert sliced(ask(*books, venues=risky)) == {"A": 5_000}
+    assert sliced(ask(*books, venues=risky, urgency="high")) == {"B": 5_000}
+
+
+def test_an_order_that_has_time_takes_the_best_price_only_and_waits_with_the_rest() -> None:
+    one = book("A", asks="100x2000 100.5x9000")
+    (part,) = ask(one, venues=[venue("A")], limit=D(101)).slices
+    assert (part.qty, part.take) == (D(5_000), D(5_000))
+    found = ask(one, venues=[venue("A")], limit=D(101), urgency="low")
+    assert [(s.qty, s.take) for s in found.slices] == [(D(5_000), D(2_000))]
+    assert found.reason.startswith("it has time: A should fill 2,000")
+
+
+def test_a_symbol_or_type_that_a_venue_lacks_keeps_it_out_with_its_reason() -> None:
+    venues = [venue("A", asset_classes=frozenset({"equity"})), venue("B")]
+    found = ask(book("A", asks="99x9000"), book("B", asks="100x9000"), venues=venues)
+    assert sliced(found) == {"B": 5_000}
+    assert "A: does not trade treasury" in found.reason

@@ -1,0 +1,404 @@
+"""The session rules on a real line and a real database, against a venue made by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from oms_site.kit import clock
+from tests.integration.fix import peer as venue
+from tests.integration.fix.peer import Peer, report, text
+from venues.gateways.fix.gateway import Addresses, FixGateway
+from venues.gateways.port import Frame, GatewayError
+from venues.messages import (
+    CancelReject,
+    CancelRequest,
+    ExecType,
+    ExecutionReport,
+    NewOrder,
+    OrdStatus,
+    StatusRequest,
+)
+from venues.models import FixLine, FixMessage, FixNumbers
+
+D = Decimal
+SESSION = "FIXSIM"
+Story = Callable[[Peer, FixGateway], Coroutine[Any, Any, None]]
+
+
+def order(cl_ord_id: str) -> NewOrder:
+    return NewOrder(
+        cl_ord_id=cl_ord_id,
+        security_id="912810TL2",
+        side="1",
+        ord_type="2",
+        order_qty=D(1000),
+        price=D("99.5"),
+        transact_time=clock.now(),
+    )
+
+
+def cancel(cl_ord_id: str, of: str) -> CancelRequest:
+    return CancelRequest(
+        cl_ord_id=cl_ord_id,
+        orig_cl_ord_id=of,
+        security_id="912810TL2",
+        side="1",
+        transact_time=clock.now(),
+    )
+
+
+def at(port: int) -> FixGateway:
+    return FixGateway(
+        session=SESSION, find=lambda address: ("127.0.0.1", port), addresses=Addresses()
+    )
+
+
+def play(story: Story) -> None:
+    """A story on one connection that has logged on."""
+
+    async def run() -> None:
+        async with venue.listening() as (peer, port):
+            gateway = at(port)
+            await gateway.connect(1)
+            await peer.until("1")
+            try:
+                await story(peer, gateway)
+            finally:
+                await gateway.close()
+
+    asyncio.run(run())
+
+
+async def hear(gateway: FixGateway, number: int) -> list[Frame]:
+    """The next frames that are no heartbeats."""
+    found: list[Frame] = []
+    async with asyncio.timeout(10):
+        async for frames in gateway.receive():
+            found += [f for f in frames if f.text]
+            if len(found) >= number:
+                return found
+    raise AssertionError("the line ended")
+
+
+def names(frames: list[Frame]) -> list[str]:
+    return [f.message.exec_id for f in frames if isinstance(f.message, ExecutionReport)]
+
+
+def seqs(frames: list[Frame]) -> list[int]:
+    return [f.message.seq for f in frames if isinstance(f.message, ExecutionReport)]
+
+
+@pytest.mark.usefixtures("committed_sandbox")
+class TestWhatComesIn:
+    def test_reports_come_numbered_in_the_venues_order(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            for n in range(3):
+                peer.say("8", report(f"E{n}"))
+            frames = await hear(gateway, 3)
+            assert names(frames) == ["E0", "E1", "E2"]
+            assert seqs(frames) == [1, 2, 3]
+
+        play(story)
+
+    def test_a_hole_is_asked_for_and_what_came_behind_it_waits(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            due = peer.next_out
+            peer.say("8", report("E2"), seq=due + 2)
+            hearing = asyncio.create_task(hear(gateway, 3))
+            asked = await peer.until("2")
+            assert (text(asked, 7), text(asked, 16)) == (str(due), "0")
+            for n in range(3):
+                peer.say("8", report(f"E{n}"), seq=due + n, dup=True)
+            assert names(await hearing) == ["E0", "E1", "E2"]
+
+        play(story)
+
+    def test_numbers_without_reports_are_filled(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            due = peer.next_out
+            peer.say("8", report("E1"), seq=due + 5)
+            hearing = asyncio.create_task(hear(gateway, 1))
+            await peer.until("2")
+            peer.say("4", [(123, "Y"), (36, due + 5)], seq=due, dup=True)
+            assert names(await hearing) == ["E1"]
+
+        play(story)
+        assert FixNumbers.objects.get(pk=SESSION).next_in >= 6
+
+    def test_what_was_heard_before_is_not_heard_again(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            seq = peer.say("8", report("E0"))
+            peer.say("8", report("E0"), seq=seq, dup=True)
+            peer.say("8", report("E1"))
+            assert names(await hear(gateway, 2)) == ["E0", "E1"]
+
+        play(story)
+
+    def test_a_number_used_twice_ends_the_session_and_needs_a_person(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            seq = peer.say("8", report("E0"))
+            await hear(gateway, 1)
+            peer.say("8", report("E9"), seq=seq)
+            with pytest.raises(GatewayError) as refused:
+                await hear(gateway, 1)
+            assert (refused.value.code, refused.value.permanent) == ("sequence_too_low", True)
+
+        play(story)
+
+    def test_a_garbled_message_is_told_and_asked_for_again(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            due = peer.next_out
+            whole = peer.made("8", due, report("E0"))
+            peer.write(whole.replace(b"31=99.5", b"31=98.5", 1))
+            peer.say("8", report("E1"), seq=due + 1)
+            hearing = asyncio.create_task(hear(gateway, 3))
+            assert text(await peer.until("2"), 7) == str(due)
+            peer.write(peer.made("8", due, report("E0"), dup=True))
+            frames = await hearing
+            assert names(frames) == ["E0", "E1"]
+            assert [f.error for f in frames if f.error] == ["CheckSum(10) is wrong"]
+
+        play(story)
+
+    def test_an_unknown_ord_status_is_an_alarm_beside_the_report(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            peer.say("8", report("E0", t39="Q"))
+            peer.say("8", report("E1"))
+            first, second = await hear(gateway, 2)
+            assert isinstance(first.message, ExecutionReport)
+            assert first.message.ord_status is OrdStatus.PARTIALLY_FILLED
+            assert first.error.startswith("OrdStatus(39)=Q is not known")
+            assert "39=Q" in first.error
+            assert (second.error, seqs([first, second])) == ("", [1, 2])
+
+        play(story)
+
+    def test_a_report_that_cannot_be_read_keeps_its_number_and_bytes(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            peer.say("8", report("E0", t32="many"))
+            peer.say("8", report("E1"))
+            first, second = await hear(gateway, 2)
+            assert (first.message, first.number) == (None, 1)
+            assert "32=many" in first.text
+            assert seqs([second]) == [2]
+
+        play(story)
+
+    def test_what_the_venue_will_not_deal_with_is_refused(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            await gateway.send([order("vo-1"), cancel("vc-1", "vo-1")])
+            first = int(text(await peer.until("D"), 34))
+            second = int(text(await peer.until("F"), 34))
+            peer.say("j", [(45, first), (372, "D"), (380, 3), (58, "not today")])
+            peer.say("3", [(45, second), (372, "F"), (373, 1)])
+            told, refused = await hear(gateway, 2)
+            assert isinstance(told.message, ExecutionReport)
+            assert told.message.exec_type is ExecType.REJECTED
+            assert (told.message.cl_ord_id, told.message.text) == ("vo-1", "not today (35=j)")
+            assert isinstance(refused.message, CancelReject)
+            assert (refused.message.cl_ord_id, refused.message.response_to) == ("vc-1", "1")
+
+        play(story)
+
+    def test_a_type_that_nobody_speaks_is_answered_and_told(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            seq = peer.say("AE", [(571, "T1")])
+            (frame,) = await hear(gateway, 1)
+            assert frame.error == "35=AE is not spoken here"
+            said = await peer.until("j")
+            assert (text(said, 45), text(said, 372), text(said, 380)) == (str(seq), "AE", "3")
+
+        play(story)
+
+    def test_the_venue_asks_whether_we_live(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            peer.say("1", [(112, "are you there")])
+            peer.say("8", report("E0"))
+            await hear(gateway, 1)
+            answers = {text(await peer.until("0"), 112)}
+            assert "are you there" in answers
+
+        play(story)
+
+
+@pytest.mark.usefixtures("committed_sandbox")
+class TestWhatGoesOut:
+    def test_orders_are_not_sent_again_when_asked_for_and_cancels_are(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            await gateway.send([order("vo-1"), cancel("vc-1", "vo-1"), order("vo-2")])
+            first = int(text(await peer.until("D"), 34))
+            peer.say("2", [(7, first), (16, 0)])
+            hearing = asyncio.create_task(hear(gateway, 1))
+            gap, again, rest = [await _next(peer, "4", "F") for _ in range(3)]
+            assert (text(gap, 34), text(gap, 36), text(gap, 123)) == (
+                str(first),
+                str(first + 1),
+                "Y",
+            )
+            assert (text(again, 11), text(again, 43), text(again, 34)) == (
+                "vc-1",
+                "Y",
+                str(first + 1),
+            )
+            assert text(again, 122)
+            assert (text(rest, 34), int(text(rest, 36))) == (str(first + 2), first + 3)
+            hearing.cancel()
+
+        async def _next(peer: Peer, *kinds: str) -> Any:
+            while True:
+                message = await asyncio.wait_for(peer.heard.get(), 10)
+                if text(message, 35) in kinds and text(message, 43) == "Y":
+                    return message
+
+        play(story)
+
+    def test_a_young_order_is_sent_again_where_that_was_agreed(self) -> None:
+        FixLine.objects.filter(pk=SESSION).update(resend_orders_s=30)
+
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            await gateway.send([order("vo-1")])
+            first = int(text(await peer.until("D"), 34))
+            peer.say("2", [(7, first), (16, first)])
+            hearing = asyncio.create_task(hear(gateway, 1))
+            again = await peer.until("D")
+            assert (text(again, 11), text(again, 43)) == ("vo-1", "Y")
+            hearing.cancel()
+
+        play(story)
+
+    def test_numbers_go_on_where_they_were_after_a_cut(self) -> None:
+        async def run() -> None:
+            async with venue.listening() as (peer, port):
+                first = at(port)
+                await first.connect(1)
+                await first.send([order("vo-1"), order("vo-2")])
+                last = [int(text(await peer.until("D"), 34)) for _ in range(2)][-1]
+                peer.cut()
+                # Not closed in order: the object is gone as its process would be.
+                second = at(port)
+                await second.connect(1)
+                assert text(await peer.until("A"), 34) == str(last + 1)
+                await second.send([StatusRequest(cl_ord_id="vo-1", security_id="X", side="1")])
+                assert int(text(await peer.until("H"), 34)) > last + 1
+                await first.close()
+                await second.close()
+
+        asyncio.run(run())
+        seqs = FixMessage.objects.filter(session=SESSION, way="o").order_by("seq")
+        assert len(set(seqs.values_list("seq", flat=True))) == seqs.count()
+
+    def test_two_processes_never_count_the_same_session(self) -> None:
+        async def run() -> None:
+            async with venue.listening() as (peer, port):
+                one, other = at(port), at(port)
+                await one.connect(1)
+                await other.connect(1)
+                await other.send([order("vo-2")])
+                with pytest.raises(GatewayError) as refused:
+                    await one.send([order("vo-1")])
+                assert refused.value.code in ("session_shared", "venue_disconnected")
+                await one.close()
+                await other.close()
+                assert peer
+
+        asyncio.run(run())
+
+    def test_what_the_numbers_say_wrongly_is_for_people(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            peer.say("5", [(58, "MsgSeqNum too low, expecting 9 but received 3")])
+            with pytest.raises(GatewayError) as refused:
+                await hear(gateway, 1)
+            assert (refused.value.code, refused.value.permanent) == ("numbers_refused", True)
+
+        play(story)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_the_line_does_each_report_is_told_once_in_order(
+    committed_sandbox: datetime, seed: int
+) -> None:
+    """Reports lost, late, repeated, the line cut, our side killed: in the end they are 1 to n."""
+    dice, whole = random.Random(seed), 40
+
+    async def run() -> list[str]:
+        told: dict[int, str] = {}
+        async with venue.listening() as (peer, port):
+            said: dict[int, str] = {}
+            made = 0
+            answering = asyncio.create_task(_answer(peer, said, dice))
+            while len(told) < whole:
+                gateway = at(port)
+                try:
+                    await gateway.connect(len(told) + 1)
+                    made = await _part(peer, gateway, told, said, dice, made, whole)
+                except GatewayError:
+                    pass
+                finally:
+                    if dice.random() < 0.5:
+                        peer.cut()
+                    await gateway.close()
+            answering.cancel()
+        return [told[n] for n in sorted(told)]
+
+    told = asyncio.run(run())
+    assert told == [f"E{n}" for n in range(whole)]
+    assert FixNumbers.objects.get(pk=SESSION).reports == whole
+
+
+async def _answer(peer: Peer, said: dict[int, str], dice: random.Random) -> None:
+    """Resends go as told: reports again, everything else as a gap."""
+    while True:
+        asked = await peer.until("2")
+        first, upto = int(text(asked, 7)), peer.next_out - 1
+        for seq in range(first, upto + 1):
+            if seq in said:
+                peer.say("8", report(said[seq]), seq=seq, dup=True)
+            else:
+                peer.say("4", [(123, "Y"), (36, seq + 1)], seq=seq, dup=True)
+
+
+async def _part(
+    peer: Peer,
+    gateway: FixGateway,
+    told: dict[int, str],
+    said: dict[int, str],
+    dice: random.Random,
+    made: int,
+    whole: int,
+) -> int:
+    held: list[bytes] = []
+    for _ in range(dice.randrange(1, 15)):
+        if made < whole:
+            seq, name = peer.next_out, f"E{made}"
+            said[seq], made = name, made + 1
+            peer.next_out += 1
+            raw, luck = peer.made("8", seq, report(name)), dice.random()
+            if luck < 0.15:
+                continue  # lost
+            if luck < 0.3:
+                held.append(raw)  # late
+                continue
+            peer.write(raw)
+            if luck > 0.9:
+                peer.write(peer.made("8", seq, report(name), dup=True))
+    dice.shuffle(held)
+    for raw in held:
+        peer.write(raw)
+    peer.say("0", [])
+    kills = dice.random() < 0.4 and made < whole
+    async with asyncio.timeout(10):
+        async for frames in gateway.receive():
+            for frame in frames:
+                if isinstance(frame.message, ExecutionReport):
+                    known = told.setdefault(frame.message.seq, frame.message.exec_id)
+                    assert known == frame.message.exec_id
+            if kills or len(told) == made:
+                return made
+    return made

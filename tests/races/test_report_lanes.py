@@ -1,0 +1,158 @@
+"""Many reports applied by several processes at once: each once, whoever dies meanwhile."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.models import Sum
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from oms_site.firm import sandbox_clock
+from oms_site.kit import clock
+from orders import reports
+from orders.models import Execution, Order, VenueOrder
+from orders.reports.lanes import Lanes
+from tests import trading
+from tests.product import until
+from tests.races.racing import race
+from venues import inbox
+from venues.messages import ExecType
+from venues.models import Inbound
+
+D = Decimal
+COUNT, FILLS = 12, 8
+Told = list[Inbound]
+
+
+@pytest.fixture
+def lanes(committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lanes]:
+    """Three processes on this test's database, which have begun."""
+    parts: dict[str, Any] = conninfo_to_dict(os.environ["DATABASE_URL"])
+    parts["dbname"] = connection.settings_dict["NAME"]
+    monkeypatch.setenv("DATABASE_URL", make_conninfo(**parts))
+    sandbox_clock.set_to(committed_sandbox, reason="a test")
+    three = Lanes(3)
+    try:
+        until(lambda: three.are_ready(1000), seconds=120, what="the processes")
+        yield three
+    finally:
+        three.close()
+        clock.shift_to(clock.machine_now() - clock.machine_now())
+
+
+@pytest.fixture
+def children(lanes: Lanes) -> list[VenueOrder]:
+    """Working orders of several accounts, at one venue."""
+    accounts = ["alpha-002", "alpha-fee", "alpha-slow"]
+    made = []
+    for n in range(COUNT):
+        order_id = trading.submit(
+            account_id=accounts[n % 3],
+            qty=D(10_000),
+            limit_price=D("99.5") + D(n) / 1000,
+            bypass_auto_execution=True,
+        )
+        made.append(trading.execute(order_id, 10_000))
+    trading.receive(*(trading.report(child, ExecType.NEW) for child in made))
+    return made
+
+
+def told(children: list[VenueOrder]) -> Told:
+    """Fills of all of them by turns, stored and not applied."""
+    said = [
+        trading.fill(child, 1000, cum=1000 * n) for n in range(1, FILLS + 1) for child in children
+    ]
+    trading.store(*said)
+    return inbox.contiguous(trading.VENUE, limit=10_000)
+
+
+def check(children: list[VenueOrder]) -> None:
+    """Each order has each of its fills once."""
+    assert not inbox.has_unapplied(trading.VENUE)
+    assert set(Inbound.objects.values_list("verdict", flat=True)) == {"applied"}
+    assert Execution.objects.count() == COUNT * FILLS
+    assert Execution.objects.aggregate(all=Sum("qty"))["all"] == COUNT * FILLS * 1000
+    for child in children:
+        trading.check_tree(child.order_id)
+        assert Order.objects.get(pk=child.order_id).cum_qty == FILLS * 1000
+
+
+def test_several_processes_apply_each_report_once(lanes: Lanes, children: list[VenueOrder]) -> None:
+    lanes.apply(trading.VENUE, told(children))
+    check(children)
+    assert len(lanes.pids()) == 3
+
+
+def test_a_process_that_dies_leaves_its_part_for_the_next_session(
+    lanes: Lanes, children: list[VenueOrder]
+) -> None:
+    rows = told(children)
+    os.kill(lanes.pids()[1], signal.SIGKILL)
+    with pytest.raises(OperationalError, match="is gone"):
+        lanes.apply(trading.VENUE, rows)
+    while ready := inbox.contiguous(trading.VENUE, limit=500):
+        lanes.apply(trading.VENUE, ready)
+    check(children)
+
+
+def test_two_who_apply_the_same_reports_apply_them_once(
+    lanes: Lanes, children: list[VenueOrder]
+) -> None:
+    rows = told(children)
+
+    def apply() -> str:
+        try:
+            reports.apply(trading.VENUE, rows)
+        except OperationalError as lost:
+            return str(lost)
+        return "applied"
+
+    assert sorted(race(apply, apply)) == [
+        "a report was applied by somebody else meanwhile",
+        "applied",
+    ]
+    check(children)
+
+
+def test_the_processes_end_with_the_one_that_asked_for_them(lanes: Lanes) -> None:
+    asks = (
+        "import time; from oms_site.firm.beside import Beside\n"
+        "if __name__ == '__mp_main__': raise SystemExit\n"
+        "two = Beside(2, begin=time.tzset)\n"
+        "while not two.is_ready(): time.sleep(0.05)\n"
+        "print(*two.pids(), flush=True); time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", asks], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pids = [int(pid) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    assert len(pids) == 2
+    until(lambda: not any(map(_lives, pids)), seconds=60, what="the processes to end")
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def test_a_report_about_nothing_known_keeps_the_batch_together(
+    lanes: Lanes, children: list[VenueOrder]
+) -> None:
+    stranger = trading.report(children[0], ExecType.NEW, cl_ord_id="nobody", orig_cl_ord_id="")
+    trading.store(stranger)
+    lanes.apply(trading.VENUE, told(children))
+    assert not inbox.has_unapplied(trading.VENUE)
+    assert Execution.objects.count() == COUNT * FILLS
