@@ -49,7 +49,7 @@ def _overview(known: Sequence[InstrumentFacts]) -> list[dict[str, Any]]:
     """Every instrument with its latest price, by asset class and name."""
     rows = []
     for one in sorted(known, key=lambda one: (one.asset_class, one.description, one.cusip)):
-        price = market_data.latest(one.id)
+        price = market_data.reference(one.id)
         rows.append({"facts": one, "price": price, "spread": _spread(price)})
     return rows
 

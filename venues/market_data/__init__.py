@@ -4,7 +4,7 @@
 `shadow` keeps one venue's books in the gateway process.
 """
 
-from venues.market_data.prices import Price, forget, latest, reference, take
+from venues.market_data.prices import Price, forget, reference, take
 from venues.market_data.shelf import composite, shelf
 
-__all__ = ["Price", "composite", "forget", "latest", "reference", "shelf", "take"]
+__all__ = ["Price", "composite", "forget", "reference", "shelf", "take"]

@@ -2,7 +2,7 @@
 
 Every venue's top of book is a row; the reference price is the best bid and offer over the venues
 that spoke within the last seconds, so one slow venue does not hide the others. Where one of them
-bids more than another asks there is no price to measure by until that is over.
+bids more than another asks, the last good price stays and grows old until that is over.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ FRESH_SECONDS = 15
 class Price:
     """A price with where and when it comes from; `mid` is what controls measure against.
 
-    `crossed`: bid and ask contradict each other, and `mid` is the last one before.
+    `crossed`: the venues contradict each other now; this is the last price before, with its time.
     """
 
     mid: Decimal
@@ -67,14 +67,8 @@ forget = _prices.forget
 def reference(instrument_id: int) -> Price | None:
     """The price to measure an order against; at most a second behind the database.
 
-    None while the market is crossed: whoever needs a price has none then.
+    While the market is crossed it is the last one before: how old it may be, its user decides.
     """
-    price = _prices.get().get(instrument_id)
-    return None if price is None or price.crossed else price
-
-
-def latest(instrument_id: int) -> Price | None:
-    """The latest price for people to look at, crossed or not."""
     return _prices.get().get(instrument_id)
 
 
@@ -101,10 +95,13 @@ JOIN (SELECT instrument_id, max(at) AS at FROM venues_topofbook
 GROUP BY t.instrument_id
 HAVING max(t.bid_px) > 0 AND min(t.ask_px) > 0
 ORDER BY t.instrument_id
-ON CONFLICT (instrument_id) DO UPDATE SET bid_px = excluded.bid_px, ask_px = excluded.ask_px,
-    mid_px = CASE WHEN excluded.crossed THEN venues_referenceprice.mid_px
-                  ELSE excluded.mid_px END,
-    source = excluded.source, at = excluded.at, crossed = excluded.crossed
+ON CONFLICT (instrument_id) DO UPDATE SET (bid_px, ask_px, mid_px, source, at, crossed) =
+    (SELECT r.bid_px, r.ask_px, r.mid_px, r.source, r.at, true
+     FROM venues_referenceprice r
+     WHERE r.instrument_id = excluded.instrument_id AND excluded.crossed
+     UNION ALL
+     SELECT excluded.bid_px, excluded.ask_px, excluded.mid_px, excluded.source, excluded.at, false
+     WHERE NOT excluded.crossed)
 WHERE venues_referenceprice.at <= excluded.at
    OR venues_referenceprice.source = 'evaluated'
 """

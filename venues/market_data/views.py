@@ -46,7 +46,7 @@ def top(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
 
 def unified(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
     """The top of each venue beside the whole market's, and the price controls measure by."""
-    price = prices.latest(facts.id)
+    price = prices.reference(facts.id)
     held = [(book, _first(book, "sell"), _first(book, "buy")) for book in books.books]
     return {
         **top(facts, books),

@@ -57,8 +57,8 @@ class Instrument(models.Model):
 class ReferencePrice(models.Model):
     """The latest price known of an instrument, with its source and time; controls measure by it.
 
-    While one venue bids more than another asks it is `crossed`: the mid is the last that was good,
-    for valuations, and nothing is measured by it.
+    While one venue bids more than another asks it is `crossed`: it is the last that was good, with
+    its time, so that whoever limits its age measures by it for a while and then by nothing.
     """
 
     instrument = models.OneToOneField(

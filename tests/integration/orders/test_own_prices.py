@@ -1,8 +1,9 @@
-"""Prices that controls measure by: of others' orders only, and none while the market is crossed."""
+"""Prices controls measure by: of others' orders only, the last good one while it is crossed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -117,35 +118,38 @@ def test_an_order_of_ours_that_is_gone_is_forgotten(venue: Venue) -> None:
     assert stored().bid_px == D("99.37")
 
 
-def cross(venue: Venue) -> Venue:
-    other = Venue("SIMB")
-    other.begin()
+def cross(venue: Venue, other: Venue) -> None:
     high = venue.market.levels(trading.BOND, "1")[0].px + 1
     seen(other, str(high), name="HIGH")
-    return other
 
 
-def test_a_crossed_market_gives_no_price_to_measure_by(venue: Venue) -> None:
-    good = known().mid
-    other = cross(venue)
-    row = stored()
-    assert row.crossed
-    assert row.mid_px == good
-    assert row.bid_px is not None
-    assert row.ask_px is not None
-    assert row.bid_px > row.ask_px
-    assert known() is None
-    gone = MdEntry(entry_id="HIGH", entry_type="0", px=D(1), size=D(1), action="2")
-    update = BookUpdate(security_id=trading.BOND, rpt_seq=2, at=clock.now(), entries=(gone,))
-    other.feed.take([update])
-    assert not stored().crossed
-    assert known().mid == good
+def test_a_crossed_market_leaves_the_last_good_price_to_grow_old(venue: Venue) -> None:
+    other = Venue("SIMB")
+    other.begin()
+    before = known()
+    with clock.frozen_at(clock.now() + timedelta(seconds=5)):
+        cross(venue, other)
+        row = stored()
+        assert row.crossed
+        assert (row.mid_px, row.bid_px, row.ask_px) == (before.mid, before.bid, before.ask)
+        assert row.at == before.at
+        assert known() == replace(before, crossed=True)
+        gone = MdEntry(entry_id="HIGH", entry_type="0", px=D(1), size=D(1), action="2")
+        update = BookUpdate(security_id=trading.BOND, rpt_seq=2, at=clock.now(), entries=(gone,))
+        other.feed.take([update])
+        assert not stored().crossed
+        assert (known().mid, known().crossed) == (before.mid, False)
 
 
-def test_a_control_that_needs_the_price_fails_closed_while_it_is_crossed(venue: Venue) -> None:
+def test_a_control_measures_by_the_last_good_price_while_it_is_young_enough(venue: Venue) -> None:
     in_force("price.collar", max_percent="5", max_age_s=60)
-    trading.submit()
-    cross(venue)
+    other = Venue("SIMB")
+    other.begin()
+    cross(venue, other)
     market_data.forget()
-    (result,) = desk.submit([trading.request(qty=D(4000))])
+    trading.submit(qty=D(3000))
+    later = clock.now() + timedelta(seconds=61)
+    with clock.frozen_at(later):
+        market_data.forget()
+        (result,) = desk.submit([trading.request(qty=D(4000))])
     assert trading.order(result.order_id).status == "rejected"
