@@ -12,6 +12,7 @@ from oms_site.admin import ConfigAdmin
 class ClearingPartyAdmin(ConfigAdmin):
     """Central counterparties and clearing brokers: shared by all organizations."""
 
+    organization_path = ""
     id_prefix = "clr"
     list_display = ("id", "name", "role", "adapter", "active")
     list_filter = ("role", "active")

@@ -39,6 +39,8 @@ WHAT_TO_DO: dict[str, str] = {
     "a reviewer release it where the control flags.",
     "quantity_over_limit": "Send less, or in parts that are each below the limit.",
     "rate_limit_exceeded": "Slow down and repeat it after the window that the message names.",
+    "reduce_only_would_increase": "Send at most what the account holds less what open orders "
+    "will take, or leave `reduce_only` out.",
     "reg_t": "Deposit margin, or send a smaller order.",
     "self_cross": "Cancel your own order on the other side first, or price it so they cannot meet.",
     "tag_required": "Send the tag that the message names with the order.",

@@ -35,6 +35,7 @@ QUEUE_ROOMS = {
     "MassCancelOrder": {"orders.mass_canceling"},
     "OrderListWatch": {"orders.contingent.submitting", "orders.contingent.settling"},
     "PriceWatch": {"orders.triggers"},
+    "SecurityNotice": {"orders.breaking", "orders.reports.notices"},
     "ClearingDue": {"allocations.clearing.dues"},
     "FeedDelivery": {"allocations.feed.outbox"},
     "SettlementDue": {"allocations.settlement.dues"},

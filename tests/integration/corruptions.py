@@ -46,7 +46,13 @@ VERSIONS, TENANT, TREE = (
     "one_organization_per_tree",
     "one_order_per_tree",
 )
+CLEARED, STREET = "cleared_trades_are_their_executions", "clearing_parties_agree"
 PLANTED = (
+    corrupt(
+        "the street was told another quantity",
+        "UPDATE allocations_clearingreport SET qty = qty + 1000 WHERE execution_id = %(execution)s",
+        *(ROWS, CLEARED, STREET),
+    ),
     corrupt(
         "order quantity moved",
         "UPDATE orders_order SET cum_qty = cum_qty + 1000 WHERE id = %(partial)s",

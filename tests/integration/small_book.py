@@ -19,7 +19,7 @@ from allocations.settlement import rounds as settling
 from oms_site.firm.principals import Principal
 from oms_site.journal.sequencer import Sequencer
 from oms_site.kit import clock
-from orders import desk, lots, reports, routing
+from orders import desk, lots, reports, routing, street
 from orders.desk.external import TradeReport
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from orders.requests import AccountAsk, AllocationAsk, Instruction, OrderAsk, SubmitRequest
@@ -128,6 +128,7 @@ class Book:
         lots.drain()
         for custodian in CUSTODIANS:
             rounds.run_round(custodian, most=100)
+        street.run()
         self._settle()
         self._hear_venues()
         Sequencer.resume().run_once()

@@ -25,8 +25,10 @@ def test_an_order_is_created_approved_and_read_back(api: Callable[..., Any]) -> 
     assert order["created_at"] <= order["approved_at"]
     status, again = trader.get(f"/v1/trading/order/{order['id']}/")
     assert status == 200
-    more = dict.fromkeys(("execution_orders", "policy", "revisions", "amendments"))
+    tree = ("execution_orders", "policy", "revisions", "amendments")
+    more = dict.fromkeys((*tree, "money", "organization_id", "rejected_accounts"))
     assert {**again, **more} == {**order, **more}
+    assert (again["money"], again["rejected_accounts"]) == (None, [])
 
 
 def test_the_same_client_id_with_the_same_content_is_one_order(api: Callable[..., Any]) -> None:

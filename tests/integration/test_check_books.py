@@ -23,7 +23,7 @@ from oms_site.firm import generation, principals
 from oms_site.journal.sequencer import Sequencer
 from oms_site.kit import clock
 from orders import desk
-from orders.books import running
+from orders.books import replaying, running
 from orders.books.verdicts import Result, Run, State
 from orders.management.commands.seed_sandbox import seed
 from orders.requests import SubmitRequest
@@ -130,6 +130,7 @@ def test_without_the_outside_journals_their_checks_are_not_checked_which_is_not_
         "venues_got_each_order_once",
         "custodians_agree_on_bookings",
         "custodians_agree_on_settlements",
+        "clearing_parties_agree",
     }
     assert all(notes for notes in left_out.values())
     assert found(results) == set(left_out)
@@ -285,6 +286,96 @@ def test_the_command_exits_1_and_names_the_first_twenty_offenders(planted: Book)
 def test_the_command_exits_2_on_wrong_usage(planted: Book, words: tuple[str, str]) -> None:
     with pytest.raises(CommandError) as refusal:
         call_command("check_books", *words)
+    assert refusal.value.returncode == 2
+
+
+# --- the journal played again -------------------------------------------------------------------
+def replayed(last: int | None = None, **changes: Any) -> Result:
+    """The journal of the book as it is, played again beside its rows."""
+    run = Run(at=clock.now(), machine_at=clock.machine_now(), **changes)
+    (result,) = running.run(run, checks=(replaying.check(last=last),))
+    return result
+
+
+def test_the_journal_played_again_makes_every_row_of_a_real_book(planted: Book) -> None:
+    result = replayed()
+    assert result.state is State.CLEAN, result.first or result.notes
+    folded = next(r for r in checked(planted) if r.name == ROWS)
+    assert result.looked_at == folded.looked_at > 100
+    parts = [replayed(organization=name).looked_at for name in ("alpha", "beta", "house")]
+    assert 0 < sum(parts) <= result.looked_at
+
+
+# What the database can store and yet no event says.
+FORGED = [one for one in PLANTED if ROWS in one.found_by]
+
+
+@pytest.mark.parametrize("one", FORGED, ids=lambda one: one.name.replace(" ", "_"))
+def test_a_replay_finds_every_row_that_is_not_its_events(planted: Book, one: Corruption) -> None:
+    names = planted.names()
+    _lift_the_guards(one.unguarded)
+    with connection.cursor() as cursor:
+        cursor.execute(one.sql, names)
+    result = replayed()
+    assert result.state is State.DIFFERENCES
+    assert result.count >= 1
+
+
+def test_a_replay_of_the_last_events_looks_at_what_they_moved_from_its_beginning(
+    planted: Book,
+) -> None:
+    whole, names = replayed(), planted.names()
+    last = replayed(last=20)
+    assert last.state is State.CLEAN, last.first or last.notes
+    assert 0 < last.looked_at < whole.looked_at
+    _lift_the_guards(())
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE orders_order SET cum_qty = 1 WHERE id = %(rejected)s", names)
+    assert replayed(last=20).state is State.CLEAN
+    assert replayed(last=100_000).count == 1
+    (difference,) = replayed().first
+    assert difference.key == f"orders_order {names['rejected']}"
+    assert difference.what.startswith("cum_qty is 1")
+
+
+def test_a_replay_says_which_event_cannot_follow_the_one_before(planted: Book) -> None:
+    _lift_the_guards(())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM journal_feed f USING journal_event e WHERE e.id = f.event_id"
+            " AND e.subject = %(filled)s AND e.seq = 2",
+            planted.names(),
+        )
+        cursor.execute(
+            "DELETE FROM journal_event WHERE subject = %(filled)s AND seq = 2", planted.names()
+        )
+        assert cursor.rowcount == 1
+    result = replayed()
+    assert any("moves it to version 3, but it is at 1" in one.what for one in result.first)
+
+
+def test_the_replay_command_exits_1_with_its_differences_and_0_without(planted: Book) -> None:
+    out = StringIO()
+    call_command("shadow_replay", "--last", "10000", stdout=out)
+    assert "1 checks clean" in out.getvalue()
+    _lift_the_guards(())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE orders_order SET avg_px = avg_px + 1 WHERE id = %(filled)s", planted.names()
+        )
+    out = StringIO()
+    with pytest.raises(SystemExit) as stop:
+        call_command("shadow_replay", "--json", stdout=out)
+    assert stop.value.code == 1
+    (said,) = json.loads(out.getvalue())["checks"]
+    assert said["differences"] == 1
+    assert "avg_px" in said["first"][0]["what"]
+
+
+@pytest.mark.parametrize("words", [("--organization", "nobody"), ("--last", "0")])
+def test_the_replay_command_exits_2_on_wrong_usage(planted: Book, words: tuple[str, str]) -> None:
+    with pytest.raises(CommandError) as refusal:
+        call_command("shadow_replay", *words)
     assert refusal.value.returncode == 2
 
 

@@ -70,8 +70,8 @@ def test_a_batch_that_has_entered_is_waited_for(
     inside, go_on, order = threading.Event(), threading.Event(), list[str]()
     original = drafts_room.screen
 
-    def slow(drafts: list[Any]) -> None:
-        original(drafts)
+    def slow(drafts: list[Any], **facts: Any) -> None:
+        original(drafts, **facts)
         inside.set()
         go_on.wait(5)
 

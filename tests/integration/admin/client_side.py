@@ -13,7 +13,9 @@ from allocations.models import (
     BookingLeg,
     CashBalance,
     CorporateAction,
+    DroppedAccount,
     FxRate,
+    GiveUp,
     MarginCall,
     MarginRate,
     Movement,
@@ -26,6 +28,7 @@ from allocations.models import (
 )
 from oms_site.firm.models import User
 from oms_site.kit import ids
+from tests import factories
 from tests.factories import AT
 
 DAY = AT.date()
@@ -61,6 +64,30 @@ def rows(of: str, maker: User, leg: BookingLeg) -> list[Model]:
             maker=maker,
             requested_at=AT,
             **living,
+        ),
+        GiveUp.objects.create(
+            id=ids.prefixed("gu"),
+            allocation_id=leg.allocation_id,
+            leg=leg,
+            kind="give_up",
+            clearing_firm_id=leg.custodian_id,
+            qty=leg.qty,
+            reason="clears there",
+            maker=maker,
+            requested_at=AT,
+            **living,
+        ),
+        DroppedAccount.objects.create(
+            id=ids.prefixed("da"),
+            allocation_id=leg.allocation_id,
+            account=factories.account(**owned),
+            position=2,
+            requested_qty=leg.qty,
+            screening_id="scr_of_the_ledger",
+            code="max-quantity",
+            reason="too large",
+            at=AT,
+            **owned,
         ),
         CorporateAction.objects.create(
             id=ids.prefixed("ca"),

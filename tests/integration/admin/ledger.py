@@ -27,9 +27,11 @@ from orders.models import (
     AllocationDue,
     Break,
     BrokerWheel,
+    Cross,
     Execution,
     ExecutionOrder,
     HeldReport,
+    NotionalPart,
     Order,
     OrderTerms,
     Quote,
@@ -44,7 +46,7 @@ from orders.models import (
 )
 from tests import factories
 from tests.factories import AT
-from tests.integration.admin import client_side
+from tests.integration.admin import client_side, market_side
 from tests.integration.controls import rows
 from venues.models import (
     Certification,
@@ -205,6 +207,7 @@ def _configuration(of: str, maker: User) -> list[Model]:
         Mandate.objects.create(account=account, version=1, rules={"min_rating": "BBB"}, **made),
         Ruleset.objects.create(version=1, rules=[], active=True, **made),
         BrokerWheel.objects.create(version=1, weights={}, active=True, **made),
+        *market_side.of_one(of, factories.venue()),
     ]
 
 
@@ -220,6 +223,7 @@ def _market() -> list[Model]:
         Certification.objects.create(
             venue=venue, configuration="none", passed=False, began_at=AT, ended_at=AT, by="test"
         ),
+        *market_side.of_all(venue),
     ]
 
 
@@ -395,7 +399,91 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
         *_schedule(one),
         *_clients(of, one, maker),
         *_journal(of, one),
+        *_inside(of, one, execution_order, maker),
     ]
+
+
+def _inside(of: str, one: Order, worked: ExecutionOrder, maker: User) -> list[Model]:
+    """A cross of `one` with an order to sell, and the money that `one` was given in."""
+    owned: dict[str, Any] = {"organization_id": of}
+    living = {**owned, "version": 1, "created_at": AT}
+    other = order(of, maker, side="sell")
+    look = Screening.objects.create(
+        id=ids.prefixed("scr"),
+        subject=other.id,
+        outcome="passed",
+        ticket={},
+        results=[],
+        screened_at=AT,
+        **owned,
+    )
+    taken = ExecutionOrder.objects.create(
+        id=ids.prefixed("eo"),
+        order=other,
+        screening=look,
+        screening_outcome="passed",
+        protocol="internal_cross",
+        strategy="midpoint",
+        qty=QTY,
+        leaves_qty=QTY,
+        origin="instruction",
+        **living,
+    )
+    bought, sold = (_crossed(owned, row, n) for n, row in enumerate((worked, taken)))
+    cross = Cross.objects.create(
+        id=ids.prefixed("cx"),
+        instrument=one.instrument,
+        qty=QTY,
+        price=Decimal("99.5"),
+        bid_px=Decimal("99.4"),
+        ask_px=Decimal("99.6"),
+        buy_order=one,
+        sell_order=other,
+        buy_execution=bought,
+        sell_execution=sold,
+        reason="inside the market",
+        crossed_at=AT,
+        **owned,
+    )
+    money = NotionalPart.objects.create(
+        id=ids.prefixed("np"),
+        order=one,
+        account=one.account,
+        position=0,
+        currency="USD",
+        notional=Decimal("1000.00"),
+        price=Decimal("99.5"),
+        price_source="limit",
+        increment=QTY,
+        qty=QTY,
+        principal=Decimal("995.00"),
+        residual=Decimal("5.00"),
+        at=AT,
+        **owned,
+    )
+    return [cross, money]
+
+
+def _crossed(owned: dict[str, Any], row: ExecutionOrder, n: int) -> Execution:
+    return Execution.objects.create(
+        id=ids.prefixed("ex"),
+        order_id=row.order_id,
+        execution_order=row,
+        source="INTX",
+        exec_id=ids.prefixed("x"),
+        sequence=10 + n,
+        qty=QTY,
+        price=Decimal("99.5"),
+        principal=Decimal(995),
+        accrued_interest=Decimal(0),
+        fees=Decimal(0),
+        net_money=Decimal(995),
+        trade_date=DAY,
+        settlement_date=DAY + timedelta(days=3),
+        executed_at=AT,
+        received_at=AT,
+        **owned,
+    )
 
 
 def _shares(of: str, execution_order: ExecutionOrder, venue_order: VenueOrder) -> list[Model]:

@@ -20,6 +20,9 @@ PLATFORM = {
     "venues.Outbound",
     "venues.Inbound",
     "venues.Certification",
+    "venues.FixMessage",
+    "venues.FixNumbers",
+    "venues.SecurityNotice",
     "firm.Generation",
     "firm.SandboxClock",
     "throttling.RateGrant",
@@ -32,12 +35,16 @@ SHARED = {
     "venues.VenueProfile",
     "venues.VenueSymbol",
     "venues.Dealer",
+    "venues.FixLine",
+    "venues.VenueFormat",
+    "allocations.ClearingParty",
     "allocations.Custodian",
     "throttling.RateTier",
 }
 RUN_BY_PLATFORM = {"firm.Organization", "throttling.RateGrant"}
 ADDED_BY_ADMINS = {
     "allocations.Account",
+    "allocations.ClearingArrangement",
     "allocations.IntroducingBroker",
     "allocations.MarginRate",
     "allocations.ReleaseRule",
@@ -50,6 +57,8 @@ ADDED_BY_ADMINS = {
     "firm.ApiKey",
     "firm.Policy",
     "firm.User",
+    "orders.BrokerWheel",
+    "orders.DeskClaim",
     "orders.Ruleset",
 }
 pytestmark = pytest.mark.django_db

@@ -59,7 +59,7 @@ def test_a_venue_that_fails_is_told_kept_and_stays_out(sandbox: datetime, outsid
 
 
 def test_a_venue_without_a_gateway_meets_nothing(sandbox: datetime, outside: None) -> None:
-    Venue.objects.create(id="NEWX", name="New Exchange", mpid="NEWX", gateway="fix")
+    Venue.objects.create(id="NEWX", name="New Exchange", mpid="NEWX", gateway="telex")
     with pytest.raises(CommandError):
         certify("NEWX")
     (run,) = Certification.objects.filter(venue_id="NEWX")
@@ -102,6 +102,6 @@ def test_operations_see_the_venues(sandbox: datetime) -> None:
     Venue.objects.filter(pk="SIMA").update(last_heard_at=clock.now())
     board = client.get("/ops/?part=board").content.decode()
     rows = {part.split('"')[0]: part for part in board.split('data-venue="')[1:]}
-    assert set(rows) == {"SIMA", "SIMB", "SIMQ"}
+    assert set(rows) == {"SIMA", "SIMB", "SIMQ", "FIXSIM"}
     assert "connected" in rows["SIMA"]
     assert "silent" in rows["SIMB"]

@@ -86,10 +86,11 @@ def test_what_is_on_its_way_to_a_halted_venue_is_stopped_before_the_wire() -> No
     order_id = trading.submit(bypass_auto_execution=True)
     first = trading.execute(order_id, 1000)
     second = trading.execute(order_id, 1000, venue_id="SIMB")
-    rows = _sent(order_id)
+    rows = {row.venue_id: row for row in _sent(order_id)}
     _engage("venue", "SIMA")
-    passed = last_look.before_wire("SIMA", rows)
-    assert [row.cl_ord_id for row in passed] == [second.pk]
+    assert last_look.before_wire("SIMA", [rows["SIMA"]]) == []
+    (passed,) = last_look.before_wire("SIMB", [rows["SIMB"]])
+    assert passed.cl_ord_id == second.pk
     assert VenueOrder.objects.get(pk=first.pk).status == "rejected"
     assert trading.order(order_id).status == "pending_execution"
 

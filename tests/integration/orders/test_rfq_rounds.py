@@ -185,7 +185,9 @@ def test_a_limit_is_the_clients_and_a_hit_tells_the_dealer_its_own_price() -> No
     assert quoting.hit(found[SWIFT]).error is None
     sent = Outbound.objects.filter(kind="AJ1").order_by("id").last()
     assert sent is not None
-    assert messages.decode_outgoing(sent.body).price == D("99.30")  # type: ignore[union-attr]
+    hit = messages.decode_outgoing(sent.body)
+    assert isinstance(hit, messages.QuoteResponse)
+    assert hit.price == D("99.30")
 
 
 def test_a_counter_is_asked_in_the_clients_price_and_told_on_the_street() -> None:
