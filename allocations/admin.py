@@ -10,6 +10,8 @@ from django.http import HttpRequest
 
 from allocations import booking, fees
 from allocations.clearing_admin import ClearingArrangementAdmin as ClearingArrangementAdmin
+from allocations.give_up_admin import DroppedAccountAdmin as DroppedAccountAdmin
+from allocations.give_up_admin import GiveUpAdmin as GiveUpAdmin
 from allocations.models import (
     Account,
     AccountAllocation,

@@ -5,6 +5,7 @@ The pages read; every action goes over `/v1/control/` and its neighbors with the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from oms_site.kit.errors import NotFound
 from venues.calendar import NEW_YORK, new_york_date
 
 SEE = (*governance.VIEW, governance.MANAGE, governance.CONFIGURE)
+_NUMBER = re.compile(r"-?\d+(\.\d+)?")
 _PEOPLE = ("created_by", "approved_by", "requested_by", "decided_by")
 _LIVING = (ControlStatus.ACTIVE, ControlStatus.SUSPENDED)
 
@@ -175,7 +177,7 @@ def _one(row: Control, by: Principal) -> dict[str, Any]:
         "for": _scope(row),
         "slice_json": msgspec.json.encode(content.of(row)["slice"]).decode(),
         "versions": [
-            (one, content.diff(old, one) if old is not None else None)
+            (one, _marked(content.diff(old, one)) if old is not None else None)
             for one, old in zip(versions, older, strict=True)
         ],
         "history": list(governance.history(row))[::-1],
@@ -207,6 +209,7 @@ def _parameters(row: Control) -> list[dict[str, Any]]:
             {
                 "name": field.name,
                 "value": _plain(value),
+                "number": _is_number(value),
                 "json": _json(value),
                 "given": field.name in row.params,
                 "text": isinstance(value, str),
@@ -215,6 +218,19 @@ def _parameters(row: Control) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _marked(moved: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Differences with a mark on those of numbers, which are read in groups of digits."""
+    return [{**one, "number": _is_number(one["from"], one["to"])} for one in moved]
+
+
+def _is_number(*values: Any) -> bool:
+    """Whether these are numbers; identifiers of digits alone stay in lists, never by themselves."""
+    said = [one for one in values if one is not None]
+    return bool(said) and all(
+        not isinstance(one, list | tuple) and _NUMBER.fullmatch(_plain(one)) for one in said
+    )
 
 
 def _json(value: Any) -> str:

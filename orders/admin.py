@@ -15,6 +15,7 @@ from oms_site.admin.filters import one_of
 from oms_site.kit import clock
 from orders import desk
 from orders.claims_admin import DeskClaimAdmin
+from orders.facts_admin import CrossAdmin, NotionalPartAdmin
 from orders.models import (
     AllocationDue,
     Break,
@@ -43,8 +44,10 @@ from venues.models import Instrument
 
 __all__ = [
     "BrokerWheelAdmin",
+    "CrossAdmin",
     "DeskClaimAdmin",
     "HeldReportAdmin",
+    "NotionalPartAdmin",
     "OrderTermsAdmin",
     "QuoteRoundAdmin",
     "ReplaceLegAdmin",

@@ -25,7 +25,7 @@ from oms_site.firm import generation, policies, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
-from orders import panel
+from orders import extending, panel
 from orders import render as wire
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from venues import instruments
@@ -85,10 +85,12 @@ def reference(request: HttpRequest, by: Principal) -> HttpResponse:
                 "time_in_force": policy["allowed_tif"],
                 "handling": policy["allowed_handling"],
                 "contingencies": policy["allowed_contingencies"],
+                "amount_types": policy["allowed_amount_types"],
             },
             "accounts": [
                 {"id": a.id, "code": a.code, "name": a.name, "status": a.status} for a in mine
             ],
+            "venues": extending.offered(),
             "templates": [one["name"] for one in templates.listed(by.organization_id)],
             "instruments": [
                 {"cusip": i.cusip, "name": i.description, "cls": i.asset_class, "symbol": i.symbol}

@@ -24,6 +24,7 @@ urlpatterns = [
     path("desk/", dashboards.desk, name="desk"),
     path("review/", review_pages.desk, name="review"),
     path("review/overrides.csv", review_pages.report, name="review-overrides"),
+    path("review/reported/", review_pages.trades, name="review-reported"),
     path("review/<str:review_id>/", review_pages.one, name="review-one"),
     path("kill/", kill_page.page, name="kill"),
     path("ops/", ops.board, name="ops"),

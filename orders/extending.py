@@ -6,6 +6,7 @@ they go.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail
-from orders.models import ExecutionOrder
+from orders.models import ExecutionOrder, Schedule
 from orders.requests import Extension, Instruction
 from venues import formats, registry
 from venues.models import VenueExtension
@@ -37,8 +38,56 @@ def faults(instruction: Instruction, *, field: str = "") -> list[Detail]:
     )
 
 
-def keep(work: Unit, row: ExecutionOrder, asked: Extension | msgspec.UnsetType) -> list[Any]:
-    """The row that keeps an execution order's extension, added; none without one."""
+def offered() -> list[dict[str, Any]]:
+    """Every order book that knows more than the standard does, for a form to be made of it.
+
+    A venue whose format cannot be read is left out: nothing goes there anyway.
+    """
+    found = []
+    for venue in registry.every():
+        if venue.internal or venue.status != "active" or not _readable(venue.id):
+            continue
+        content = formats.of(venue.id)
+        algorithms = [
+            {"name": name, "label": one.label or name, "parameters": _fields(one.parameters)}
+            for name, one in content.algorithms.items()
+        ]
+        if algorithms or content.extensions:
+            parameters = _fields(content.extensions)
+            told = {"id": venue.id, "name": venue.name, "parameters": parameters}
+            found.append({**told, "algorithms": algorithms})
+    return found
+
+
+def _readable(venue_id: str) -> bool:
+    try:
+        return formats.extends(venue_id) and bool(formats.of(venue_id))
+    except ValueError:
+        return False
+
+
+def _fields(known: Mapping[str, formats.Parameter]) -> list[dict[str, Any]]:
+    """What must be said first; a format keeps no order of its own."""
+    found = [
+        {
+            "name": name,
+            "label": one.label or name,
+            "kind": one.kind,
+            "choices": list(one.choices),
+            "required": one.required,
+        }
+        for name, one in known.items()
+    ]
+    return sorted(found, key=lambda one: (not one["required"], str(one["label"])))
+
+
+def keep(
+    work: Unit, row: ExecutionOrder | Schedule, asked: Extension | msgspec.UnsetType
+) -> list[Any]:
+    """The row that keeps an execution order's or a schedule's extension, added; none without one.
+
+    A schedule's is said by each of its slices, and kept again with each.
+    """
     if asked is msgspec.UNSET or row.venue_id is None:
         return []
     fact = VenueExtension(
@@ -63,8 +112,8 @@ def wire(row: ExecutionOrder, asked: Extension | msgspec.UnsetType | None = None
     return {"extensions": asked.parameters, "algorithm": asked.algorithm}
 
 
-def kept(row: ExecutionOrder) -> Extension | msgspec.UnsetType:
-    """What was asked for when this execution order was made; no query where no venue has any."""
+def kept(row: ExecutionOrder | Schedule) -> Extension | msgspec.UnsetType:
+    """What was asked for when this row was made; no query where no venue has any."""
     if row.venue_id is None or not formats.extends(row.venue_id):
         return msgspec.UNSET
     fact = VenueExtension.objects.filter(subject=row.id).first()

@@ -73,6 +73,15 @@ def figure(value: object) -> str:
     return qty(numbers.round_places(number, places=4)) if number.is_finite() else str(value)
 
 
+def grouped(value: object) -> str:
+    """A number with thousands separators and every digit; what is no number stays as it is."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return "" if value is None else str(value)
+    return qty(number) if number.is_finite() else str(value)
+
+
 def money(value: Decimal | None) -> str:
     """Money with thousands separators and cents; empty for None."""
     return "" if value is None else f"{value:,.2f}"
@@ -84,6 +93,11 @@ def clock_time(at: datetime | None, *, millis: bool = False) -> str:
         return ""
     local = at.astimezone(NEW_YORK)
     return local.strftime("%H:%M:%S") + (f".{local.microsecond // 1000:03d}" if millis else "")
+
+
+def day(at: datetime | None) -> str:
+    """The day in New York, as 2026-11-23: late in the evening it is not the day in UTC."""
+    return "" if at is None else at.astimezone(NEW_YORK).date().isoformat()
 
 
 def iso(at: datetime | None) -> str:

@@ -7,7 +7,7 @@ to stop, many per run; the switch is flat only when the venues have said so of e
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -175,21 +175,25 @@ def _drain(halt: Halt) -> int:
 def _ask(work: Unit, wanted: Selection, named: Sequence[str], *, at: datetime) -> list[Asked]:
     by = halts.system()
     if len(named) >= MANY and not wanted.narrow:
-        chunks = [named[n : n + CHUNK] for n in range(0, len(named), CHUNK)]
+        chunks = iter([named[n : n + CHUNK] for n in range(0, len(named), CHUNK)])
         with ThreadPoolExecutor(HANDS, thread_name_prefix="halt") as hands:
-            together = [one for part in hands.map(partial(_ask_chunk, at), chunks) for one in part]
+            parts = hands.map(partial(_ask_chunks, at), [chunks] * HANDS)
+            together = [one for part in parts for one in part]
         if together:
             return together
     return stopping.ask(work, wanted, named, slowly=MOST_AT_ONCE, by=by, at=at)
 
 
-def _ask_chunk(at: datetime, named: Sequence[str]) -> list[Asked]:
-    """One hand's part, in a transaction of its own: PostgreSQL works on several at a time."""
+def _ask_chunks(at: datetime, chunks: Iterator[Sequence[str]]) -> list[Asked]:
+    """What one hand takes from the pile, in a transaction each: PostgreSQL works on several."""
+    asked: list[Asked] = []
     try:
-        with unit.work(by=halts.system(), at=at) as work:
-            return stopping.together(work, named, at=at)
+        for named in chunks:
+            with unit.work(by=halts.system(), at=at) as work:
+                asked += stopping.together(work, named, at=at)
     finally:
         connection.close()
+    return asked
 
 
 def _alone(halt_id: str) -> bool:
@@ -219,4 +223,4 @@ def _unasked(wanted: Selection, *, since: datetime, at: datetime) -> QuerySet[Or
     rows = selecting.open_orders(wanted).exclude(Exists(refused))
     if not wanted.narrow:
         return rows.filter(pending__in=UNASKED)
-    return rows.filter(Exists(unasked) | ~Exists(working))
+    return rows.filter(Exists(unasked) | ~Exists(working) | selecting.scheduled(wanted))

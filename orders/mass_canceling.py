@@ -170,7 +170,9 @@ def _drain(row: MassCancel) -> int:
     with unit.work(by=by, at=at) as work:
         due = row.items.select_for_update(skip_locked=True, of=("self",)).filter(outcome="")
         named = list(due.order_by("pk").values_list("order_id", flat=True)[:AT_ONCE])
-        asked = asking.ask(work, wanted, named, slowly=MOST_AT_ONCE, by=by, at=at) if named else []
+        asked = list[Asked]()
+        if named:
+            asked = asking.ask(work, wanted, named, slowly=MOST_AT_ONCE, by=by, at=at, once=True)
         _note(row, asked, at=at)
         if len(asked) == len(named) and not row.items.filter(outcome="").exists():
             _finish(work, row, at=at)

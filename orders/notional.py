@@ -186,6 +186,14 @@ def rows(
     return made
 
 
+def again(row: NotionalPart, facts: InstrumentFacts) -> bool:
+    """Whether the same money at the same price still comes to what was kept."""
+    priced = Priced(row.price, row.price_source, row.price_at)
+    unit = facts.money(ONE, ONE)
+    made = part(row.notional, priced=priced, factor=unit, increment=row.increment)
+    return (made.qty, made.principal, made.residual) == (row.qty, row.principal, row.residual)
+
+
 def view(parts: Sequence[Part] | Sequence[NotionalPart]) -> dict[str, Any] | None:
     """What an order in money came to, as answers and events tell it; None for any other order."""
     if not parts:
@@ -219,4 +227,5 @@ def _priced(one: Part | NotionalPart) -> dict[str, Any]:
 
 def of_order(order_id: str) -> list[NotionalPart]:
     """The facts of an order given in money, in the order of its accounts; none for any other."""
-    return list(NotionalPart.objects.filter(order_id=order_id).order_by("position"))
+    rows = NotionalPart.objects.filter(order_id=order_id).select_related("account")
+    return list(rows.order_by("position"))

@@ -32,7 +32,7 @@ from allocations.states import LegStatus
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
-from oms_site.kit import clock
+from oms_site.kit import clock, synchrony
 from orders import arithmetic, breaks, reconciliation, waiting_orders
 from orders.models import Break
 from venues import health as venue_health
@@ -83,6 +83,7 @@ def board(request: HttpRequest, by: Principal) -> HttpResponse:
         ),
         "custodians": _health(organization_id, at),
         "venues": _venues(at),
+        "machine": synchrony.read(),
         "checked": reconciliation.latest(organization_id),
         **_settling(organization_id, at),
         **waiting_orders.waiting(organization_id, at=at),
@@ -122,10 +123,18 @@ def allocation(request: HttpRequest, by: Principal, allocation_id: str) -> HttpR
     legs = BookingLeg.objects.filter(allocation=found).select_related(
         "custodian", "account_allocation__account", "booked_account"
     )
+    booked, asked = list(legs.order_by("id")), waiting_orders.give_ups_of(found.id)
+    may = _may(by)
     shown = {
         "allocation": found,
         "facts": instruments.by_id(found.instrument_id),
-        **arithmetic.of(found, list(parts.order_by("position")), list(legs.order_by("id"))),
+        "give_ups": asked,
+        "givable": waiting_orders.givable(booked, asked) if may["repair"] else (),
+        "houses": list(Custodian.objects.filter(active=True).order_by("id")),
+        "may": may,
+        "me": by.user_id,
+        "now": clock.now(),
+        **arithmetic.of(found, list(parts.order_by("position")), booked),
     }
     return render(request, "orders/ops_allocation.html", shown)
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from allocations.models import AccountAllocation, Allocation, BookingLeg
+from allocations.models import AccountAllocation, Allocation, BookingLeg, DroppedAccount
 from controls import screening
 from controls.models import Review, Screening
 from controls.states import ReviewStatus
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
-from orders import figures, fills, inquiries, picture, sor, timeline
+from orders import figures, fills, inquiries, notional, picture, reported, sor, stamps, timeline
 from orders.contingent import viewing
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
@@ -70,16 +70,16 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
             scheduled=any(one.is_open for one in schedules),
         ),
         "limit_text": figures.limit(order.limit_price, facts.asset_class),
-        "executions": fills.of_order(order.id),
-        "held_reports": list(
-            order.held_reports.select_related("requested_by").order_by("requested_at", "id")
-        ),
+        "executions": stamps.stamped(fills.of_order(order.id)),
+        "held_reports": reported.of_order(order.id, by=by),
         "tree": tree,
         "free": max(order.leaves_qty - taken, Decimal(0)),
         "executable": order.status in ORDER_EXECUTABLE and not order.pending,
         "boards": inquiries.boards(order, every_layer=by.may(LAYERS)),
         "schedules": schedules,
         "order_list": viewing.board(order),
+        "money": notional.view(notional.of_order(order.id)),
+        "dropped": _dropped(order),
         "allocation": _allocation(order),
         "shares": _shares(order),
         "review": review,
@@ -106,6 +106,12 @@ def _tree(order: Order) -> list[Branch]:
 
 def _allocation(order: Order) -> Allocation | None:
     return Allocation.objects.filter(order_id=order.id).first()
+
+
+def _dropped(order: Order) -> list[DroppedAccount]:
+    """The accounts that its block went on without."""
+    rows = DroppedAccount.objects.filter(allocation_id=order.allocation_id)
+    return list(rows.select_related("account").order_by("position"))
 
 
 def _shares(order: Order) -> list[Share]:

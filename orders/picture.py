@@ -15,7 +15,7 @@ from controls.models import Review
 from controls.states import ReviewStatus
 from oms_site.journal.models import Event
 from oms_site.kit import clock, numbers
-from orders import figures
+from orders import figures, order_types
 from orders.models import ExecutionOrder, Order, Rfq, Schedule
 from orders.states import ORDER_OPEN, ORDER_TERMINAL, OrderStatus, Pending
 from venues import instruments
@@ -44,6 +44,11 @@ _FIELDS = (
     "cum_qty",
     "leaves_qty",
     "limit_price",
+    "ord_type",
+    "stop_price",
+    "trigger_price",
+    "triggered_at",
+    "released_qty",
     "avg_px",
     "avg_ytm",
     "extended_hours",
@@ -163,4 +168,20 @@ def _why(found: dict[str, Any], status: str) -> str:
         return "In doubt: the venue has not answered."
     if status == "review":
         return " ".join(str(c.get("control_message", "")) for c in found["failed"] or ())
+    if found["status"] in ORDER_OPEN and (waits := _waits(found)):
+        return waits
     return str(found["reject_reason"])
+
+
+def _waits(found: dict[str, Any]) -> str:
+    """What an order waits for before it may trade: its list, or a price."""
+    if found["released_qty"] is not None and found["released_qty"] <= found["cum_qty"]:
+        return "Held by its list"
+    if found["triggered_at"] is not None or found["ord_type"] not in order_types.WAITING:
+        return ""
+    level = found["trigger_price"] or found["stop_price"]
+    if level is None:
+        return "No price to trail yet"
+    facts = instruments.by_id(found["instrument_id"])
+    word = "Stop" if found["ord_type"] in order_types.ADVERSE else "If touched"
+    return f"{word} at {figures.limit(level, facts.asset_class)}"

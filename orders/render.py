@@ -190,10 +190,12 @@ def _instruction(stored: dict[str, Any]) -> dict[str, Any]:
     # Stored JSON keeps decimals as text, so that no reader ever turns them into floats.
     quantity, price = stored["quantity"], stored["limit_price"]
     parameters = stored.get("parameters")
-    more = {}
+    more: dict[str, Any] = {}
     if parameters is not None:
         told = {n: Decimal(v) if n in PARAMETER_NUMBERS else v for n, v in parameters.items()}
         more = {"parameters": told}
+    if "fees" in stored:
+        more["fees"] = [_fee(one) for one in stored["fees"]]
     return {
         **stored,
         **more,

@@ -97,9 +97,13 @@ def instruction_json(instruction: Instruction, kind: str) -> dict[str, Any]:
     """An instruction as it is stored on the order and echoed to the client."""
     qty = instruction.qty
     price = instruction.limit_price
-    more = {}
+    more: dict[str, Any] = {}
     if isinstance(instruction, Scheduled):
         more = {"parameters": msgspec.to_builtins(instruction.parameters)}
+    if instruction.fees:
+        more["fees"] = list(instruction.fees)
+    if instruction.annotation:
+        more["annotation"] = instruction.annotation
     return {
         "protocol": instruction.protocol,
         "strategy": instruction.strategy,
@@ -126,6 +130,8 @@ def instruction_of(stored: Mapping[str, Any]) -> Instruction:
         all_or_none=bool(stored.get("all_or_none")),
         suppress_pmp_check=bool(stored.get("suppress_pmp_check")),
         client_execution_order_id=stored.get("client_execution_order_id"),
+        fees=tuple(stored.get("fees") or ()),
+        annotation=stored.get("annotation") or "",
         extension=extending.read(stored),
     )
     if made.strategy not in SCHEDULED:

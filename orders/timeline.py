@@ -129,7 +129,7 @@ def _with_reason(verb: str) -> Callable[[Body], str]:
 
 def _let_go(body: Body) -> str:
     """What its list allows it from now on."""
-    qty = (body.get("released_amount") or {}).get("value")
+    qty = figures.figure((body.get("released_amount") or {}).get("value"))
     watch = ", and it watches for its stop price" if body.get("armed") else ""
     return f"its list lets {qty} of it go to market{watch}"
 
@@ -191,7 +191,22 @@ _WORDS: dict[str, Callable[[Body], str]] = {
     "schedule_pause": _with_reason("schedule paused"),
     "schedule_resume": _with_reason("schedule resumed"),
     "schedule_end": lambda b: f"schedule {b.get('status')}{_because(b)}",
+    "replace_request": lambda b: "amendment asked for",
+    "replace_cleared": lambda b: "amendment passed its controls",
+    "replace": lambda b: "amended",
+    "clearing_generate": lambda b: "clearing report made",
+    "clearing_sent": lambda b: "clearing report sent",
+    "clearing_accept": lambda b: "clearing report taken",
+    "confirm_generate": lambda b: "confirmation made",
+    "confirm_sent": lambda b: "confirmation sent",
+    "confirm_received": lambda b: "confirmation received by the other side",
+    "confirm_answer": lambda b: "the other side has answered",
+    "confirm_match": lambda b: "both sides agree",
+    "confirm_affirm": lambda b: "trade affirmed",
+    "settlement_sent": lambda b: "settlement instructed",
+    "settlement_accept": lambda b: "settlement instruction taken",
     "rfq_request": lambda b: "quotes asked for",
+    "rfq_acknowledge": lambda b: "inquiry taken by the venue",
     "rfq_reject": _with_reason("inquiry refused"),
     "rfq_cancel_request": lambda b: "cancel of an inquiry asked for",
     "rfq_cancel_reject": _with_reason("cancel of an inquiry refused"),

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db.models import QuerySet
+
+from allocations import reversing
 from allocations.clearing import views as clearing
 from allocations.feed import views as feed
+from allocations.models import BookingLeg, GiveUp
+from allocations.states import LegStatus
 from orders.externals import views as externals
 from orders.models import ExecutionOrder
 from venues import instruments
@@ -27,9 +33,43 @@ def waiting(organization_id: str, *, at: datetime) -> dict[str, Any]:
     return {
         "reports": clearing.shown(clearing.exceptions(organization_id, at=at)[:MOST]),
         "externals": strangers,
+        **_give_ups(organization_id),
         "feeds": feed.endpoints(organization_id),
         "dead": feed.shown(organization_id, dead[:MOST]),
         "deliveries": feed.shown(organization_id, deliveries[:_LATEST]),
+    }
+
+
+def give_ups_of(allocation_id: str) -> list[GiveUp]:
+    """Everything of one allocation that another firm was asked to clear, in order."""
+    return list(_asked().filter(allocation_id=allocation_id).order_by("requested_at", "id"))
+
+
+def givable(legs: Sequence[BookingLeg], asked: Iterable[GiveUp]) -> frozenset[str]:
+    """Which of an allocation's bookings another firm may be asked to clear."""
+    taken = {row.leg_id for row in asked if row.status != GiveUp.Status.REFUSED}
+    stand = {leg.id for leg in reversing.standing(legs)}
+    return frozenset(
+        leg.id
+        for leg in legs
+        if leg.id in stand and leg.status == LegStatus.BOOKED and leg.id not in taken
+    )
+
+
+def _asked() -> QuerySet[GiveUp]:
+    return GiveUp.objects.select_related(
+        "allocation", "leg__account_allocation__account", "leg__custodian", "clearing_firm", "maker"
+    )
+
+
+def _give_ups(organization_id: str) -> dict[str, Any]:
+    """Give-ups that wait for a person or a firm, the longest first; and the latest that do not."""
+    mine = _asked().filter(organization_id=organization_id)
+    under_way = mine.exclude(status__in=[GiveUp.Status.REFUSED, GiveUp.Status.TAKEN_UP])
+    done = mine.filter(status__in=[GiveUp.Status.REFUSED, GiveUp.Status.TAKEN_UP])
+    return {
+        "give_ups": list(under_way.order_by("requested_at", "id")[:MOST]),
+        "given_up": list(done.select_related("checker").order_by("-requested_at", "-id")[:_LATEST]),
     }
 
 

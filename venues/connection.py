@@ -1,7 +1,8 @@
 """Keeps one venue's session alive: sends what is queued, stores what arrives, has it applied.
 
 Runs in the gateway process, one object per venue. What a report means is not known here: applying
-comes from above as a callback. Database work of one venue runs in one thread, in order.
+comes from above as a callback. Database work of one venue runs in two threads, each in order: what
+is about to be sent never waits for reports, and an engaging switch waits for what is being sent.
 """
 
 from __future__ import annotations
@@ -86,6 +87,7 @@ class Connection:
         self._make_gateway = gateway
         self._handlers = handlers
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"venue-{venue_id}")
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix=f"send-{venue_id}")
         self._passage = Passage()
         self._pace = Pace()
         self.bell = asyncio.Event()
@@ -196,7 +198,8 @@ class Connection:
     async def _take_due(self) -> list[Outbound]:
         """As many as the venue takes now; the rest waits where a cancel can overtake it."""
         limit = min(BATCH, await self._pace.wait())
-        return await self._db(
+        return await self._run(
+            self._sender,
             transmission.take_due,
             self.venue_id,
             limit=limit,
@@ -215,7 +218,8 @@ class Connection:
     async def _look_and_send(self, gateway: Gateway, due: Sequence[Outbound]) -> None:
         """The last look holds until the bytes are gone: whoever engages a switch waits for them."""
         async with self._passage.inside():
-            if rows := await self._db(self._handlers.before_wire, self.venue_id, due):
+            look = self._handlers.before_wire
+            if rows := await self._run(self._sender, look, self.venue_id, due):
                 await self._send(gateway, [messages.decode_outgoing(row.body) for row in rows])
 
     async def _keep_asking(self, gateway: Gateway) -> None:
@@ -232,8 +236,13 @@ class Connection:
                 await self._send(gateway, [one for row in doubtful for one in _questions(row)])
 
     async def _db(self, work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        return await self._run(self._thread, work, *args, **kwargs)
+
+    async def _run(
+        self, thread: ThreadPoolExecutor, work: Callable[..., T], *args: Any, **kwargs: Any
+    ) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, partial(_clean, work, *args, **kwargs))
+        return await loop.run_in_executor(thread, partial(_clean, work, *args, **kwargs))
 
 
 def _raw(frame: Frame) -> Raw | None:

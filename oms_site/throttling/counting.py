@@ -11,6 +11,7 @@ import queue
 import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import redis
@@ -121,7 +122,7 @@ class Counters:
         part = tuple(
             Subject(one.key, one.limits.shared_by(self._processes)) for one in item.subjects
         )
-        mine = Item(part, item.wanted, item.whole, 0, 0, item.struck)
+        mine = replace(item, subjects=part, spare=0, lend_ms=0)
         with self._local_lock:
             return self._local.ask(mine, int(clock.monotonic() * 1_000))
 
@@ -136,13 +137,17 @@ def _grouped(batch: list[_Ask]) -> list[tuple[Item, list[Future[Counted]]]]:
         else:
             alike.setdefault(item, []).append(answer)
     for item, answers in alike.items():
-        one = Item(item.subjects, len(answers), False, item.spare, item.lend_ms, item.struck)
+        one = replace(item, wanted=len(answers))
         groups.append((one, answers))
     return groups
 
 
 def _share(answers: list[Future[Counted]], counted: Counted) -> None:
-    """The first ones get what was granted, one of them what was lent, the rest the refusal."""
+    """The first ones get what was granted, one of them what was lent, the rest the refusal.
+
+    Who waits comes after who goes on at once.
+    """
+    at_once = counted.granted - len(counted.holds)
     for n, answer in enumerate(answers):
         if len(answers) == 1:
             answer.set_result(counted)
@@ -157,6 +162,7 @@ def _share(answers: list[Future[Counted]], counted: Counted) -> None:
                 max(0, counted.remaining),
                 counted.reset_ms,
                 counted.strike if n == len(answers) - 1 else 0,
+                holds=counted.holds[n - at_once : n - at_once + 1] if n >= at_once else (),
             )
         )
 

@@ -20,6 +20,7 @@ from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from oms_site.throttling import counting, restrictions, tiers
 from oms_site.throttling.limits import (
+    HOLD_MS,
     STANDARD,
     Counted,
     Item,
@@ -63,7 +64,7 @@ def decide(principal: Principal | None, address: str, lane: Lane, *, cost: int =
 
 
 async def admit(principal: Principal | None, address: str, lane: Lane) -> Verdict:
-    """The verdict of one request, on an event loop."""
+    """The verdict of one request, on an event loop; it may be held for `HOLD_MS`."""
     if principal is None:
         subjects = tiers.stranger(address, lane)
     else:
@@ -76,8 +77,11 @@ async def admit(principal: Principal | None, address: str, lane: Lane) -> Verdic
     lent = _borrowed(subjects, 1)
     if lent is not None:
         return lent
-    item, sent = _item(subjects, lane, 1), clock.monotonic()
+    hold_ms = HOLD_MS if principal is not None else 0
+    item, sent = _item(subjects, lane, 1, hold_ms=hold_ms), clock.monotonic()
     counted = await _soon(counting.counters().ask(item), item)
+    if counted.holds:
+        await asyncio.sleep(counted.holds[0] / 1_000)
     if (who := _to_restrict(principal, lane, counted)) is not None:
         await database.in_thread(restrictions.restrict_quietly, who)
     return _verdict(item, counted, sent)
@@ -120,12 +124,12 @@ def _of_subjects(
     return _verdict(item, counted, sent)
 
 
-def _item(subjects: tuple[Subject, ...], lane: Lane, cost: int) -> Item:
+def _item(subjects: tuple[Subject, ...], lane: Lane, cost: int, *, hold_ms: int = 0) -> Item:
     rate = min(subject.limits.per_second for subject in subjects)
     spare = min(512, max(8, rate // 100)) if rate >= LENT_FROM_PER_SECOND else 0
     # What stops orders is refused when it is too much, and never punished.
     struck = 0 if lane is not Lane.CANCELS and not subjects[0].key.startswith("a") else -1
-    return Item(subjects, cost, cost > 1, spare, LEND_MS if spare else 0, struck)
+    return Item(subjects, cost, cost > 1, spare, LEND_MS if spare else 0, struck, hold_ms)
 
 
 def _borrowed(subjects: tuple[Subject, ...], cost: int) -> Verdict | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from oms_site.kit.errors import OmsError
@@ -16,6 +16,11 @@ from oms_site.kit.errors import OmsError
 SECOND_MS, MINUTE_MS = 1_000, 60_000
 # A burst that was used up is there again after ten minutes.
 BURST_EVERY_MS = 600_000
+# How long a request is held that comes too early by so little: who sends evenly is never refused
+# because the network or a busy machine bunched what he sent.
+HOLD_MS = 250
+# So much of a second's requests may be refused in one second before it is a strike.
+GRACE_MS = 250
 
 
 class Lane(StrEnum):
@@ -45,6 +50,11 @@ class Limits:
             self.burst_total // processes,
             self.burst_every_ms,
         )
+
+    @property
+    def grace(self) -> int:
+        """Refusals of one second that earn no strike: a stall bunches what was sent evenly."""
+        return (self.per_second + self.burst_per_second) * GRACE_MS // SECOND_MS
 
     @property
     def at_once(self) -> int:
@@ -106,7 +116,8 @@ class Item:
     """One question to the counters: `wanted` requests of these subjects.
 
     `whole`: all of them or none. `spare` more may be lent for `lend_ms`. `struck` is the place of
-    the subject that gets a strike when something is refused, or -1.
+    the subject that gets a strike when too much is refused, or -1. What finds no room now may be
+    let in up to `hold_ms` (under a second) later.
     """
 
     subjects: tuple[Subject, ...]
@@ -115,13 +126,15 @@ class Item:
     spare: int = 0
     lend_ms: int = 0
     struck: int = -1
+    hold_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
     """The counters' answer: how many are let in and lent, when to come again, the headers' numbers.
 
-    `strike` is the number of the strike that this question earned, 0 when it earned none.
+    `strike` is the number of the strike that this question earned, 0 when it earned none. The last
+    of those let in go on only after `holds` ms, one number each.
     """
 
     granted: int
@@ -131,6 +144,7 @@ class Counted:
     remaining: int
     reset_ms: int
     strike: int = 0
+    holds: tuple[int, ...] = field(default=(), kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

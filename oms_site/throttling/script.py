@@ -1,7 +1,8 @@
 """The counters' script: many questions about many subjects, answered in order by one call.
 
 A subject is a hash of counts and strikes (`s` second, `m` minute, `b` burst's second, `t` burst's
-total) and a list per window, oldest first, of `moment:number`. It is the room `windows` in Lua.
+total, `r` refused lately) and a list per window, oldest first, of `moment:number`. It is the room
+`windows` in Lua.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from oms_site.throttling.limits import Counted, Item
+from oms_site.throttling.limits import GRACE_MS, Counted, Item
 from oms_site.throttling.windows import (
     BURST_GRAIN,
     FORGIVEN_MS,
@@ -26,13 +27,14 @@ if now == 0 then
   now = t[1] * 1000 + math.floor(t[2] / 1000)
 end
 local GRAIN = {{s = {SECOND_GRAIN}, m = {MINUTE_GRAIN}, b = {SECOND_GRAIN}, t = {BURST_GRAIN}}}
-local PENALTIES, FORGIVEN = {PENALTIES}, {FORGIVEN_MS}
+local PENALTIES, FORGIVEN, GRACE = {PENALTIES}, {FORGIVEN_MS}, {GRACE_MS}
 """
     + """
-local NAMES = {'s', 'se', 'sn', 'm', 'me', 'mn', 'b', 'be', 'bn', 't', 'te', 'tn', 'p', 'k', 'f'}
+local NAMES = {'s', 'se', 'sn', 'm', 'me', 'mn', 'b', 'be', 'bn', 't', 'te', 'tn', 'p', 'k', 'f',
+               'r', 'rs'}
 local function load(key, ps, pm, bps, bt, every)
   local st = {key = key, ps = ps, pm = pm, bps = bps, bt = bt,
-              span = {s = 1000, m = 60000, b = 1000, t = every}, h = {}}
+              span = {s = 1000, m = 60000, b = 1000, t = every}, h = {}, walk = {}}
   local found = redis.call('HMGET', key, unpack(NAMES))
   for i, name in ipairs(NAMES) do st[name] = tonumber(found[i] or 0) or 0 end
   if not found[1] then
@@ -75,6 +77,45 @@ local function until_left(st, w, limit)
   if st[w] < limit then return 0 end
   return (st.h[w] or now + st.span[w]) - now
 end
+-- The moment from which one more fits, nil when it comes after the latest. What is put while we
+-- walk leaves later than that, so the list is read once.
+local function when(st, w, limit, latest)
+  local over = st[w] + 1 - limit
+  if over <= 0 then return now end
+  local walk = st.walk[w]
+  if not walk then
+    walk = {list = redis.call('LRANGE', st.key .. ':' .. w, 0, latest - now), i = 0, freed = 0}
+    st.walk[w] = walk
+  end
+  while walk.freed < over do
+    local head = walk.list[walk.i + 1]
+    if not head then return nil end
+    local at, n = string.match(head, '(%d+):(%d+)')
+    local leaves = tonumber(at) + st.span[w]
+    if leaves > latest then return nil end
+    walk.i, walk.freed, walk.at = walk.i + 1, walk.freed + tonumber(n), leaves
+  end
+  return walk.at
+end
+local function both(one, other)
+  return one and other and math.max(one, other)
+end
+local function hold(states, latest)
+  local t = now
+  for _, st in ipairs(states) do
+    st.wn = both(when(st, 's', st.ps, latest), when(st, 'm', st.pm, latest))
+    local wb = both(when(st, 'b', st.bps, latest), when(st, 't', st.bt, latest))
+    local soonest = st.wn
+    if wb and (not soonest or wb < soonest) then soonest = wb end
+    if not soonest then return nil end
+    t = math.max(t, soonest)
+  end
+  for _, st in ipairs(states) do
+    local fits = st.wn and st.wn <= t and 1 or 0
+    take(st, fits, 1 - fits, t + 1)
+  end
+  return t - now
+end
 local function save(st)
   local told = {}
   for _, name in ipairs(NAMES) do
@@ -87,8 +128,9 @@ end
 local answers, at, place = {}, 3, 1
 for _ = 1, tonumber(ARGV[2]) do
   local n, whole, spare = tonumber(ARGV[at]), ARGV[at + 1] == '1', tonumber(ARGV[at + 2])
-  local lend, struck, count = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5])
-  at = at + 6
+  local lend, struck, count = tonumber(ARGV[at + 3]), tonumber(ARGV[at + 4]), tonumber(ARGV[at + 6])
+  local latest = now + tonumber(ARGV[at + 5])
+  at = at + 7
   local states, granted = {}, n
   for i = 1, count do
     local st = load(KEYS[place], tonumber(ARGV[at]), tonumber(ARGV[at + 1]),
@@ -111,11 +153,17 @@ for _ = 1, tonumber(ARGV[2]) do
     local more = math.max(0, st.normal - granted)
     if left == nil or more < left then left = more end
   end
-  local lent, strike, wait = 0, 0, 0
+  local lent, strike, wait, holds = 0, 0, 0, {}
+  while latest > now and not barred and not whole and granted + #holds < n do
+    local held = hold(states, latest)
+    if not held then break end
+    holds[#holds + 1] = held
+  end
   if granted == n and spare > 0 then
     lent = math.min(spare, math.floor(left / 4))
     for _, st in ipairs(states) do take(st, lent, 0, now + 1 + lend) end
   end
+  granted = granted + #holds
   if granted < n then
     for _, st in ipairs(states) do
       local w = math.max(until_left(st, 's', st.ps), until_left(st, 'm', st.pm))
@@ -126,10 +174,14 @@ for _ = 1, tonumber(ARGV[2]) do
     end
     if struck >= 0 then
       if not barred then
-        one.k = now >= one.f and 1 or one.k + 1
-        one.p = now + 1000 * 2 ^ (math.min(one.k, PENALTIES) - 1)
-        one.f = one.p + FORGIVEN
-        strike = one.k
+        if now - one.rs >= 1000 then one.r, one.rs = 0, now end
+        one.r, one.moved = one.r + n - granted, true
+        if one.r > math.floor((one.ps + one.bps) * GRACE / 1000) then
+          one.k = now >= one.f and 1 or one.k + 1
+          one.p = now + 1000 * 2 ^ (math.min(one.k, PENALTIES) - 1)
+          one.f = one.p + FORGIVEN
+          strike = one.k
+        end
       end
       wait = math.max(wait, one.p - now)
     end
@@ -146,7 +198,7 @@ for _ = 1, tonumber(ARGV[2]) do
     end
     if granted > 0 or strike > 0 or st.moved then save(st) end
   end
-  answers[#answers + 1] = {granted, lent, wait, limit, remaining, reset, strike}
+  answers[#answers + 1] = {granted, lent, wait, limit, remaining, reset, strike, holds}
 end
 return answers
 """
@@ -159,7 +211,7 @@ def arguments(items: Sequence[Item], *, now: int = 0) -> tuple[list[str], list[i
     told = [now, len(items)]
     for item in items:
         told += [item.wanted, int(item.whole), item.spare, item.lend_ms, item.struck]
-        told.append(len(item.subjects))
+        told += [item.hold_ms, len(item.subjects)]
         for subject in item.subjects:
             limits = subject.limits
             keys.append(subject.key)
@@ -170,4 +222,7 @@ def arguments(items: Sequence[Item], *, now: int = 0) -> tuple[list[str], list[i
 
 def answers(found: Sequence[Sequence[Any]]) -> list[Counted]:
     """What the script said, one answer per item."""
-    return [Counted(*(int(value) for value in one)) for one in found]
+    return [
+        Counted(*(int(value) for value in one[:7]), holds=tuple(int(held) for held in one[7]))
+        for one in found
+    ]

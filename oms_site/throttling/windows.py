@@ -50,6 +50,19 @@ class Window:
             return 0
         return self._entries[0][0] + self.span - now if self._entries else self.span
 
+    def when(self, limit: int, now: int, latest: int) -> int | None:
+        """The moment from which one more fits; None when it comes after `latest`."""
+        over = self.count + 1 - limit
+        if over <= 0:
+            return now
+        for end, number in self._entries:
+            if end + self.span > latest:
+                break
+            over -= number
+            if over <= 0:
+                return end + self.span
+        return None
+
     def reset(self, now: int) -> int:
         """Milliseconds until the oldest leaves."""
         return self._entries[0][0] + self.span - now if self._entries else 0
@@ -66,6 +79,15 @@ class State:
     strikes: int = 0
     barred_until: int = 0
     forgiven_at: int = 0
+    refused: int = 0
+    refused_since: int = 0
+
+    def refuse(self, number: int, grace: int, now: int) -> int:
+        """So many more were refused. Returns the number of the strike when it is too much."""
+        if now - self.refused_since >= SECOND_MS:
+            self.refused, self.refused_since = 0, now
+        self.refused += number
+        return self.strike(now) if self.refused > grace else 0
 
     def strike(self, now: int) -> int:
         """One more; each bars for twice as long as the last. Returns its number."""
@@ -94,12 +116,15 @@ class Windows:
         granted = 0 if barred else granted
         for state, (normal, _) in zip(states, rooms, strict=True):
             _take(state, min(granted, normal), granted - min(granted, normal), now + 1)
+        may_wait = item.hold_ms and not barred and not item.whole
+        holds = _hold(states, item, item.wanted - granted, now) if may_wait else ()
         lent = 0
         if granted == item.wanted and item.spare:
             left = min(max(0, normal - granted) for normal, _ in rooms)
             lent = min(item.spare, left // 4)
             for state in states:
                 _take(state, lent, 0, now + 1 + item.lend_ms)
+        granted += len(holds)
         strike = 0
         wait = 0
         if granted < item.wanted:
@@ -107,9 +132,11 @@ class Windows:
                 _wait(s, subject, now) for s, subject in zip(states, item.subjects, strict=True)
             )
             if struck is not None:
-                strike = 0 if barred else struck.strike(now)
+                if not barred:
+                    grace = item.subjects[item.struck].limits.grace
+                    strike = struck.refuse(item.wanted - granted, grace, now)
                 wait = max(wait, struck.barred_until - now)
-        return _answer(item, states, now, granted, lent, wait, strike)
+        return _answer(item, states, now, granted, lent, wait, strike, holds)
 
     def _state(self, subject: Subject, now: int) -> State:
         state = self._states.get(subject.key)
@@ -138,6 +165,40 @@ def _take(state: State, normal: int, burst: int, until: int) -> None:
     state.total.put(burst, until)
 
 
+def _hold(states: list[State], item: Item, number: int, now: int) -> tuple[int, ...]:
+    """Places of the near future for what finds no room now: how long each waits, in ms.
+
+    Each counts from now until its own window has passed, so nobody is let in before it.
+    """
+    holds: list[int] = []
+    latest = now + item.hold_ms
+    for _ in range(number):
+        ways = [_ways(s, x, now, latest) for s, x in zip(states, item.subjects, strict=True)]
+        soonest = [min(times) for way in ways if (times := [at for at in way if at is not None])]
+        if len(soonest) < len(states):
+            break
+        at = max(soonest)
+        for state, (normal, _) in zip(states, ways, strict=True):
+            fits = int(normal is not None and normal <= at)
+            _take(state, fits, 1 - fits, at + 1)
+        holds.append(at - now)
+    return tuple(holds)
+
+
+def _ways(state: State, subject: Subject, now: int, latest: int) -> tuple[int | None, int | None]:
+    """From when one more fits: as a normal one, and out of the burst."""
+    limits = subject.limits
+    pairs = (
+        ((state.second, limits.per_second), (state.minute, limits.per_minute)),
+        ((state.burst, limits.burst_per_second), (state.total, limits.burst_total)),
+    )
+    found: list[int | None] = []
+    for windows in pairs:
+        times = [window.when(limit, now, latest) for window, limit in windows]
+        found.append(None if None in times else max(at for at in times if at is not None))
+    return found[0], found[1]
+
+
 def _wait(state: State, subject: Subject, now: int) -> int:
     limits = subject.limits
     normal = max(
@@ -152,7 +213,14 @@ def _wait(state: State, subject: Subject, now: int) -> int:
 
 
 def _answer(
-    item: Item, states: list[State], now: int, granted: int, lent: int, wait: int, strike: int
+    item: Item,
+    states: list[State],
+    now: int,
+    granted: int,
+    lent: int,
+    wait: int,
+    strike: int,
+    holds: tuple[int, ...],
 ) -> Counted:
     """The numbers of the window that is nearest to its end."""
     told: tuple[int, int, int] | None = None
@@ -166,4 +234,4 @@ def _answer(
             if told is None or remaining < told[1]:
                 told = (limit, remaining, window.reset(now))
     assert told is not None
-    return Counted(granted, lent, wait, *told, strike)
+    return Counted(granted, lent, wait, *told, strike, holds=holds)

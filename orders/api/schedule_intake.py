@@ -57,7 +57,7 @@ def of_instruction(part: Reader, made: Instruction) -> Instruction:
         if part.value.get("parameters") is not None:
             part.fault("parameters", "parameters_forbidden", "Only schedules have parameters.")
         return made
-    for name in ("client_execution_order_id", "all_or_none", "suppress_pmp_check"):
+    for name in ("client_execution_order_id", "all_or_none", "suppress_pmp_check", "fees"):
         if getattr(made, name):
             part.fault(name, "not_of_schedules", "A schedule makes its execution orders itself.")
     terms = ScheduleTerms()
@@ -73,6 +73,7 @@ def of_instruction(part: Reader, made: Instruction) -> Instruction:
         venue_id=made.venue_id,
         parameters=terms,
         annotation=made.annotation,
+        extension=made.extension,
     )
 
 

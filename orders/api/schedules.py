@@ -13,7 +13,7 @@ from oms_site.api import bricks
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import NotFound, OmsError
 from orders import finding
-from orders.api import intake, schedule_intake
+from orders.api import extension_intake, intake, schedule_intake
 from orders.api import schedules_schema as shapes
 from orders.api.base import Endpoint
 from orders.render import tidy
@@ -27,6 +27,7 @@ FIELDS = schedule_intake.PARAMETERS | {
     "limit_price",
     "strategy",
     "venue_id",
+    *extension_intake.FIELDS,
 }
 TEXT = (
     "The quantity is cut into slices once; each is sent as an execution order when it is due, after"
@@ -54,6 +55,7 @@ def read(value: Any) -> tuple[str, Scheduled]:
         client_schedule_id=body.text("client_schedule_id"),
         annotation=body.text("annotation", longest=2000) or "",
         parameters=schedule_intake.parameters(body, strategy),
+        extension=extension_intake.read(body),
     )
     body.finish()
     return kind, asked

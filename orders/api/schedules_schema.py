@@ -31,6 +31,14 @@ _PARAMETERS: dict[str, Any] = {
     "completion": s.ChoiceField(["cancel", "leave"], default="cancel"),
 }
 Parameters = shape("ScheduleParameters", **_PARAMETERS)
+EXTENSION: dict[str, Any] = {
+    "algorithm": text(max_length=40, help_text="one of the venue's algorithms"),
+    "venue_parameters": s.DictField(
+        child=s.CharField(max_length=64),
+        required=False,
+        help_text="what only this venue knows, by its names; unknown ones are refused",
+    ),
+}
 ScheduleRequest = shape(
     "ScheduleRequest",
     strategy=s.ChoiceField(SCHEDULED),
@@ -39,6 +47,7 @@ ScheduleRequest = shape(
     venue_id=text(),
     client_schedule_id=text(max_length=80),
     annotation=text(max_length=2000),
+    **EXTENSION,
     **_PARAMETERS,
 )
 CancelResting = shape("ScheduleCancelResting", cancel_resting=s.BooleanField(required=False))
@@ -75,6 +84,8 @@ Schedule = shape(
     remainder=s.ChoiceField(["carry", "keep"]),
     completion=s.ChoiceField(["cancel", "leave"]),
     annotation=s.CharField(allow_null=True),
+    algorithm=s.CharField(allow_null=True),
+    venue_parameters=s.DictField(child=s.CharField(), allow_null=True),
     created_at=s.DateTimeField(),
     status=s.ChoiceField(["working", "paused", "finished", "canceled", "expired"]),
     reason=s.CharField(allow_null=True),

@@ -6,7 +6,7 @@ from rest_framework import serializers as s
 
 from oms_site.api.bricks import Error, decimal, moment, shape, text
 from orders import order_types, time_in_force
-from orders.api.schedules_schema import Parameters
+from orders.api.schedules_schema import EXTENSION, Parameters
 
 CREATE_TEXT = (
     "The same `client_order_id` with the same content answers the order it made before (200 and "
@@ -33,14 +33,6 @@ Fee = shape(
     max_fee_amount=decimal(required=False, allow_null=True),
 )
 _PROTOCOLS = ["limit_order_book", "rfq", "external"]
-_EXTENSION = {
-    "algorithm": text(max_length=40, help_text="one of the venue's algorithms"),
-    "venue_parameters": s.DictField(
-        child=s.CharField(max_length=64),
-        required=False,
-        help_text="what only this venue knows, by its names; unknown ones are refused",
-    ),
-}
 Instruction = shape(
     "ExecutionInstruction",
     protocol=s.ChoiceField(_PROTOCOLS),
@@ -52,7 +44,9 @@ Instruction = shape(
     suppress_pmp_check=s.BooleanField(default=False),
     client_execution_order_id=text(max_length=80),
     parameters=Parameters(required=False, help_text="of the strategies that are schedules"),
-    **_EXTENSION,
+    fees=s.ListField(child=Fee(), required=False, help_text="instead of the order's"),
+    annotation=text(max_length=2000),
+    **EXTENSION,
 )
 AccountAllocation = shape(
     "AccountAllocationRequest",
@@ -245,7 +239,7 @@ ExecutionRequest = shape(
     client_execution_order_id=text(max_length=80),
     annotation=text(),
     fees=s.ListField(child=Fee(), required=False),
-    **_EXTENSION,
+    **EXTENSION,
 )
 ExecutionOrder = shape(
     "ExecutionOrder",

@@ -58,7 +58,8 @@ _ORDER_OF = {
     "venues_routingdecision": "(SELECT x.order_id FROM orders_executionorder x"
     " WHERE x.id = t.subject)",
     "venues_venueextension": "(SELECT x.order_id FROM orders_executionorder x"
-    " WHERE x.id = t.subject)",
+    " WHERE x.id = t.subject UNION ALL"
+    " SELECT s.order_id FROM orders_schedule s WHERE s.id = t.subject)",
     "controls_screening": "t.subject",
     "controls_review": "t.subject",
     "controls_reviewvote": "(SELECT r.subject FROM controls_review r WHERE r.id = t.review_id)",
@@ -83,7 +84,8 @@ _THROUGH = {
     "(SELECT r.id FROM orders_rfq r WHERE r.order_id = ANY(%(ids)s))",
     **{
         f"venues_{name}": "t.subject IN "
-        "(SELECT x.id FROM orders_executionorder x WHERE x.order_id = ANY(%(ids)s))"
+        "(SELECT x.id FROM orders_executionorder x WHERE x.order_id = ANY(%(ids)s) UNION ALL"
+        " SELECT s.id FROM orders_schedule s WHERE s.order_id = ANY(%(ids)s))"
         for name in ("routingdecision", "venueextension")
     },
 }
@@ -142,7 +144,7 @@ SELECT 'fold', f.tab, f.pk, 'no such table' FROM folded f WHERE f.tab NOT IN ({t
 
 
 @cache
-def _models() -> dict[str, type[Model]]:
+def models() -> dict[str, type[Model]]:
     """Every table that only events may change, by name."""
     return {
         model._meta.db_table: model
@@ -174,37 +176,48 @@ WHERE f.pk IS NULL OR t.id IS NULL OR ({ours}) IS DISTINCT FROM ({theirs})"""
 
 
 def _statement(events: str, where: dict[str, str]) -> str:
-    models = _models()
-    living = [table for table, model in models.items() if issubclass(model, LedgerRow)]
+    known = models()
+    living = [table for table, model in known.items() if issubclass(model, LedgerRow)]
     text = _FOLD.replace("{events}", events.strip())
     text = text.replace("{living}", ", ".join(f"'{table}'" for table in living))
-    text = text.replace("{tables}", ", ".join(f"'{table}'" for table in models))
+    text = text.replace("{tables}", ", ".join(f"'{table}'" for table in known))
     comparisons = (
-        _comparison(table, model, where[table]) for table, model in models.items() if table in where
+        _comparison(table, model, where[table]) for table, model in known.items() if table in where
     )
     return text.replace("{comparisons}", "".join(comparisons))
 
 
 @cache
-def _of_orders() -> str:
-    where = {
+def rows_of_orders() -> dict[str, str]:
+    """The tables with rows of orders, and how those rows `t` are found by the orders' `ids`."""
+    return {
         table: _THROUGH.get(table, f"{way} = ANY(%(ids)s)")
         if way != _OF_ALLOCATION
         else _THROUGH_ALLOCATION
         for table, way in _ORDER_OF.items()
     }
-    return _statement(_EVENTS_OF_ORDERS, where)
 
 
 @cache
-def _of_none() -> str:
+def rows_of_none() -> dict[str, str]:
+    """Every table, and which of its rows `t` belong to no order."""
     where = {}
-    for table in _models():
+    for table in models():
         way = _ORDER_OF.get(table)
         where[table] = "{organization:t}"
         if way is not None:
             where[table] += f" AND NOT EXISTS (SELECT 1 FROM orders_order o WHERE o.id = {way})"
-    return _statement(_EVENTS_OF_NONE, where)
+    return where
+
+
+@cache
+def _of_orders() -> str:
+    return _statement(_EVENTS_OF_ORDERS, rows_of_orders())
+
+
+@cache
+def _of_none() -> str:
+    return _statement(_EVENTS_OF_NONE, rows_of_none())
 
 
 def _passed(run: Run) -> tuple[Tally, Tally]:

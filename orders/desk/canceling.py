@@ -19,6 +19,9 @@ from oms_site.kit.errors import NotFound
 from orders import closing, execution, held, tree
 from orders.models import ExecutionOrder
 from orders.revisions import dropping
+from orders.schedules import ending
+from orders.schedules import rows as schedules
+from orders.schedules.rows import Book
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 
@@ -51,7 +54,11 @@ def cancel(
         trees = tree.lock(work, order_ids, organization_id=by.organization_id)
         if len(trees) < len(set(order_ids)):
             raise NotFound("order")
-        return [_cancel(work, trees[order_id], actor, at, by_name=True) for order_id in order_ids]
+        books = schedules.lock(work, trees)
+        return [
+            _cancel(work, trees[order_id], books.get(order_id), actor, at, by_name=True)
+            for order_id in order_ids
+        ]
 
 
 def stop(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[CancelResult]:
@@ -60,7 +67,8 @@ def stop(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[CancelRes
         generation.check()
         trees = tree.lock(work, order_ids)
         open_ = [one for one in trees.values() if not (one.order.is_terminal or _stopping(one))]
-        return [_cancel(work, one, by, at) for one in open_]
+        books = schedules.lock(work, [one.order.id for one in open_])
+        return [_cancel(work, one, books.get(one.order.id), by, at) for one in open_]
 
 
 def _stopping(one: Tree | ExecutionOrder) -> bool:
@@ -70,9 +78,11 @@ def _stopping(one: Tree | ExecutionOrder) -> bool:
 
 
 def _cancel(
-    work: Unit, one: Tree, by: Actor, at: datetime, *, by_name: bool = False
+    work: Unit, one: Tree, book: Book | None, by: Actor, at: datetime, *, by_name: bool = False
 ) -> CancelResult:
-    """`by_name`: the answer that comes later names this request."""
+    """`by_name`: the answer that comes later names this request. It ends the order's schedule for
+    good, whatever venues answer: nothing of an order goes out that somebody wanted to stop.
+    """
     order, cancel_id = one.order, ids.prefixed("cr")
     named = {**execution.naming(one), "cancel_request_id": cancel_id}
     refusal = None
@@ -92,6 +102,9 @@ def _cancel(
             work, one, "cancel_reject", body, msg_type=MsgType.SYSTEM_UPDATE, by=by, at=at
         )
         return CancelResult(order.id, cancel_id, "refused", reason, code)
+    if book is not None and book.row.is_open:
+        ending.settle(work, one, book, by=by, at=at)
+        ending.end(work, one, book, "cancel", "order_canceled", by=by, at=at)
     for row in one.live():
         if not execution.stop(work, one, row, pending=Pending.CANCEL.value, by=by, at=at):
             closing.close_execution(work, one, row, "cancel", by=by, at=at, couple=False)

@@ -86,6 +86,11 @@ class VenueOrder(LedgerRow):
             models.Index(fields=["execution_order"], name="venue_orders_of_execution"),
             models.Index(fields=["venue", "last_report_at"], name="venue_order_last_report"),
             models.Index(
+                fields=["organization", "order"],
+                name="venue_order_in_doubt",
+                condition=Q(in_doubt=True),
+            ),
+            models.Index(
                 fields=["venue", "id"],
                 name="venue_order_live",
                 condition=~Q(status__in=sorted(VENUE_TERMINAL)),

@@ -218,6 +218,7 @@ RIGHTS: dict[str, Needs] = {
     "GET ops-allocation": ("ops.view",),
     "GET review": ("order.release", "audit.view"),
     "GET review-one": ("order.release", "audit.view"),
+    "GET review-reported": ("order.release", "audit.view"),
     "GET review-overrides": ("order.release", "audit.view"),
 }
 _TEXT = (

@@ -2,7 +2,8 @@
 
 Quantity that no execution order has taken changes first, then what dealers are only asked about,
 then what no venue works, then what venues work: the newest first, each down to what it has done.
-More goes to one execution order that has all of the order, else it is free.
+More goes to one execution order that has all of the order, else it is free; a slice of a schedule
+never grows, and never trades beyond its schedule's own limit.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from oms_site.kit.errors import OmsError
-from orders import terms
+from orders import closing, terms
 from orders.models import ExecutionOrder, VenueOrder
+from orders.schedules import measuring
+from orders.schedules import rows as schedules
 from orders.tree import Tree
 
 RFQ = "rfq"
@@ -85,7 +88,8 @@ def _sizes(one: Tree, live: list[ExecutionOrder], qty: Decimal) -> dict[str, Dec
     more = qty - order.order_qty
     if more > 0:
         # What nobody has taken grows; only an order that one place works altogether grows there.
-        grows = len(live) == 1 and one.free() == 0 and live[0].protocol != RFQ
+        alone = len(live) == 1 and one.free() == 0
+        grows = alone and live[0].protocol != RFQ and live[0].origin != closing.SLICE
         return {live[0].id: live[0].qty + more} if grows else {}
     excess, sizes = one.committed() - (qty - order.cum_qty), dict[str, Decimal]()
     for row in _easiest(one, live):
@@ -107,10 +111,10 @@ def _easiest(one: Tree, live: list[ExecutionOrder]) -> list[ExecutionOrder]:
 def _limit(one: Tree, row: ExecutionOrder, limit_price: Decimal | None) -> Decimal | None:
     """One that took the order's limit follows it; a better one stays while it is no worse."""
     order = one.order
-    if row.limit_price == order.limit_price:
-        return limit_price
     worse = terms.worse_limit(order.side, limit_price, row.limit_price)
-    return limit_price if worse else row.limit_price
+    if row.limit_price != order.limit_price and not worse:
+        return row.limit_price
+    return measuring.tighter(order.side, limit_price, schedules.own_limit(row))
 
 
 def _legs(

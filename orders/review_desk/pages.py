@@ -21,6 +21,7 @@ from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
+from orders import reported
 from orders.review_desk import context, overrides, queue
 
 _View = Callable[..., HttpResponseBase]
@@ -53,7 +54,15 @@ def _shown(by: Principal) -> dict[str, Any]:
         "may_decide": by.may(reviews.RELEASE),
         "approve_reasons": APPROVE_REASONS.items(),
         "reject_reasons": REJECT_REASONS.items(),
+        "reports": reported.waiting(by.organization_id, by=by),
     }
+
+
+@_page
+def trades(request: HttpRequest, by: Principal) -> HttpResponse:
+    """The reported trades that wait, a fragment for the page above the queue."""
+    shown = {"reports": reported.waiting(by.organization_id, by=by)}
+    return render(request, "controls/reported.html", shown)
 
 
 @_page

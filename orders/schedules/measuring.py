@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
+from orders import extending
 from orders.models import Order, Schedule, ScheduleSlice
 from orders.requests import Instruction
 from orders.schedules import pacing, rows
@@ -41,6 +42,7 @@ def measure(
             qty=qty,
             limit_price=limit,
             venue_id=row.venue_id or "",
+            extension=extending.kept(row),
         ),
         "",
     )

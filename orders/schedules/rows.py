@@ -70,6 +70,14 @@ def live(one: Tree, book: Book) -> list[ExecutionOrder]:
     return [row for row in children(one, book).values() if not row.is_terminal]
 
 
+def own_limit(row: ExecutionOrder) -> Decimal | None:
+    """The limit of the schedule whose slice an execution order is; None without one."""
+    if row.origin != ORIGIN:
+        return None
+    found = ScheduleSlice.objects.filter(execution_order_id=row.id)
+    return found.values_list("schedule__limit_price", flat=True).first()
+
+
 def filled(one: Tree, book: Book) -> Decimal:
     """What the slices have executed."""
     return sum((row.cum_qty for row in children(one, book).values()), ZERO)

@@ -143,6 +143,9 @@ def _look(turn: _Turn, one: Tree, book: Book) -> None:
         ending.end(work, one, book, how, reason, by=_by, at=at)
         turn.moved += 1
         return
+    if one.order.pending == Pending.REPLACE:
+        # It may become smaller or tighter: what is due waits for the answer.
+        return
     due = book.due(at)
     if book.row.status != ScheduleStatus.WORKING or not due or _awaits_rest(turn, one, book, due):
         return

@@ -10,7 +10,7 @@ from controls.models import Screening
 from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import render
+from orders import extending, render
 from orders.models import Schedule, ScheduleSlice
 from orders.requests import Scheduled
 from orders.schedules import checking, telling, view
@@ -53,8 +53,10 @@ def start(
     ]
     one.order.routed(execution_orders=0)
     work.add(row, *slices, *evidence)
+    kept = [*evidence, *extending.keep(work, row, asked.extension)]
     book = Book(row, slices)
-    body = {**telling.naming(one, row), "schedule": view.terms(row, one.order.amount_type)}
+    told = view.terms(row, one.order.amount_type, extension=asked.extension)
+    body = {**telling.naming(one, row), "schedule": told}
     body["slices"] = [
         {
             "number": item.number,
@@ -63,7 +65,7 @@ def start(
         }
         for item in slices
     ]
-    telling.record(work, one, "schedule_start", body, also=(row, *slices, *evidence), by=by, at=at)
+    telling.record(work, one, "schedule_start", body, also=(row, *slices, *kept), by=by, at=at)
     if book.next_at() <= at:
         work.ring(TASK)
     return book

@@ -6,15 +6,25 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
+from orders import extending
 from orders.models import ExecutionOrder, Order, Schedule, ScheduleSlice
 from orders.render import amount, tidy
+from orders.requests import Extension
 
 ZERO = Decimal(0)
 
 
-def terms(row: Schedule, kind: str) -> dict[str, Any]:
-    """What a schedule is to do; it never changes."""
+def terms(
+    row: Schedule, kind: str, *, extension: Extension | msgspec.UnsetType | None = None
+) -> dict[str, Any]:
+    """What a schedule is to do; it never changes. A known `extension` is not asked for again."""
+    extension = extending.kept(row) if extension is None else extension
     return {
+        "algorithm": None,
+        "venue_parameters": None,
+        **extending.told(extension),
         "schedule_id": row.id,
         "client_schedule_id": row.client_schedule_id,
         "order_id": row.order_id,

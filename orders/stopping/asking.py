@@ -6,7 +6,7 @@ asked is not asked again before it has answered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,12 +18,17 @@ from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from orders import closing, desk, execution, tree
 from orders.models import ExecutionOrder, VenueOrder
+from orders.schedule_states import ScheduleStatus
+from orders.schedules import ending
+from orders.schedules import rows as schedules
+from orders.schedules.rows import Book
 from orders.states import Pending
 from orders.stopping import at_once, selecting
 from orders.stopping.selecting import Selection
 from orders.tree import Tree
 
 PENDING, CANCELED, NOTHING = "pending", "canceled", "nothing"
+STOPPED = "stopped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +42,24 @@ class Asked:
 
 
 def ask(
-    work: Unit, wanted: Selection, order_ids: Sequence[str], *, slowly: int, by: Actor, at: datetime
+    work: Unit,
+    wanted: Selection,
+    order_ids: Sequence[str],
+    *,
+    slowly: int,
+    by: Actor,
+    at: datetime,
+    once: bool = False,
 ) -> list[Asked]:
     """Ask some of these orders of a selection to stop: all that can be asked together, or else
     `slowly` at most that need a look each.
 
     The others are absent and have to be given again, to another unit: one that holds thousands of
-    orders must not wait for one that somebody else holds.
+    orders must not wait for one that somebody else holds. `once`: no switch stands that keeps
+    schedules from sending to the venue again, so those that would are paused.
     """
     if wanted.narrow:
-        return _ask_parts(wanted, order_ids[:slowly], by=by, at=at)
+        return _ask_parts(wanted, order_ids[:slowly], by=by, at=at, once=once)
     found = together(work, order_ids, at=at)
     return found or _ask_each(order_ids[:slowly], by=by, at=at)
 
@@ -66,17 +79,52 @@ def _ask_each(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[Aske
 
 
 def _ask_parts(
-    wanted: Selection, order_ids: Sequence[str], *, by: Actor, at: datetime
+    wanted: Selection, order_ids: Sequence[str], *, by: Actor, at: datetime, once: bool
 ) -> list[Asked]:
     with unit.work(by=by, at=at) as work:
         generation.check()
         trees = tree.lock(work, order_ids, organization_id=wanted.organization_id)
-        asked = {key: _stop_parts(work, one, wanted, by=by, at=at) for key, one in trees.items()}
+        held = _hold_schedules(work, trees, wanted, by=by, at=at, once=once)
+        asked = {
+            key: _stop_parts(work, one, wanted, held.get(key, NOTHING), by=by, at=at)
+            for key, one in trees.items()
+        }
     return [asked.get(key) or _nothing(key) for key in order_ids]
 
 
-def _stop_parts(work: Unit, one: Tree, wanted: Selection, *, by: Actor, at: datetime) -> Asked:
-    outcome, cancel_id = NOTHING, ids.prefixed("cr")
+def _hold_schedules(
+    work: Unit, trees: Mapping[str, Tree], wanted: Selection, *, by: Actor, at: datetime, once: bool
+) -> dict[str, str]:
+    """End the schedules that are meant as a whole, before anything of theirs is asked to stop.
+
+    One that chooses among venues goes round a halted one. Where nothing is halted it is paused: its
+    next slice might go to the very venue that was just cleared.
+    """
+    found = dict[str, str]()
+    for key, book in schedules.lock(work, trees).items():
+        one = trees[key]
+        if selecting.means(wanted, book.row):
+            ending.settle(work, one, book, by=by, at=at)
+            ending.end(work, one, book, "cancel", STOPPED, by=by, at=at)
+        elif once and _works_there(one, book, wanted):
+            ending.pause(work, one, book, STOPPED, by=by, at=at)
+        else:
+            continue
+        found[key] = CANCELED
+    return found
+
+
+def _works_there(one: Tree, book: Book, wanted: Selection) -> bool:
+    meant = {row.id for row, _ in selecting.parts_of(wanted, one)}
+    here = any(row.id in meant for row in schedules.live(one, book))
+    return here and book.row.status == ScheduleStatus.WORKING
+
+
+def _stop_parts(
+    work: Unit, one: Tree, wanted: Selection, outcome: str, *, by: Actor, at: datetime
+) -> Asked:
+    """`outcome` says whether anything of the order was stopped before this."""
+    cancel_id = ids.prefixed("cr")
     for row, working in selecting.parts_of(wanted, one):
         if row.is_terminal:
             # An earlier part took the whole order with it.

@@ -1,8 +1,9 @@
 """Cancel requests for thousands of orders by one statement, written as the desk writes each.
 
-For orders of the plain shape only: open, nothing pending, every live execution order worked by
-venues that were not asked yet. Every other order is left to be asked one by one. Rows, versions,
-events and messages are those of `desk.stop`; a test holds the two against each other.
+For orders of the plain shape only: open, nothing pending, no open schedule, every live execution
+order worked by venues that were not asked yet. Every other order is left to be asked one by one.
+Rows, versions, events and messages are those of `desk.stop`; a test holds the two against each
+other.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ LEFT JOIN LATERAL (
     FROM orders_venueorder v
     WHERE v.order_id = o.id AND v.execution_order_id = e.id AND v.status = ANY(%(working)s)
 ) w ON true
+WHERE NOT EXISTS (SELECT 1 FROM orders_schedule s WHERE s.order_id = o.id AND s.next_at IS NOT NULL)
 GROUP BY o.id HAVING bool_and(e.pending = '' AND w.n > 0 AND w.unasked)
 """
 _ASK = """

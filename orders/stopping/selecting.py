@@ -1,19 +1,24 @@
 """Which open orders a kill switch or a mass cancel means, and which parts of them.
 
-Most scopes mean whole orders. A strategy and a venue mean only what works there: the order goes on.
+Most scopes mean whole orders. A strategy and a venue mean only what works there, and the schedules
+that would send more of it: the order goes on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from allocations.models import AccountAllocation
-from orders.models import ExecutionOrder, Order, Rfq, VenueOrder
+from orders.models import ExecutionOrder, Order, Rfq, Schedule, VenueOrder
+from orders.schedule_states import SCHEDULE_OPEN
 from orders.states import ORDER_OPEN, ORDER_TERMINAL, RFQ_OPEN, VENUE_TERMINAL
 from orders.tree import Tree
+
+BOOKS = "limit_order_book"  # the protocol of all that schedules send
 
 
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +57,8 @@ def open_orders(wanted: Selection) -> QuerySet[Order]:
     rows = _of_whom(wanted).filter(status__in=[s.value for s in ORDER_OPEN])
     if not wanted.narrow:
         return rows
-    return rows.filter(Exists(_live_parts(wanted).filter(order_id=OuterRef("pk"))))
+    parts = _live_parts(wanted).filter(order_id=OuterRef("pk"))
+    return rows.filter(Exists(parts) | scheduled(wanted))
 
 
 def alive(wanted: Selection) -> QuerySet[Order]:
@@ -69,8 +75,20 @@ def alive(wanted: Selection) -> QuerySet[Order]:
     rows = _of_whom(wanted)
     if wanted.narrow:
         parts = _live_parts(wanted).filter(order_id=OuterRef("pk"))
-        return rows.filter(Exists(unsettled) | Exists(parts))
-    return rows.filter(Exists(unsettled) | Q(status__in=[s.value for s in ORDER_OPEN]))
+        return rows.filter(Exists(unsettled) | Exists(parts) | scheduled(wanted))
+    return rows.filter(pk__in=_open_or_unsettled(wanted.organization_id))
+
+
+def _open_or_unsettled(organization_id: str) -> QuerySet[Any, Any]:
+    """Ids by three small indexes: a switch counts every second, and what has ended is never few."""
+    open_ = Order.objects.filter(
+        organization_id=organization_id, status__in=[s.value for s in ORDER_OPEN]
+    )
+    children = VenueOrder.objects.filter(organization_id=organization_id)
+    live = children.exclude(status__in=sorted(VENUE_TERMINAL))
+    return open_.values("pk").union(
+        live.values("order_id"), children.filter(in_doubt=True).values("order_id")
+    )
 
 
 def parts_of(wanted: Selection, one: Tree) -> list[tuple[ExecutionOrder, Sequence[VenueOrder]]]:
@@ -87,6 +105,23 @@ def parts_of(wanted: Selection, one: Tree) -> list[tuple[ExecutionOrder, Sequenc
                 continue
         found.append((row, working))
     return found
+
+
+def scheduled(wanted: Selection) -> Exists:
+    """Whether an order has an open schedule that `means` says is meant as a whole."""
+    rows = Schedule.objects.filter(
+        order_id=OuterRef("pk"), status__in=[s.value for s in SCHEDULE_OPEN]
+    )
+    if wanted.strategy:
+        protocol, _, name = wanted.strategy.partition("/")
+        rows = rows.filter(strategy=name) if protocol == BOOKS else rows.none()
+    return Exists(rows.filter(venue_id=wanted.venue) if wanted.venue else rows)
+
+
+def means(wanted: Selection, row: Schedule) -> bool:
+    """Whether all that a schedule would send is meant: its strategy's, or its one venue's."""
+    strategy = wanted.strategy in ("", f"{BOOKS}/{row.strategy}")
+    return strategy and wanted.venue in ("", row.venue_id)
 
 
 def _of_whom(wanted: Selection) -> QuerySet[Order]:

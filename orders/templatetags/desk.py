@@ -19,9 +19,11 @@ from orders.market import MarketState
 
 register = template.Library()
 register.filter("figure", figures.figure)
+register.filter("grouped", figures.grouped)
 register.filter("qty", figures.qty)
 register.filter("money", figures.money)
 register.filter("limit", figures.limit)
+register.filter("et_day", figures.day)
 register.filter("plain", numbers.plain)
 
 # Icon, word and color class of every face an order can have; the grid has the same in words.js.
@@ -48,6 +50,7 @@ FACES: dict[str, tuple[str, str, str]] = {
     "reversed": ("✕", "reversed", "quiet"),
     "sent": ("●", "sent", "ok"),
     "booked": ("✔", "booked", "ok"),
+    "elsewhere": ("↗", "booked elsewhere", "quiet"),
     # Schedules and their slices.
     "paused": ("◫", "paused", "warn"),
     "finished": ("✔", "finished", "ok"),
@@ -55,6 +58,11 @@ FACES: dict[str, tuple[str, str, str]] = {
     "returned": ("↩", "given back", "quiet"),
     "skipped": ("–", "skipped", "quiet"),
     "refused": ("⊘", "refused", "bad"),
+    # Shares that another firm is to clear.
+    "requested": ("⚑", "waits for a second person", "warn"),
+    "given": ("●", "given, not answered", "ok"),
+    "taken_up": ("✔", "taken up", "ok"),
+    "turned_down": ("⊘", "turned down", "bad"),
     # Confirmations and settlement instructions.
     "unmatched": ("◌", "unmatched", "warn"),
     "matched": ("◐", "matched", "ok"),

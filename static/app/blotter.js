@@ -53,12 +53,14 @@ const NUMBERS = { par: "par", cum: "cum", leaves: "leaves", lim: "limn", avg: "a
 // Id, name, width at 1680, classes; what gives way on narrower screens says how far.
 const COLUMNS = [
   ["id", "Order", 76, "mono"], ["t", "Time ET", 74], ["trader", "Trader", 82], ["acct", "Account", 78],
-  ["side", "Side", 52], ["sec", "Security", 122], ["cusip", "CUSIP", 80], ["par", "Par", 78, "num"],
+  ["side", "Side", 52], ["sec", "Security", 122], ["cusip", "CUSIP", 84], ["par", "Par", 78, "num"],
   ["cum", "Filled", 78, "num meter"], ["leaves", "Leaves", 78, "num"], ["lim", "Limit", 60, "num"],
   ["avg", "Avg px", 78, "num"], ["ytm", "YTM %", 54, "num"], ["ses", "Session", 64, "quiet"],
-  ["status", "Status", 106], ["why", "Reason", 108], ["upd", "Updated", 62, "quiet"],
+  ["status", "Status", 106], ["why", "Reason", 104], ["upd", "Updated", 62, "quiet"],
 ];
 const GIVES = { why: 30, sec: 18, trader: 14, id: 4 };
+// What goes, in this order, where the rest would be pushed out of sight; the panel has all of it.
+const GOES = ["ses", "upd", "ytm", "trader"];
 // A longer quantity is set smaller: a number must never lose digits to an ellipsis.
 const LONGEST = 10;
 
@@ -157,15 +159,18 @@ export class Blotter {
 
   // What is left of the width goes to id, security and reason; a little that lacks comes from them.
   fit() {
-    const room = this.box.clientWidth - 14 - COLUMNS.reduce((total, column) => total + column[2], 0);
-    const lack = Math.min(Math.max(-room, 0), Object.values(GIVES).reduce((a, b) => a + b, 0));
-    const share = lack / Object.values(GIVES).reduce((a, b) => a + b, 0);
+    let kept = COLUMNS;
+    const sumOf = (value) => kept.reduce((total, column) => total + value(column), 0);
+    const given = ([id]) => GIVES[id] || 0, space = this.box.clientWidth - 14;
+    for (const id of GOES) if (sumOf(([, , width]) => width) - sumOf(given) > space) kept = kept.filter((column) => column[0] !== id);
+    const room = space - sumOf(([, , width]) => width), gives = sumOf(given);
+    const share = Math.min(Math.max(-room, 0), gives) / gives;
     const extra = Math.max(room, 0);
     const more = { sec: Math.min(Math.round(extra * 0.25), 60), id: Math.min(Math.round(extra * 0.2), 80) };
     more.why = extra - more.sec - more.id;
-    const width = ([id, , given]) => Math.floor(given + (more[id] || 0) - (GIVES[id] || 0) * share);
-    const widths = Object.fromEntries(COLUMNS.map((column) => [column[0], width(column)]));
-    this.grid.setColumns(this.grid.getColumns().map((column) => ({ ...column, width: widths[column.id] })));
+    const width = ([id, , usual]) => Math.floor(usual + (more[id] || 0) - (GIVES[id] || 0) * share);
+    const widths = Object.fromEntries(kept.map((column) => [column[0], width(column)]));
+    this.grid.setColumns(columns().filter((column) => column.id in widths).map((column) => ({ ...column, width: widths[column.id] })));
     this.tame();
     this.showSort();
   }
@@ -271,7 +276,7 @@ export class Blotter {
 
   showSort() {
     const id = this.sort.replace("-", "");
-    this.grid.setSortColumn(id, !this.sort.startsWith("-"));
+    if (this.grid.getColumnIndex(id) !== undefined) this.grid.setSortColumn(id, !this.sort.startsWith("-"));
     for (const head of this.box.querySelectorAll(".slick-header-column")) {
       if (head.dataset.id === id) head.setAttribute("aria-sort", this.sort.startsWith("-") ? "descending" : "ascending");
       else head.removeAttribute("aria-sort");

@@ -3,6 +3,7 @@ import { call, freshId, order } from "./api.js";
 import { clearFaults, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
 import { toast } from "./toasts.js";
+import { placed, VenueParameters } from "./venue-parameters.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -10,6 +11,7 @@ export class Execute {
   constructor() {
     this.box = byId("execute");
     this.form = byId("execute-form");
+    this.where = new VenueParameters(byId("x-where"), "smart order routing");
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.form.addEventListener("input", () => { clearFaults(this.form); this.echo(); });
     this.form.addEventListener("keydown", (event) => {
@@ -28,9 +30,10 @@ export class Execute {
     byId("execute-title").textContent = `Execute ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
     byId("execute-what").textContent = `${grouped(free)} of ${grouped(row.par)} ${row.kind} can be sent, limit ${row.lim}.`;
     this.form.elements.amount.value = grouped(free);
-    byId("execute-outcome").replaceChildren(node("p", "Goes to the limit order books by smart order routing at once.", "hint"));
+    byId("execute-outcome").replaceChildren(node("p", "Goes to the limit order books at once, by smart order routing where no venue is named.", "hint"));
     byId("execute-go").disabled = false;
     this.echo();
+    this.where.open();
     this.box.showModal();
     this.form.elements.amount.select();
   }
@@ -49,7 +52,10 @@ export class Execute {
     byId("execute-go").disabled = true;
     const { amount, limit_price: limit } = this.form.elements;
     try {
-      const made = await call("POST", order(this.row.id, "execution-order/lob/sor/"), {
+      const where = this.where.asked();
+      const way = where.venue_id ? "manual" : "sor";
+      const made = await call("POST", order(this.row.id, `execution-order/lob/${way}/`), {
+        ...where,
         amount: { type: this.row.kind, value: parseQty(amount.value) ?? amount.value },
         client_execution_order_id: this.id,
         ...(limit.value.trim() && { limit_price: parsePrice(limit.value) ?? limit.value }),
@@ -57,7 +63,7 @@ export class Execute {
       this.box.close();
       toast(`Execution order ${made.id} made`);
     } catch (error) {
-      showFaults(this.form, error, byId("execute-outcome"));
+      showFaults(this.form, placed(error), byId("execute-outcome"));
       byId("execute-go").disabled = false;
     }
     this.busy = false;

@@ -24,6 +24,25 @@ function tellAge() {
     : `Live, read at ${et(Date.parse(at))} ET.${prices}`;
 }
 
+// Only what differs is replaced: the place where somebody reads, and the focus, stay.
+function take(fresh) {
+  const box = byId("holdings"), told = fresh.querySelector("#stand");
+  Object.assign(byId("stand").dataset, told.dataset);
+  const olds = [...box.children].filter((one) => one.id !== "stand");
+  const news = [...fresh.children].filter((one) => one !== told);
+  news.forEach((part, n) => {
+    const had = olds[n];
+    if (!had) { box.append(part); return; }
+    if (had.innerHTML === part.innerHTML) return;
+    const along = had.querySelector(".wide")?.scrollLeft || 0;
+    const href = had.contains(document.activeElement) && document.activeElement.getAttribute("href");
+    had.replaceWith(part);
+    if (along && part.querySelector(".wide")) part.querySelector(".wide").scrollLeft = along;
+    if (href) part.querySelector(`a[href="${CSS.escape(href)}"]`)?.focus();
+  });
+  olds.slice(news.length).forEach((one) => one.remove());
+}
+
 async function refresh() {
   if (stand().asOf || document.hidden) return;
   const address = new URL(location.href);
@@ -31,8 +50,7 @@ async function refresh() {
   try {
     const answer = await fetch(address, { credentials: "same-origin", redirect: "error" });
     if (!answer.ok) throw new Error(String(answer.status));
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-    byId("holdings").replaceChildren(...fresh.body.childNodes);
+    take(new DOMParser().parseFromString(await answer.text(), "text/html").body);
     failing = 0;
   } catch {
     failing += 1;

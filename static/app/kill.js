@@ -37,6 +37,7 @@ async function refresh() {
   }
 }
 
+const count = (n) => `${n} open ${n === 1 ? "order" : "orders"}`;
 const asked = () => ({ scope: form.elements.scope.value, target: form.elements.target.value.trim() });
 const word = () => { const { scope, target } = asked(); return WHOLE.includes(scope) ? scope : target; };
 
@@ -63,7 +64,7 @@ async function preview() {
   try {
     const told = await call("GET", `${PATH}preview/?${new URLSearchParams({ scope, target })}`);
     const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working, ${grouped(String(one.leaves_qty))} open`);
-    place.replaceChildren(node("p", `Stops ${told.name}: ${told.orders} open orders, ${grouped(String(told.leaves_qty))} still to trade.`), ...(venues.length ? [list(venues)] : []));
+    place.replaceChildren(node("p", `Stops ${told.name}: ${count(told.orders)}, ${grouped(String(told.leaves_qty))} still to trade.`), ...(venues.length ? [list(venues)] : []));
   } catch (error) {
     place.replaceChildren(node("p", saying(error), "fault"));
   }
@@ -139,7 +140,7 @@ async function massPreview() {
     const told = await call("POST", `${MASS}preview/`, asks);
     const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working`);
     const priced = told.unpriced ? `, ${told.unpriced} without a price left out` : "";
-    place.replaceChildren(node("p", `Cancels ${told.orders} open orders, ${grouped(String(told.leaves_qty))} still to trade, worth ${grouped(String(told.notional))}${priced}.`), ...(venues.length ? [list(venues)] : []));
+    place.replaceChildren(node("p", `Cancels ${count(told.orders)}, ${grouped(String(told.leaves_qty))} still to trade, worth ${grouped(String(told.notional))}${priced}.`), ...(venues.length ? [list(venues)] : []));
   } catch (error) {
     place.replaceChildren(node("p", saying(error), "fault"));
   }

@@ -59,7 +59,7 @@ narrow.addEventListener("keydown", (event) => {
   if (event.key === "ArrowDown" || event.key === "Enter") { event.preventDefault(); walk(1); }
 });
 document.addEventListener("keydown", (event) => {
-  if (typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (typing(event) || event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   const run = { j: () => walk(1), k: () => walk(-1), "/": () => narrow.focus() }[event.key];
   if (!run) return;
   event.preventDefault();

@@ -4,6 +4,8 @@ import { node } from "./dialogs.js";
 import { showConnection, showServer, typing } from "./shell.js";
 import { LiveSocket } from "./socket.js";
 import { et } from "./time.js";
+import { feedSecret } from "./feed-secret.js";
+import { givingUp } from "./give-ups.js";
 import { toast } from "./toasts.js";
 
 const byId = (id) => document.getElementById(id);
@@ -143,6 +145,8 @@ board.addEventListener("click", (event) => {
   if (on.refuse) decide(on.refuse, false);
   settling(on);
   clientSide(on);
+  givingUp(on, act);
+  feedSecret(on, refresh);
 });
 
 const external = (id, name, words) => act("POST", `/v1/ops/external-order/${id}/${name}/`, {}, words);

@@ -1,5 +1,6 @@
 // The panel of one order: the server's own fragment, patched part by part so that nothing typed is lost.
 import { call, freshId, order, saying } from "./api.js";
+import { decideHeld, sameForms } from "./held.js";
 import { toast } from "./toasts.js";
 
 const PAUSE_MS = 80;
@@ -11,6 +12,7 @@ export class Panel {
     this.id = box.querySelector(".order")?.dataset.order || "";
     this.asked = 0;
     box.addEventListener("submit", (event) => this.decide(event));
+    box.addEventListener("submit", (event) => decideHeld(event, () => this.load()));
   }
 
   // Follow another order; the last one wins when a person runs through the rows.
@@ -71,7 +73,7 @@ export class Panel {
     const parts = [...fresh.children].map((part) => {
       const had = olds.get(part.dataset.part);
       // A form that somebody is filling in stays as long as there is still something to decide.
-      const keep = had && (had.innerHTML === part.innerHTML || (part.dataset.part === "decision" && part.querySelector("form") && had.querySelector("form")));
+      const keep = had && (had.innerHTML === part.innerHTML || (part.dataset.part === "decision" && part.querySelector("form") && had.querySelector("form")) || (part.dataset.part === "held" && sameForms(had, part)));
       return keep ? had : part;
     });
     const top = this.box.scrollTop;

@@ -4,6 +4,7 @@ import { clearFaults, confirm, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty } from "./figures.js";
 import { now } from "./time.js";
 import { toast } from "./toasts.js";
+import { placed, VenueParameters } from "./venue-parameters.js";
 
 const byId = (id) => document.getElementById(id);
 const TICK_MS = 500;
@@ -78,6 +79,7 @@ export class Plan {
   constructor() {
     this.box = byId("plan");
     this.form = byId("plan-form");
+    this.where = new VenueParameters(byId("p-where"), "smart order routing");
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.form.addEventListener("input", () => { clearFaults(this.form); this.echo(); });
     this.form.addEventListener("keydown", (event) => {
@@ -99,6 +101,7 @@ export class Plan {
     byId("plan-outcome").replaceChildren(node("p", "Every slice passes the controls again as it goes out. The order stays with you: stop it at any time.", "hint"));
     byId("plan-go").disabled = false;
     this.echo();
+    this.where.open();
     this.box.showModal();
     this.form.elements.amount.select();
   }
@@ -118,6 +121,7 @@ export class Plan {
       amount: { type: this.row.kind, value: number(amount) },
       end_time: new Date(now() + Number(minutes.value) * 60000).toISOString(),
       client_schedule_id: this.id,
+      ...this.where.asked(),
       remainder: remainder.value,
       ...(slices.value && { slices: Number(slices.value) }),
       ...(limit.value.trim() && { limit_price: parsePrice(limit.value) ?? limit.value }),
@@ -138,7 +142,7 @@ export class Plan {
     } catch (error) {
       // A refused request is over: what is sent next is another one.
       if (error instanceof Refusal) this.id = freshId("ui");
-      showFaults(this.form, error, byId("plan-outcome"));
+      showFaults(this.form, placed(error), byId("plan-outcome"));
       byId("plan-go").disabled = false;
     }
     this.busy = false;

@@ -45,12 +45,13 @@ export class Split {
     const name = this.chosen();
     const key = name && security && qty ? `${name}|${security.cusip}|${qty}` : "";
     this.box.hidden = !name;
+    if (!key) this.sum.textContent = name ? "Give instrument and amount to split it." : "";
     if (key === this.key) return;
     this.key = key;
     this.rows.replaceChildren();
     this.strategy = "";
-    this.sum.textContent = name && !key ? "Give instrument and amount to split it." : "";
     clearTimeout(this.timer);
+    if (key) this.sum.textContent = "";
     if (key) this.timer = setTimeout(() => this.ask(name, security, qty, key), WAIT_MS);
   }
 

@@ -2,7 +2,8 @@
 import { call, freshId } from "./api.js";
 import { clearFaults, list, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
-import { etOf } from "./time.js";
+import { etDay, etOf } from "./time.js";
+import { came, moneyOf, offer as offerMoney } from "./ticket-money.js";
 import * as more from "./ticket-more.js";
 import { Split } from "./ticket-split.js";
 import { toast } from "./toasts.js";
@@ -25,6 +26,11 @@ function estimated(found) {
   const much = all ? "all of it" : `${grouped(plain(found.fillable))} of ${grouped(plain(found.quantity))}`;
   const away = found.slippage == null ? "" : `, ${plain(found.slippage)} from the mid`;
   return `Estimate: the books would fill ${much} at once at ${plain(found.average_price)} on average, ${plain(found.worst_price)} at worst${away}. Nothing is promised.`;
+}
+
+// When it ends: with its day, if that is not the day on which it begins.
+function until({ eligible_at: from, expires_at: end }) {
+  return etDay(from) === etDay(end) ? etOf(end) : `${etDay(end)} ${etOf(end)}`;
 }
 
 export class Ticket {
@@ -94,6 +100,7 @@ export class Ticket {
     byId("t-tif").replaceChildren(...policy.time_in_force.map((one) => new Option(TIMES[one] || one, one)));
     byId("t-tif-field").hidden = policy.time_in_force.length < 2;
     more.offer(policy);
+    offerMoney(policy);
   }
 
   // --- what is typed ---------------------------------------------------------------------------
@@ -127,8 +134,8 @@ export class Ticket {
     byId("t-instrument-echo").textContent = security ? `${security.name} · ${security.cusip} · ${security.cls}` : "";
     const shares = security?.cls === "equity";
     byId("t-par-word").textContent = shares ? "Shares" : "Par";
-    const qty = parseQty(this.form.elements.amount.value);
-    byId("t-par-echo").textContent = qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
+    const qty = parseQty(this.form.elements.amount.value), money = moneyOf(this.form.elements.amount.value);
+    byId("t-par-echo").textContent = money ? `${grouped(money)} of money, rounded down to whole steps` : qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
     this.split.follow(security, qty);
     const type = this.form.elements.type.value;
     const market = !LIMITED.has(type);
@@ -150,11 +157,12 @@ export class Ticket {
     const market = !LIMITED.has(fields.type.value);
     const tif = fields.time_in_force.value || "day";
     const until = new Date(fields.expire_time.value);
+    const money = moneyOf(fields.amount.value);
     return {
       client_order_id: this.id,
       instrument_id: security?.cusip || fields.instrument_id.value.trim(),
       side: fields.side.value,
-      amount: { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value },
+      amount: money ? { type: "notional", value: money } : { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value },
       type: fields.type.value,
       ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? fields.limit_price.value }),
       ...(stopped(fields.type.value) && { stop_price: parsePrice(fields.stop_price.value) ?? fields.stop_price.value }),
@@ -193,7 +201,7 @@ export class Ticket {
     this.guard = performance.now() + GUARD_MS;
     setTimeout(() => this.label(), GUARD_MS + 10);
     this.explain(told);
-    this.estimate(asked, content);
+    this.estimate({ ...asked, amount: { value: String(told.quantity ?? asked.amount.value) } }, content);
   }
 
   // What the books would give now; a ticket without an answer is as good as before.
@@ -217,9 +225,9 @@ export class Ticket {
     const route = told.route || {};
     const made = (route.instructions || []).map((one) => `${one.protocol} ${one.strategy}`.replaceAll("_", " ")).join(", ");
     const way = made ? `Route: ${made}${route.rule ? ` (rule ${route.rule})` : ""}.` : "Route: staged for a trader.";
-    const facts = `Notional ${told.notional == null ? "unknown" : grouped(String(told.notional))}. ${way} Works ${etOf(told.eligible_at)} to ${etOf(told.expires_at)} ET.`;
+    const facts = `Notional ${told.notional == null ? "unknown" : grouped(String(told.notional))}. ${way} Works ${etOf(told.eligible_at)} to ${until(told)} ET.`;
     const failed = (told.failed_controls || []).map((one) => `${one.control_id}: ${one.control_message}`);
-    this.say(node("p", words[0], words[1]), node("p", facts), ...(failed.length ? [list(failed)] : []));
+    this.say(node("p", words[0], words[1]), node("p", facts), ...came(told, this.split.codes), ...(failed.length ? [list(failed)] : []));
   }
 
   async send(asked) {

@@ -1,6 +1,7 @@
 // The server's clock in the browser (sandbox shift included), and times as the desk writes them.
 const hms = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" };
 const newYork = new Intl.DateTimeFormat("en-US", { ...hms, timeZone: "America/New_York" });
+const newYorkDay = new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: "America/New_York" });
 const utc = new Intl.DateTimeFormat("en-US", { ...hms, timeZone: "UTC" });
 let ahead = 0;
 
@@ -15,6 +16,9 @@ export function now() {
 
 export const et = (millis) => newYork.format(millis);
 export const utcTime = (millis) => utc.format(millis);
+
+// The day in New York, as 2026-11-23.
+export const etDay = (iso) => (iso ? newYorkDay.format(Date.parse(iso)) : "");
 
 const cache = new Map();
 export function etOf(iso) {

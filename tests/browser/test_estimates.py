@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import Opener
 
-LIQUID = "912810TD0"
+LIQUID = "912810TC2"
 
 
 def test_a_preview_shows_what_a_sweep_of_the_books_would_give(window: Opener) -> None:

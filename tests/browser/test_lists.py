@@ -41,8 +41,8 @@ def test_a_trailing_stop_shows_where_it_stands(window: Opener) -> None:
     screen = window("beta_trader")
     page = screen.page
     _ticket(page, instrument=RESTS, par="100k")
-    page.get_by_text("▼ Sell").click()
-    page.get_by_text("Trailing stop", exact=True).click()
+    page.locator("#ticket-form").get_by_text("▼ Sell").click()
+    page.locator("#t-types").get_by_text("Trailing stop", exact=True).click()
     expect(page.locator("#t-stop-field")).to_be_hidden()
     page.locator("#t-trail").fill("5%")
     _send(page)

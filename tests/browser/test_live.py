@@ -111,8 +111,10 @@ def test_what_happened_while_disconnected_is_there_afterwards(
     wire.hang_up()
     expect(page.locator("#connection")).to_have_text("Disconnected")
     order_id = submit()
+    expect(page.get_by_role("button", name="Try now")).to_be_visible()
     wire.cut = False
-    page.get_by_role("button", name="Try now").click()
+    # Clicked by a person or not: it tries again by itself as well, and may be faster.
+    page.evaluate("document.getElementById('notice-act').click()")
     expect(screen.row(order_id)).to_be_visible()
 
 

@@ -25,9 +25,9 @@ def _ask(page: Page, *leave_out: str) -> None:
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def _staged(submit: Submit) -> str:
+def _staged(submit: Submit, limit: float = 99.5) -> str:
     return submit(
-        instrument_id=APPLE, limit_price=99.5, bypass_auto_execution=True, amount={"par": 100_000}
+        instrument_id=APPLE, limit_price=limit, bypass_auto_execution=True, amount={"par": 100_000}
     )
 
 
@@ -86,7 +86,7 @@ def test_a_withdrawn_quote_loses_its_button(window: Opener, submit: Submit) -> N
 def test_a_dealer_is_countered_by_key_and_its_answer_is_another_round(
     window: Opener, submit: Submit, tmp_path: Path
 ) -> None:
-    order_id = _staged(submit)
+    order_id = _staged(submit, 100)
     screen = window("alpha_trader", width=1440)
     page = screen.page
     screen.row(order_id).click()
@@ -153,8 +153,7 @@ def test_a_list_has_its_page_where_every_line_has_its_outcome(
     screen = window("alpha_trader", width=1440)
     page = screen.page
     for order_id in orders:
-        screen.row(order_id).click()
-        page.keyboard.press(" ")
+        screen.row(order_id).click(modifiers=["Control"])
     page.keyboard.press("q")
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("about 3 orders")

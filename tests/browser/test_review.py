@@ -84,10 +84,14 @@ def test_a_large_order_needs_two_and_says_how_many_are_missing(
         assert row.locator(".title").evaluate("(one) => one.scrollWidth <= one.clientWidth")
         _decide(one, "a", "Client confirmed by phone")
         expect(row).to_contain_text("1 of 2 approvals")
+        # It needs somebody else now: it stands under all flagged, no more under what needs one.
+        expect(one.locator("#queue .item")).to_have_count(0)
+        one.keyboard.press("2")
         expect(one.locator("#queue .item")).to_contain_text("you approved")
         _decide(two, "a", "Seen as well")
         expect(one.locator("[data-part=stand]")).to_contain_text("Approved by")
-        expect(one.locator("#queue .item")).to_contain_text("approved")
+        one.keyboard.press("4")
+        expect(one.locator("#queue .item")).to_contain_text("✔ approved")
 
 
 def test_cut_off_the_desk_says_so_and_nobody_decides(window: Opener, submit: Submit) -> None:

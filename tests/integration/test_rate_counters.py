@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future
 from dataclasses import replace
 from uuid import uuid4
 
@@ -17,7 +18,7 @@ from django.conf import settings
 from oms_site.kit import clock
 from oms_site.throttling import counting, gate
 from oms_site.throttling.counting import Counters
-from oms_site.throttling.limits import STANDARD, Item, Lane, Limits, Subject
+from oms_site.throttling.limits import STANDARD, Counted, Item, Lane, Limits, Subject
 from oms_site.throttling.windows import Windows
 from tests.product import ROOT, until
 
@@ -57,6 +58,7 @@ def test_the_script_answers_exactly_as_the_model(shared: Counters, seed: int) ->
             dice.choice((0, 0, 4)),
             100,
             dice.choice((-1, -1, 0)),
+            dice.choice((0, 0, 250, 900)),
         )
         assert shared.count([item], now=now) == [model.ask(item, now)]
 
@@ -64,6 +66,22 @@ def test_the_script_answers_exactly_as_the_model(shared: Counters, seed: int) ->
 def test_many_questions_in_one_call_are_answered_one_after_another(shared: Counters) -> None:
     item = one(Limits(3, 100))
     assert [found.granted for found in shared.count([item] * 5, now=NOW)] == [1, 1, 1, 0, 0]
+
+
+def test_requests_that_are_held_share_one_call_and_wait_each_for_its_own_place(
+    shared: Counters,
+) -> None:
+    item = one(Limits(3, 100), hold_ms=250)
+    shared.count([one(Limits(3, 100))] * 2, now=NOW)
+    shared.count([one(Limits(3, 100))], now=NOW + 50)
+    asks = [(item, Future[Counted]()) for _ in range(5)]
+    (group,) = counting._grouped(asks)
+    (counted,) = shared.count([group[0]], now=NOW + 800)
+    assert (counted.granted, counted.holds) == (2, (201, 201))
+    counting._share(group[1], counted)
+    told = [answer.result() for _, answer in asks]
+    assert [one.granted for one in told] == [1, 1, 0, 0, 0]
+    assert [one.holds for one in told] == [(201,), (201,), (), (), ()]
 
 
 def test_a_burst_lasts_ten_seconds_at_twice_the_rate(shared: Counters) -> None:

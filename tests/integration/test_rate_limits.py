@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from oms_site.throttling import counting, gate, restrictions, tiers
-from oms_site.throttling.limits import Lane
+from oms_site.throttling.limits import Lane, Verdict
 from oms_site.throttling.models import RateGrant, RateRestriction, RateTier
 from orders.models import Order
 from tests.client import ORDER
@@ -286,6 +287,35 @@ def test_the_short_way_is_limited_too_and_says_so_in_every_answer(hurried: str) 
     for _, headers, _ in (bad, refused, stranger):
         assert all(name.lower() in headers for name in HEADERS)
     assert Order.objects.count() == 0
+
+
+def test_a_key_that_comes_a_little_too_early_is_held_and_not_refused(
+    committed_sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key, token = api_keys.issue(User.objects.get(username="alpha_trader"))
+    RateGrant.objects.create(api_key=key, tier_id=narrow(orders_per_second=1, orders_per_minute=60))
+    who = principals.of_api_key(token)
+    mine = counting.counters()
+    held: list[float] = []
+
+    def ask(item: Any, at: list[int] = [1_000, 1_900, 1_950]) -> Future[Any]:  # noqa: B006
+        answer: Future[Any] = Future()
+        answer.set_result(mine.count([item], now=at.pop(0))[0])
+        return answer
+
+    async def sleep(seconds: float) -> None:
+        held.append(seconds)
+
+    monkeypatch.setattr(mine, "ask", ask)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+
+    async def three() -> list[Verdict]:
+        return [await gate.admit(who, "", Lane.ORDERS) for _ in range(3)]
+
+    verdicts = asyncio.run(three())
+    assert [one.allowed for one in verdicts] == [True, True, False]
+    assert held == [0.101]
+    assert verdicts[2].retry_after == 1
 
 
 def test_orders_are_taken_and_limited_all_the_same_when_redis_is_gone(

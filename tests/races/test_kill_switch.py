@@ -100,16 +100,18 @@ def test_what_was_approved_before_is_not_routed_after(committed_sandbox: datetim
 
 
 class _Wire:
-    """A venue's wire that a test can hold up in the middle of a send."""
+    """A venue's wire that a test can hold up in the middle of a send; it tells when it is over."""
 
-    def __init__(self) -> None:
+    def __init__(self, story: list[str] | None = None) -> None:
         self.sent: list[Any] = []
+        self.story = [] if story is None else story
         self.writing, self.go_on = threading.Event(), threading.Event()
 
     async def send(self, messages: Sequence[Any]) -> None:
         self.writing.set()
         await asyncio.to_thread(self.go_on.wait, 30)
         self.sent += messages
+        self.story.append(f"sent {len(messages)}")
 
 
 def _send_due(wire: _Wire) -> None:
@@ -140,11 +142,11 @@ def _waiting_for_the_entrance() -> bool:
 
 def test_a_switch_waits_for_the_send_that_has_looked(committed_sandbox: datetime) -> None:
     trading.routed()
-    wire, order = _Wire(), list[str]()
+    order: list[str] = []
+    wire = _Wire(order)
 
     def send() -> None:
         _send_due(wire)
-        order.append(f"sent {len(wire.sent)}")
 
     def engage() -> None:
         assert wire.writing.wait(30)

@@ -63,8 +63,9 @@ def _order(message: NewOrder | ReplaceRequest, content: Content, names: Names) -
     if message.exec_inst:
         body.append((18, message.exec_inst))
     if message.display_qty is not None:
-        # What 5.0 shows by DisplayQty was MaxFloor until then; many venues of 4.4 take the new one.
-        body.append((111 if content.dialect == "FIX.4.2" else 1138, number(message.display_qty)))
+        # What 5.0 calls DisplayQty was MaxFloor until then; a format renames it where need be.
+        tag = 1138 if content.dialect == "FIX.5.0SP2" else 111
+        body.append((tag, number(message.display_qty)))
     if message.min_qty is not None:
         body.append((110, number(message.min_qty)))
     if message.expire_time is not None and message.time_in_force in _TIMED:

@@ -65,7 +65,8 @@ class VenueFormat(models.Model):
 class VenueExtension(LedgerFact):
     """What only its venue knows of an execution order: an algorithm, and parameters by their names.
 
-    `subject` is the execution order; every message that works it says the same.
+    `subject` is the execution order; every message that works it says the same. Or it is a
+    schedule, whose slices all say it.
     """
 
     subject = models.CharField(max_length=40)

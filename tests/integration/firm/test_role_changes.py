@@ -150,6 +150,42 @@ def test_whoever_writes_many_people_at_once_gives_none_of_them_roles(sandbox: da
         User.objects.bulk_create(new)
 
 
+def _born(username: str, *, superuser: bool, organization: str = "NULL", roles: str = "{}") -> str:
+    return (
+        "INSERT INTO firm_user (username, password, is_superuser, first_name, last_name, email,"
+        " is_staff, is_active, date_joined, organization_id, roles) VALUES"
+        f" ('{username}', '', {superuser}, '', '', '', true, true, now(), {organization},"
+        f" '{roles}')"
+    )
+
+
+@pytest.mark.parametrize("organization", ["NULL", "'alpha'", "'house'"])
+def test_nobody_is_born_a_superuser_once_two_have_founded_the_platform(
+    sandbox: datetime, organization: str
+) -> None:
+    assert _refused(_born("king", superuser=True, organization=organization))
+    # Nor when one makes room: the house still has two who approve roles.
+    User.objects.filter(organization_id="house").update(is_superuser=False)
+    assert _refused(_born("king", superuser=True, organization=organization))
+    assert not _refused(_born("clerk", superuser=False, organization=organization))
+
+
+def test_a_platform_that_has_lost_its_founders_is_founded_again(sandbox: datetime) -> None:
+    User.objects.filter(organization_id="house").update(is_active=False)
+    founders = [_born(name, superuser=True) for name in ("first", "second", "third")]
+    assert [_refused(one) for one in founders] == [False, False, True]
+
+
+def test_nobody_comes_back_a_superuser(sandbox: datetime) -> None:
+    one = "WHERE username = 'house_admin'"
+    leaves = f"UPDATE firm_user SET is_active = false {one}"
+    returns = f"UPDATE firm_user SET roles = '{{}}', is_active = true {one}"
+    # While only one founder is left the other may come back, but for his roles.
+    assert [_refused(leaves), _refused(returns), _refused(leaves)] == [False] * 3
+    assert not _refused(_born("third", superuser=False, organization="'house'", roles="{admin}"))
+    assert _refused(returns)
+
+
 def test_nobody_becomes_a_superuser(sandbox: datetime) -> None:
     assert _refused("UPDATE firm_user SET is_superuser = true WHERE username = 'alpha_trader'")
     assert not _refused("UPDATE firm_user SET is_superuser = false WHERE username = 'house_admin'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import socket
 from collections.abc import Callable, Coroutine
 from datetime import datetime
 from decimal import Decimal
@@ -58,6 +59,12 @@ def at(port: int) -> FixGateway:
     return FixGateway(
         session=SESSION, find=lambda address: ("127.0.0.1", port), addresses=Addresses()
     )
+
+
+def _nobody() -> int:
+    """A port at which nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        return int(door.getsockname()[1])
 
 
 def play(story: Story) -> None:
@@ -293,6 +300,50 @@ class TestWhatGoesOut:
         asyncio.run(run())
         seqs = FixMessage.objects.filter(session=SESSION, way="o").order_by("seq")
         assert len(set(seqs.values_list("seq", flat=True))) == seqs.count()
+
+    def test_the_backup_address_goes_on_with_the_same_numbers_both_ways(self) -> None:
+        first, backup = FixLine.objects.get(pk=SESSION).addresses
+        doors: dict[str, int] = {}
+        tried: list[str] = []
+
+        def find(address: str) -> tuple[str, int]:
+            tried.append(address)
+            return "127.0.0.1", doors[address]
+
+        async def run() -> None:
+            gateway = FixGateway(session=SESSION, find=find, addresses=Addresses())
+            async with venue.listening() as (peer, port), venue.listening() as (other, spare):
+                doors.update({first: port, backup: spare})
+                await gateway.connect(1)
+                await gateway.send([order("vo-1"), order("vo-2")])
+                last = [int(text(await peer.until("D"), 34)) for _ in range(2)][-1]
+                peer.say("8", report("E0"))
+                assert names(await hear(gateway, 1)) == ["E0"]
+                # The first address is gone; what the venue said then nobody heard.
+                peer.cut()
+                doors[first] = _nobody()
+                missed, other.next_out = peer.next_out, peer.next_out + 1
+                with pytest.raises(GatewayError):
+                    await gateway.connect(2)
+                connecting = asyncio.create_task(gateway.connect(2))
+                asked = await other.until("2")
+                assert int(text(asked, 7)) == missed
+                other.say("8", report("E1"), seq=missed, dup=True)
+                await connecting
+                assert names(await hear(gateway, 1)) == ["E1"]
+                await gateway.send([cancel("vc-1", "vo-1")])
+                assert last < other.first < int(text(await other.until("F"), 34))
+                # It stays where it works.
+                other.cut()
+                await gateway.connect(3)
+                await gateway.close()
+
+        asyncio.run(run())
+        assert tried == [first, first, backup, backup]
+        said = FixMessage.objects.filter(session=SESSION, way="o").order_by("seq")
+        numbers = list(said.values_list("seq", flat=True))
+        assert len(set(numbers)) == len(numbers)
+        assert numbers[0] == 1
 
     def test_two_processes_never_count_the_same_session(self) -> None:
         async def run() -> None:

@@ -88,3 +88,35 @@ def test_a_row_says_what_the_order_is_and_where_it_waits(api: Callable[..., Any]
     assert rows["staged"]["acct"] == "ALPHA-001"
     assert rows["flagged"]["status"] == "review"
     assert "Limit 106.000" in rows["flagged"]["why"]
+
+
+@pytest.mark.parametrize(
+    ("terms", "said"),
+    [
+        ({"type": "stop", "stop_price": 104}, "Stop at 104.000"),
+        ({"type": "stop_limit", "stop_price": 103, "limit_price": 103.5}, "Stop at 103.000"),
+        ({"type": "market_if_touched", "stop_price": 95}, "If touched at 95.000"),
+    ],
+)
+def test_a_row_says_for_which_price_an_order_waits(
+    api: Callable[..., Any], terms: dict[str, Any], said: str
+) -> None:
+    asked = {"limit_price": None, "account_id": "beta-002", **terms}
+    _, made = api("beta_trader").submit(**asked)
+    (row,) = picture.rows("beta", [made["id"]])
+    assert row["why"] == said
+
+
+def test_the_legs_of_a_bracket_say_that_their_list_holds_them(api: Callable[..., Any]) -> None:
+    common = {"instrument_id": "037833DP2", "account_id": "beta-002", "amount": {"par": 1000}}
+    legs = [
+        {**common, "side": "buy", "type": "limit", "limit_price": 99},
+        {**common, "side": "sell", "type": "limit", "limit_price": 101},
+        {**common, "side": "sell", "type": "stop", "stop_price": 97},
+    ]
+    _, made = api("beta_trader").post(
+        "/v1/trading/order-list/", {"contingency_type": "bracket", "orders": legs}
+    )
+    ids = [line["order"]["id"] for line in made["orders"]]
+    said = {row["id"]: row["why"] for row in picture.rows("beta", ids)}
+    assert [said[one] for one in ids[1:]] == ["Held by its list", "Held by its list"]

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test import Client
 
+from oms_site.firm.models import User
+from oms_site.firm.principals import Principal
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import desk
+from orders import desk, reported
 from orders.desk.external import ReportResult, TradeReport
 from orders.models import Execution, ExecutionOrder, HeldReport, Order
 from tests import trading
@@ -166,3 +169,55 @@ def test_over_the_api(api: Callable[..., Any]) -> None:
     status, done = api("alpha_compliance").post(f"{where}approve/", {"annotation": "seen"})
     assert (status, done["status"]) == (200, "approved")
     assert Order.objects.get(pk=row.order_id).status == "filled"
+
+
+def seen_by(who: str, path: str) -> str:
+    client = Client()
+    client.force_login(User.objects.get(username=who))
+    answer = client.get(path)
+    assert answer.status_code == 200, answer.content
+    return answer.content.decode()
+
+
+def test_the_panel_offers_the_decision_to_who_may_take_it_and_says_why_not_to_others() -> None:
+    row = market_order()
+    held = report(row, D(150)).held
+    assert held is not None
+    panel = f"/desk/orders/{row.order_id}/?part=panel"
+    assert f'data-held="{held.id}"' in seen_by("alpha_compliance", panel)
+    for who in ("alpha_trader", "alpha_ops", "alpha_auditor"):
+        page = seen_by(who, panel)
+        assert "It waits for compliance." in page, who
+        assert "data-held" not in page, who
+    decide(held)
+    page = seen_by("alpha_compliance", panel)
+    assert "alpha_compliance: seen" in page
+    assert "data-held" not in page
+
+
+def test_who_reported_it_reads_that_somebody_else_decides() -> None:
+    row = market_order()
+    report(row, D(150))
+    maker = trading.person("alpha_trader")
+    both = Principal(maker.user_id, "both", "alpha", frozenset({reported.RELEASE}))
+    (own,) = reported.of_order(row.order_id, by=both)
+    assert own.stand == "own"
+    (other,) = reported.waiting("alpha", by=trading.person("alpha_compliance"))
+    assert (other.stand, other.qty, other.price) == ("offer", D(3000), own.price)
+
+
+def test_the_review_desk_lists_what_waits_with_the_longest_waiting_first() -> None:
+    row = market_order()
+    first = report(row, D(150), qty=D(1000)).held
+    second = report(row, D(151), qty=D(1000), client_id="next").held
+    assert first is not None
+    assert second is not None
+    for path in ("/review/", "/review/reported/"):
+        page = seen_by("alpha_compliance", path)
+        assert -1 < page.index(f'data-row="{first.id}"') < page.index(f'data-row="{second.id}"')
+    assert "data-held" not in seen_by("alpha_auditor", "/review/reported/")
+    assert "data-row" not in seen_by("beta_compliance", "/review/reported/")
+    decide(first, approve=False)
+    page = seen_by("alpha_compliance", "/review/reported/")
+    assert first.id not in page
+    assert second.id in page

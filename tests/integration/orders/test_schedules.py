@@ -197,9 +197,9 @@ def test_a_canceled_order_ends_its_schedule() -> None:
     run(0)
     with at(0.5):
         desk.cancel([order_id], by=scheduling.trader(), at=clock.now())
-    assert run(0.5) == 1
     row = scheduling.now(order_id)
     assert (row.status, row.reason) == ("canceled", "order_canceled")
+    assert run(0.5) == 0
     assert statuses(order_id) == ["sent"] + ["skipped"] * 9
     for n in range(1, 10):
         assert run(n) == 0

@@ -68,3 +68,25 @@ def test_a_number_of_a_finding_is_short_and_what_is_no_number_stays(
     value: object, shown: str
 ) -> None:
     assert figures.figure(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        ("24000000", "24,000,000"),
+        (24_000_000, "24,000,000"),
+        ("0.1234567", "0.1234567"),
+        ("-1500.50", "-1,500.5"),
+        ("regular hours", "regular hours"),
+        ("Infinity", "Infinity"),
+        (None, ""),
+    ],
+)
+def test_a_stated_number_is_grouped_and_loses_no_digit(value: object, shown: str) -> None:
+    assert figures.grouped(value) == shown
+
+
+def test_late_in_the_evening_the_day_is_new_yorks_not_utcs() -> None:
+    at = datetime(2026, 11, 24, 0, 30, tzinfo=UTC)
+    assert (figures.day(at), figures.clock_time(at)) == ("2026-11-23", "19:30:00")
+    assert figures.day(None) == ""

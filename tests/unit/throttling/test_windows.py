@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from oms_site.throttling import lanes
-from oms_site.throttling.limits import STANDARD, Item, Lane, Limits, Subject
+from oms_site.throttling.limits import HOLD_MS, STANDARD, Item, Lane, Limits, Subject
 from oms_site.throttling.windows import Windows
 
 PLAIN = Limits(100, 1_000)
@@ -82,6 +83,101 @@ def test_strikes_double_the_pause_up_to_64_seconds_and_a_calm_minute_forgives() 
     now += 60_000
     windows.ask(item, now)
     assert windows.ask(item, now).strike == 1
+
+
+def times_let_in(item: Item, arrivals: list[int]) -> tuple[list[int], int]:
+    """When each of these arrivals goes on, and how many were refused."""
+    windows, let_in, refused = Windows(), list[int](), 0
+    for now in arrivals:
+        counted = windows.ask(item, now)
+        refused += 1 - counted.granted
+        let_in += [now + (counted.holds or (0,))[0]] * counted.granted
+    return let_in, refused
+
+
+def most_within(times: list[int], span: int) -> int:
+    """The most that any interval of this length holds, wherever it begins."""
+    ordered = sorted(times)
+    return max(
+        sum(1 for at in ordered[n : n + 3_000] if at < first + span)
+        for n, first in enumerate(ordered)
+    )
+
+
+def stalled(arrivals: list[int], *stalls: tuple[int, int]) -> list[int]:
+    """The same arrivals when nothing came through for some time, and then all of it at once."""
+    for start, length in stalls:
+        arrivals = [start + length if start <= at < start + length else at for at in arrivals]
+    return arrivals
+
+
+BURST = STANDARD.lanes[Lane.ORDERS]
+EVENLY = [NOW + n * 5 for n in range(2_000)]  # 200 a second for ten seconds
+PATIENT = Item((Subject("u1", BURST),), struck=0, hold_ms=HOLD_MS)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_sends_exactly_the_burst_is_let_in_however_the_network_bunches_it(seed: int) -> None:
+    dice = random.Random(seed)
+    late = sorted(at + dice.randint(0, 60) for at in EVENLY)
+    stalls = [(NOW + dice.randint(0, 9_000), dice.randint(50, 150)) for _ in range(2)]
+    for arrivals in (EVENLY, late, stalled(late, *stalls)):
+        let_in, refused = times_let_in(PATIENT, sorted(arrivals))
+        assert refused == 0
+        assert most_within(let_in, 1_000) <= 200
+        assert all(at < NOW + 10_000 + HOLD_MS + 300 for at in let_in)
+    assert times_let_in(PATIENT, [*EVENLY, *(NOW + 10_000 + n * 5 for n in range(200))])[1] == 200
+
+
+def test_a_stall_that_is_too_long_to_be_held_costs_requests_but_bars_nobody() -> None:
+    windows = Windows()
+    strikes = refused = 0
+    for now in stalled(EVENLY, (NOW + 2_000, 450)):
+        counted = windows.ask(PATIENT, now)
+        refused += 1 - counted.granted
+        strikes += counted.strike
+    assert strikes == 0
+    assert 0 < refused <= BURST.grace
+
+
+def test_who_asks_for_more_than_the_limit_again_and_again_is_barred_all_the_same() -> None:
+    windows = Windows()
+    told = [windows.ask(PATIENT, NOW + n * 2) for n in range(500)]
+    assert [one.strike for one in told if one.strike] == [1]
+    assert sum(one.granted for one in told) <= 200 + 200 * HOLD_MS // 1_000
+    assert windows.ask(PATIENT, NOW + 1_050).granted == 0
+
+
+def test_what_must_go_whole_is_never_held() -> None:
+    windows = Windows()
+    assert spent(windows, PATIENT, 200, NOW) == 200
+    bulk = Item(PATIENT.subjects, wanted=2, whole=True, hold_ms=HOLD_MS)
+    assert windows.ask(bulk, NOW + 990) == windows.ask(replace(bulk, hold_ms=0), NOW + 990)
+
+
+def test_places_of_the_near_future_are_taken_in_turn_and_by_all_who_count_together() -> None:
+    windows, limits = Windows(), Limits(2, 1_000)
+    both = Item((Subject("k1", limits), Subject("u1", limits)), hold_ms=250)
+    other = Item((Subject("k2", limits), Subject("u1", limits)), wanted=3, hold_ms=250)
+    assert windows.ask(both, NOW).granted == 1
+    assert windows.ask(both, NOW + 100).granted == 1
+    assert windows.ask(both, NOW + 900).holds == (101,)
+    counted = windows.ask(other, NOW + 900)
+    assert (counted.granted, counted.holds) == (1, (201,))
+    assert windows.ask(both, NOW + 901).granted == 0
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_no_interval_holds_more_than_its_limit_when_requests_are_held(seed: int) -> None:
+    dice = random.Random(seed)
+    limits = Limits(7, 40, 7, 14, 120_000)
+    arrivals, now = list[int](), NOW
+    for _ in range(800):
+        now += dice.choice((0, 1, 3, 40, 200, 999))
+        arrivals.append(now)
+    let_in, _ = times_let_in(Item((Subject("u1", limits),), hold_ms=250), arrivals)
+    assert most_within(let_in, 1_000) <= 14
+    assert most_within(let_in, 60_000) <= 40 + 14
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -94,7 +94,7 @@ def test_a_cancel_a_replace_and_a_question() -> None:
     )
     assert body(raw(replace)).endswith(
         "41=vo-1|11=vr-1|55=[N/A]|48=912810TL2|22=1|54=2|60=20261123-15:00:00.250000|"
-        "38=5|40=1|59=0|18=G|1138=2|110=1"
+        "38=5|40=1|59=0|18=G|111=2|110=1"
     )
     asked = StatusRequest(cl_ord_id="vo-1", **names)
     assert body(raw(asked)).endswith("11=vo-1|55=[N/A]|48=912810TL2|22=1|54=2")

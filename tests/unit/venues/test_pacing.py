@@ -39,7 +39,7 @@ def test_without_a_limit_there_is_always_room(watch: Watch) -> None:
     assert pace.room() == NO_LIMIT
 
 
-def test_room_comes_back_a_second_after_the_messages_have_gone(watch: Watch) -> None:
+def test_room_comes_back_a_good_second_after_the_messages_have_gone(watch: Watch) -> None:
     pace = Pace(50)
     booked = pace.begin(50)
     watch.now += 0.4
@@ -47,7 +47,7 @@ def test_room_comes_back_a_second_after_the_messages_have_gone(watch: Watch) -> 
     watch.now += 0.7
     assert pace.room() == 0
     assert asyncio.run(pace.wait()) == 50
-    assert watch.now == pytest.approx(1_001.4)
+    assert watch.now == pytest.approx(1_001.45)
 
 
 class Wire:
@@ -88,4 +88,4 @@ def test_a_connection_sends_everything_and_never_more_than_fifty_a_second(watch:
     asyncio.run(story())
     assert len(wire.sent) == 330
     for first in wire.sent:
-        assert sum(first <= at < first + 0.999 for at in wire.sent) <= 50
+        assert sum(first <= at < first + 1.0 for at in wire.sent) <= 50
