@@ -133,6 +133,7 @@ def test_a_booking_is_given_up_by_two_people(
 
 def test_a_feed_endpoint_is_registered_and_its_secret_shown_once(window: Opener) -> None:
     page = log_in(window, "beta_admin", "/ops/")
+    expect(page.get_by_role("region", name="Valuation feed")).to_contain_text("No portfolio system")
     page.get_by_role("button", name="Register…").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("Portfolio system")

@@ -66,4 +66,3 @@ def test_what_has_nothing_waiting_says_so(window: Opener, name: str) -> None:
     }
     card = page.get_by_role("region", name=titles[name])
     expect(card).to_contain_text("None.")
-    expect(page.get_by_role("region", name="Valuation feed")).to_contain_text("No portfolio system")
