@@ -498,4 +498,4 @@ def test_many_schedules_cost_as_many_queries_as_few() -> None:
         return len(seen)
 
     few, many = queries(2, 0), queries(9, 0.01)
-    assert many == few
+    assert many <= few  # the first run may load reference data that the second one has
