@@ -72,17 +72,17 @@ PLANTED = (
     corrupt(
         "execution deleted",
         "DELETE FROM orders_execution WHERE id = %(execution)s",
-        *(ROWS, CUM, SPLIT, VENUES, MOVED),
+        *(ROWS, CUM, SPLIT, VENUES, MOVED, CLEARED),
     ),
     corrupt(
         "execution price changed",
         "UPDATE orders_execution SET price = price + 0.00000001 WHERE id = %(execution)s",
-        *(ROWS, CUM, VENUES),
+        *(ROWS, CUM, VENUES, CLEARED),
     ),
     corrupt(
         "execution principal off by a cent",
         "UPDATE orders_execution SET principal = principal + 0.01 WHERE id = %(execution)s",
-        *(ROWS, CENTS, SPLIT, MOVED),
+        *(ROWS, CENTS, SPLIT, MOVED, CLEARED),
     ),
     corrupt(
         "position moved",

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from allocations import rounds
+from allocations.clearing import rounds as clearing
+from allocations.clearing import sending as telling
 from allocations.models import BookingLeg
 from allocations.settlement import making
 from allocations.settlement import rounds as settling
@@ -128,7 +130,7 @@ class Book:
         lots.drain()
         for custodian in CUSTODIANS:
             rounds.run_round(custodian, most=100)
-        street.run()
+        self._clear()
         self._settle()
         self._hear_venues()
         Sequencer.resume().run_once()
@@ -187,6 +189,13 @@ class Book:
             )
             done = desk.report_trade(order_id, made.row.id, report, by=self.trader, at=clock.now())
             assert done.error is None
+
+    def _clear(self) -> None:
+        """Everything is told to the clearing parties, on this very connection."""
+        while street.drain():
+            pass
+        for party in telling.due_parties(at=clock.now()):
+            clearing.turn(party)
 
     def _settle(self) -> None:
         """The next day, custodians say that everything booked has changed hands."""

@@ -17,7 +17,7 @@ from orders.models import AllocationDue, Break, ExecutionOrder, Order, VenueOrde
 from orders.requests import AccountAsk, AllocationAsk
 from tests import trading
 from tests.statements import Crash, crash_at, picture, watched
-from venues import inbox
+from venues import inbox, market_data
 from venues.messages import ExecType
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -254,6 +254,7 @@ def test_routing_a_hundred_orders_takes_as_many_statements_as_one() -> None:
 
 def _reported(children: Sequence[VenueOrder]) -> Sequence[str]:
     said = [one for child in children for one in _two_fills(child)]
+    market_data.forget()  # prices are kept for a second, which is no matter of how many come
     return _kinds(_application(*said))
 
 
