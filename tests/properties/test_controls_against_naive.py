@@ -222,7 +222,7 @@ def concentration(
     return bool((inside + worth(new)) * 100 <= Fraction(params["max_percent"]) * assets)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(st.lists(orders, min_size=1, max_size=8), positions, st.lists(rules, min_size=1, max_size=4))
 def test_every_verdict_is_the_naive_one(
     asked: list[dict[str, Any]], given_: list[Held], limits: list[tuple[str, dict[str, Any]]]

@@ -332,7 +332,7 @@ class VenueOrderLife(Lifecycle):
         self.end(step, ended, at=AT, text="t")
 
 
-_often = settings(max_examples=60, stateful_step_count=30, deadline=None)
+_often = settings(max_examples=150, stateful_step_count=30, deadline=None)
 OrderLife.TestCase.settings = _often
 ExecutionOrderLife.TestCase.settings = _often
 VenueOrderLife.TestCase.settings = _often

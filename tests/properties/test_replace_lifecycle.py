@@ -292,7 +292,7 @@ def test_an_order_is_what_its_venues_facts_make_it(sandbox: datetime) -> None:
     policies.agreed(preset="full", at=sandbox - timedelta(days=1))
     deep = settings.get_current_profile_name() == DEEP
     chosen = settings(
-        max_examples=1000 if deep else 15,
+        max_examples=1000 if deep else 25,
         stateful_step_count=60 if deep else 25,
         deadline=None,
         suppress_health_check=list(HealthCheck),

@@ -371,7 +371,7 @@ class TestWhatGoesOut:
         play(story)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 def test_whatever_the_line_does_each_report_is_told_once_in_order(
     committed_sandbox: datetime, seed: int
 ) -> None:

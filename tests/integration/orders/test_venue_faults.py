@@ -31,7 +31,7 @@ from venues.simulator import journal
 from venues.simulator.misfortunes import EVERY, Misfortune, Plan, schedule
 
 D = Decimal
-FIRST, _, LAST = os.environ.get("OMS_FAULT_SEEDS", "0:6").partition(":")
+FIRST, _, LAST = os.environ.get("OMS_FAULT_SEEDS", "0:12").partition(":")
 ORDERS = int(os.environ.get("OMS_FAULT_ORDERS", "40"))
 RATE = 0.5
 _STATUS = {
