@@ -135,7 +135,7 @@ def _await_ready(product: Product) -> None:
             raise AssertionError("the product did not start:\n" + log.read_text()[-4000:])
         return "OEMS ready" in log.read_text()
 
-    until(ready, seconds=300, what="the product to be ready")
+    until(ready, seconds=120, what="the product to be ready")
 
 
 def until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "it") -> Any:
