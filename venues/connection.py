@@ -11,7 +11,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -51,12 +50,25 @@ def _leaves(group: BaseException) -> Iterator[BaseException]:
         yield group
 
 
+def _for_people(error: BaseException) -> tuple[str, str] | None:
+    """Code and words of what trying again does not mend; None for what it does."""
+    if isinstance(error, GatewayError):
+        return (error.code, error.message) if error.permanent else None
+    if isinstance(error, DatabaseError | InterfaceError | OSError):
+        return None
+    return "session_failed", f"{type(error).__name__}: {error}"
+
+
 def _send_all(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
     return list(rows)
 
 
 def _nothing_rests(venue_id: str) -> Mapping[str, Collection[str]]:
     return {}
+
+
+def _asks_nothing(venue_id: str) -> None:
+    """No order is asked about."""
 
 
 def _nobody(venue_id: str, code: str, why: str) -> None:
@@ -68,8 +80,9 @@ class Handlers:
     """What the story does with what a venue says: handed down at the process entrance.
 
     `before_wire` has the last word on what is about to be sent; `resting` tells which orders of its
-    books are ours, by security, when a session begins; `trouble` hears what ends a
-    session in a way that trying again does not mend.
+    books are ours, by security, when a session begins; `ask_all` asks how every order stands when
+    what was said of it can be told no more; `trouble` hears what ends a session in a way that
+    trying again does not mend.
     """
 
     apply: Callable[[str, Sequence[Inbound]], None]
@@ -77,6 +90,7 @@ class Handlers:
     before_wire: Callable[[str, Sequence[Outbound]], list[Outbound]] = _send_all
     trouble: Callable[[str, str, str], None] = _nobody
     resting: Callable[[str], Mapping[str, Collection[str]]] = _nothing_rests
+    ask_all: Callable[[str], None] = _asks_nothing
 
 
 class Connection:
@@ -110,15 +124,20 @@ class Connection:
             except* (GatewayError, DatabaseError, InterfaceError, OSError) as broken:
                 log.warning("%s: %s", self.venue_id, broken.exceptions[0])
                 await self._tell(broken)
+            except* Exception as odd:
+                # A fault of ours in one venue's session: the other venues know nothing of it.
+                log.exception("%s: its session has failed", self.venue_id)
+                await self._tell(odd)
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _tell(self, broken: BaseExceptionGroup[BaseException]) -> None:
         """A session that ends by its own fault needs a person; trying again waits for one."""
-        for error in _leaves(broken):
-            if isinstance(error, GatewayError) and error.permanent:
-                with suppress(DatabaseError, InterfaceError, OSError):
-                    await self._db(self._handlers.trouble, self.venue_id, error.code, error.message)
-                await asyncio.sleep(HOPELESS_SECONDS)
+        for code, why in filter(None, map(_for_people, _leaves(broken))):
+            try:
+                await self._db(self._handlers.trouble, self.venue_id, code, why)
+            except Exception:
+                log.exception("%s: nobody could be told of %s", self.venue_id, code)
+            await asyncio.sleep(HOPELESS_SECONDS)
 
     async def _once(self) -> None:
         await self._session(self._make_gateway())
@@ -126,8 +145,14 @@ class Connection:
     async def _session(self, gateway: Gateway) -> None:
         try:
             await self._db(self._apply_stored)
-            await gateway.connect(await self._db(inbox.next_seq, self.venue_id))
+            due = await self._db(inbox.next_seq, self.venue_id)
+            if (last := await gateway.connect(due)) < due - 1:
+                # It would count again what we have, and be heard as a repetition.
+                text = f"{self.venue_id} has said {last} reports, and {due - 1} are here"
+                raise GatewayError("reports_restarted", text, permanent=True)
             await self._db(_mark_connected, self.venue_id)
+            if gateway.line().anew:
+                await self._db(self._handlers.ask_all, self.venue_id)
             await self._db(lines.connected, self.venue_id, gateway.line())
             self._pace.limit = await self._db(transmission.pace_of, self.venue_id)
             own = await self._db(self._handlers.resting, self.venue_id)
@@ -260,12 +285,16 @@ def _clean(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 
 def _questions(row: Outbound) -> list[messages.WireOut]:
-    """A repeated request keeps its ClOrdID: a venue that has it does not do it twice."""
+    """What is asked about a message that nobody has answered.
+
+    What makes a venue trade goes again only from the queue, past the last look. A repeated request
+    keeps its ClOrdID: a venue that has it does not do it twice.
+    """
     message = messages.decode_outgoing(row.body)
     if isinstance(message, messages.NewOrder | messages.QuoteResponse):
         return [_status_of(message.cl_ord_id, message)]
     if isinstance(message, messages.ReplaceRequest):
-        return [message, _status_of(message.orig_cl_ord_id, message)]
+        return [_status_of(message.orig_cl_ord_id, message)]
     return [message]
 
 

@@ -135,7 +135,7 @@ class FixLineAdmin(ConfigAdmin):
     ordering = ("session",)
     fields = (
         *("session", "venue", "sender_comp_id", "target_comp_id", "addresses"),
-        *("heartbeat_s", "reset", "resend_orders_s"),
+        *("heartbeat_s", "reset"),
     )
 
 

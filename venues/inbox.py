@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,24 +55,19 @@ def next_seq(venue_id: str) -> int:
 
 
 def contiguous(venue_id: str, *, limit: int) -> list[Inbound]:
-    """Unapplied reports up to the first hole, oldest first: a gap is never jumped over."""
+    """Unapplied reports up to the first hole, oldest first: a gap is never jumped over.
+
+    One that is applied already is no gap: its neighbors were a part that failed elsewhere.
+    """
     rows = list(Inbound.objects.filter(venue_id=venue_id, applied_at=None).order_by("seq")[:limit])
     if not rows:
         return []
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT max(seq) FROM venues_inbound WHERE venue_id = %s AND seq < %s",
-            [venue_id, rows[0].seq],
-        )
-        row = cursor.fetchone()
-    expected = (int(row[0]) if row and row[0] is not None else 0) + 1
-    ready = []
-    for one in rows:
-        if one.seq != expected:
-            break
-        ready.append(one)
-        expected += 1
-    return ready
+    # Whatever stands before one that is applied has no hole: it begins at the first that is not.
+    first, last = max(rows[0].seq - 1, 1), rows[-1].seq
+    near = Inbound.objects.filter(venue_id=venue_id, seq__gte=first, seq__lte=last)
+    stored = set(near.values_list("seq", flat=True))
+    hole = next(seq for seq in itertools.count(first) if seq not in stored)
+    return [row for row in rows if row.seq < hole]
 
 
 def has_unapplied(venue_id: str) -> bool:

@@ -126,6 +126,12 @@ def answer(cl_ord_ids: Iterable[str], *, at: datetime) -> None:
         )
 
 
+def requeue_replace(cl_ord_id: str) -> None:
+    """Send a ReplaceRequest again, as it was, when it has been asked about and is not answered."""
+    asked = Outbound.objects.filter(cl_ord_id=cl_ord_id, kind="G", sends__gt=1, answered_at=None)
+    asked.update(sent_at=None)
+
+
 def requeue(cl_ord_id: str) -> None:
     """Send the NewOrder, or the hit, of this ClOrdID again, as it was."""
     Outbound.objects.filter(cl_ord_id=cl_ord_id, kind__in=("D", HIT)).update(

@@ -12,6 +12,8 @@ import signal
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import django
@@ -28,6 +30,7 @@ class Beside:
         self._pools = [
             ProcessPoolExecutor(1, mp_context=spawn, initializer=_begin) for _ in range(count)
         ]
+        self._closing = threading.Lock()
         self._pids = [pool.submit(_run, _stand_ready, (begin,)) for pool in self._pools]
 
     def is_ready(self) -> bool:
@@ -35,17 +38,30 @@ class Beside:
         return all(one.done() and one.result() for one in self._pids)
 
     def submit(self, number: int, work: Callable[..., T], *args: Any) -> Future[T]:
-        """Have one of the processes do something after what it was given before."""
-        return self._pools[number].submit(_run, work, args)
+        """Have one of the processes do something after what it was given before.
+
+        Raises `BrokenProcessPool` when it is gone, or is being ended by somebody else.
+        """
+        try:
+            return self._pools[number].submit(_run, work, args)
+        except RuntimeError as ended:
+            raise BrokenProcessPool(str(ended)) from ended
 
     def pids(self) -> list[int]:
         """The processes' numbers, in order."""
-        return [one.result() for one in self._pids if one.done()]
+        return [one.result() for one in self._pids if one.done() and not one.cancelled()]
+
+    def kill(self) -> None:
+        """End the processes in the middle of whatever they do: one that hangs hears no word."""
+        for pid in self.pids():
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def close(self) -> None:
         """End the processes; what has begun is waited for, what has not is forgotten."""
-        for pool in self._pools:
-            pool.shutdown(cancel_futures=True)
+        with self._closing:
+            for pool in self._pools:
+                pool.shutdown(cancel_futures=True)
 
 
 # This module is loaded in the new process before Django is set up: no models up here.

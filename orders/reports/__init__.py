@@ -5,5 +5,6 @@ refused and nothing invented: what does not fit is kept, flagged, and opens a br
 """
 
 from orders.reports.applying import apply, trouble, unreadable
+from orders.reports.resending import ask_all
 
-__all__ = ["apply", "trouble", "unreadable"]
+__all__ = ["apply", "ask_all", "trouble", "unreadable"]

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from oms_site.journal.unit import Unit
-from orders import aftermath, closing, execution, grouping, holdings
+from orders import aftermath, execution
 from orders.models import Execution, ExecutionOrder, VenueOrder
 from orders.tree import Tree
 from venues import messages
@@ -71,17 +71,8 @@ class Batch:
         )
 
     def finish(self) -> None:
-        """Move the holdings by all fills, and queue each filled order's allocation, once."""
-        orders = {key: one.order for key, one in self.filled.items()}
-        grouping.count(self.work, orders, at=self.at)
-        holdings.book(self.work, orders, at=self.at)
-        aftermath.alert(self.work, self.filled, self._fills(), at=self.at)
-        for one in self.filled.values():
-            closing.allocate_later(self.work, one, at=self.at)
-
-    def _fills(self) -> list[Execution]:
-        fills: list[Execution] = self.work.added(Execution)
-        return [fill for fill in fills if fill.order_id in self.filled]
+        """Draw the consequences of all fills, once."""
+        aftermath.follow(self.work, self.filled, at=self.at)
 
 
 def _known(venue_id: str, reports: Sequence[messages.Moving]) -> dict[tuple[date, str], Content]:

@@ -112,6 +112,10 @@ def _status(batch: Batch, found: Found, report: ExecutionReport) -> Applied:
     close = _ENDINGS.get(report.ord_status)
     if close is not None and not child.is_terminal:
         return close(batch, found, report)
+    knows = report.ord_status == OrdStatus.PENDING_REPLACE
+    if child.replace_cl_ord_id and not knows and child.pending != Pending.CANCEL:
+        # It works on the old terms, and nobody stops it meanwhile.
+        resending.replace_again(child)
     if child.in_doubt and child.replace_cl_ord_id:
         # It says what the order is now; the replacement is still the venue's to answer.
         return "noted", "its replacement is not answered"

@@ -12,7 +12,7 @@ import threading
 import zlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
@@ -20,6 +20,7 @@ from django.db import OperationalError
 
 from oms_site.firm import sandbox_clock
 from oms_site.firm.beside import Beside
+from oms_site.kit import clock
 from orders.models import VenueOrder
 from orders.reports import applying
 from venues import messages
@@ -27,6 +28,8 @@ from venues.models import Inbound
 
 # Below this a batch costs less than handing it over.
 LARGE = 48
+# Longer than any statement may take: a process that says nothing for so long is ended.
+LANE_SECONDS = 90.0
 
 
 class Lanes:
@@ -42,45 +45,77 @@ class Lanes:
 
         Raises `OperationalError` when a process is gone: what it had not committed is unapplied.
         """
+        # The threads of several venues meet here, and each ends only what it has worked with.
+        beside = self._begun(len(rows))
+        parts = _cut(rows, self.count) if beside else {}
+        if beside is None or len(parts) < 2:
+            applying.apply(venue_id, rows)
+            return
         try:
-            parts = _cut(rows, self.count) if self.are_ready(len(rows)) else {}
-            if len(parts) > 1:
-                self._apply_beside(venue_id, parts)
-            else:
-                applying.apply(venue_id, rows)
-        except BrokenProcessPool as gone:
-            self.close()
+            _apply_beside(beside, venue_id, parts)
+        except (BrokenProcessPool, CancelledError) as gone:
+            self._end(beside)
             raise OperationalError(f"{venue_id}: a process that applies reports is gone") from gone
-
-    def _apply_beside(self, venue_id: str, parts: Mapping[int, Sequence[Inbound]]) -> None:
-        assert self._beside is not None
-        asked = [
-            self._beside.submit(number, applying.apply, venue_id, part)
-            for number, part in parts.items()
-        ]
-        # All have ended before anything is raised: nobody applies behind the caller's back.
-        wait(asked)
-        for one in asked:
-            one.result()
 
     def are_ready(self, size: int) -> bool:
         """Whether a batch of this size is worth the processes, and they have begun."""
-        if self.count < 2 or size < LARGE:
-            return False
-        with self._lock:
-            self._beside = self._beside or Beside(self.count, begin=sandbox_clock.follow)
-            return self._beside.is_ready()
+        return self._begun(size) is not None
 
     def pids(self) -> list[int]:
         """The processes that are there now."""
-        return self._beside.pids() if self._beside else []
+        beside = self._beside
+        return beside.pids() if beside else []
 
     def close(self) -> None:
         """End the processes; the next large batch starts new ones."""
-        with self._lock:
-            beside, self._beside = self._beside, None
+        beside = self._beside
         if beside:
-            beside.close()
+            self._end(beside)
+
+    def _begun(self, size: int) -> Beside | None:
+        if self.count < 2 or size < LARGE:
+            return None
+        with self._lock:
+            self._beside = beside = self._beside or Beside(self.count, begin=sandbox_clock.follow)
+        try:
+            return beside if beside.is_ready() else None
+        except Exception as error:
+            # One that could not begin never will: the next large batch starts others.
+            self._end(beside)
+            raise OperationalError(f"a process that applies reports is gone: {error}") from error
+
+    def _end(self, beside: Beside) -> None:
+        with self._lock:
+            if self._beside is beside:
+                self._beside = None
+        beside.close()
+
+
+def _apply_beside(beside: Beside, venue_id: str, parts: Mapping[int, Sequence[Inbound]]) -> None:
+    asked: list[Future[None]] = []
+    try:
+        for number, part in parts.items():
+            asked.append(beside.submit(number, applying.apply, venue_id, part))
+    finally:
+        # All have ended before anything is raised: nobody applies behind the caller's back.
+        if not _have_ended(asked):
+            beside.kill()
+            _have_ended(asked)
+    for one in asked:
+        one.result(0)
+
+
+def _have_ended(asked: Sequence[Future[None]]) -> bool:
+    """Wait for all, so long at most. `futures.wait` would miss one that is canceled unbegun."""
+    until = clock.monotonic() + LANE_SECONDS
+    for one in asked:
+        try:
+            one.exception(max(until - clock.monotonic(), 0))
+        except CancelledError:
+            pass
+        except TimeoutError:
+            return False
+    return True
 
 
 def _cut(rows: Sequence[Inbound], count: int) -> dict[int, list[Inbound]]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -18,9 +19,11 @@ from django.db.models import Sum
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from oms_site.firm import sandbox_clock
+from oms_site.firm.beside import Beside
 from oms_site.kit import clock
 from orders import reports
 from orders.models import Execution, Order, VenueOrder
+from orders.reports import lanes as lanes_module
 from orders.reports.lanes import Lanes
 from tests import trading
 from tests.product import until
@@ -103,6 +106,75 @@ def test_a_process_that_dies_leaves_its_part_for_the_next_session(
     while ready := inbox.contiguous(trading.VENUE, limit=500):
         lanes.apply(trading.VENUE, ready)
     check(children)
+
+
+def finish(lanes: Lanes) -> None:
+    """What a venue's next session does with what is left."""
+    while ready := inbox.contiguous(trading.VENUE, limit=500):
+        lanes.apply(trading.VENUE, ready)
+
+
+def test_processes_that_another_venue_ends_meanwhile_leave_their_parts_for_the_next_session(
+    lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, cut = told(children), lanes_module._cut
+
+    def ended_meanwhile(*args: Any) -> Any:
+        parts = cut(*args)
+        lanes.close()
+        return parts
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes_module, "_cut", ended_meanwhile)
+        with pytest.raises(OperationalError, match="is gone"):
+            lanes.apply(trading.VENUE, rows)
+    finish(lanes)
+    check(children)
+
+
+def test_a_venue_that_loses_a_process_ends_none_that_another_has_begun_since(
+    lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, old = told(children), lanes.pids()
+
+    def begun_anew_meanwhile(*args: Any) -> Any:
+        lanes.close()
+        until(lambda: lanes.are_ready(1000), seconds=120, what="new processes")
+        raise BrokenProcessPool("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Beside, "submit", begun_anew_meanwhile)
+        with pytest.raises(OperationalError, match="is gone"):
+            lanes.apply(trading.VENUE, rows)
+    assert len(lanes.pids()) == 3
+    assert not set(lanes.pids()) & set(old)
+    finish(lanes)
+    check(children)
+
+
+def test_a_process_that_hangs_is_ended_and_its_part_left_for_the_next_session(
+    lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, hanging = told(children), lanes.pids()[1]
+    os.kill(hanging, signal.SIGSTOP)
+    with monkeypatch.context() as patch:
+        patch.setattr(lanes_module, "LANE_SECONDS", 2)
+        with pytest.raises(OperationalError, match="is gone"):
+            lanes.apply(trading.VENUE, rows)
+    assert not _lives(hanging)
+    finish(lanes)
+    check(children)
+
+
+def test_processes_that_could_not_begin_are_begun_anew(
+    lanes: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lanes.close()
+    with monkeypatch.context() as patch:
+        patch.setattr(sandbox_clock, "follow", os.getpgid)
+        with pytest.raises(OperationalError, match="is gone"):
+            until(lambda: lanes.are_ready(1000), seconds=120, what="the processes")
+    until(lambda: lanes.are_ready(1000), seconds=120, what="the processes")
 
 
 def test_two_who_apply_the_same_reports_apply_them_once(

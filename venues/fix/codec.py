@@ -16,6 +16,7 @@ LONGEST = 1 << 20
 Fields = list[tuple[int, str]]
 # What follows 8 and 9 and comes before a message's own fields.
 HEADER = (35, 1128, 49, 56, 34, 43, 97, 52, 122)
+_MOST_DIGITS = 18
 FIXT = "FIXT.1.1"
 FIX50SP2 = "9"  # ApplVerID(1128)
 
@@ -39,7 +40,7 @@ class Message:
     @property
     def seq(self) -> int:
         """MsgSeqNum(34); 0 where it is missing or no number."""
-        return int(text) if (text := self.get(34)).isascii() and text.isdigit() else 0
+        return int(text) if digits(text := self.get(34)) else 0
 
     @property
     def possibly_repeated(self) -> bool:
@@ -53,6 +54,11 @@ class Garbled:
 
     raw: bytes
     why: str
+
+
+def digits(text: str | bytes) -> bool:
+    """Whether this is a whole number that a database counts with: at most 18 plain digits."""
+    return text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS
 
 
 def encode(begin: str, header: Iterable[tuple[int, str]], body: Iterable[tuple[int, str]]) -> bytes:
@@ -92,7 +98,7 @@ def _end(buffer: bytes) -> int | None:
     if first < 0 or second < 0:
         return None if len(buffer) < 64 else -1
     length = buffer[first + 1 : second]
-    if not length.startswith(b"9=") or not length[2:].isdigit() or int(length[2:]) > LONGEST:
+    if not length.startswith(b"9=") or not digits(length[2:]) or int(length[2:]) > LONGEST:
         return -1
     end = second + 1 + int(length[2:]) + len("10=000\x01")
     if end > len(buffer):

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo
 
-from venues.fix.codec import Message, moment
+from venues.fix.codec import Message, digits, moment
 from venues.formats import Content, Names
 from venues.messages import (
     CancelReject,
@@ -26,6 +26,8 @@ from venues.messages import (
 NEW_YORK = ZoneInfo("America/New_York")
 REPORTS = ("8", "9", "f")
 ZERO = Decimal(0)
+# No amount of the world has more, on either side of the point.
+MOST_DIGITS = 30
 # FIX 4.2 says with two fields what 4.4 says with ExecType(150) alone.
 _TRANSACTIONS = {
     "1": ExecType.TRADE_CANCEL,
@@ -33,6 +35,9 @@ _TRANSACTIONS = {
     "3": ExecType.ORDER_STATUS,
 }
 _FILLS = ("1", "2")
+_OTHER = 99  # CxlRejReason(102)
+# Buy, buy minus, sell, sell plus, sell short, sell short exempt.
+_SIDES: dict[str, Side] = {"1": "1", "3": "1", "2": "2", "4": "2", "5": "2", "6": "2"}
 _CLOSED = {
     ExecType.CANCELED: OrdStatus.CANCELED,
     ExecType.REJECTED: OrdStatus.REJECTED,
@@ -76,7 +81,7 @@ class Fields:
             value = Decimal(text)
         except InvalidOperation as error:
             raise ValueError(f"{tag}={text} is no number") from error
-        if not value.is_finite():
+        if not value.is_finite() or abs(value.adjusted()) > MOST_DIGITS:
             raise ValueError(f"{tag}={text} is no number")
         return value
 
@@ -84,9 +89,17 @@ class Fields:
         """A moment, of another field where this one is absent. Raises `ValueError`."""
         return moment(self.text(tag) or self.text(otherwise))
 
+    def whole(self, tag: int) -> int | None:
+        """A code by its number; None for anything else."""
+        text = self.text(tag)
+        return int(text) if digits(text) else None
+
     def side(self) -> Side:
-        """Side(54) as one of ours: what sells, sells; anything else is a purchase."""
-        return "2" if self.text(54) in ("2", "5", "6") else "1"
+        """Side(54) as one of ours. Raises `ValueError` for what neither buys nor sells."""
+        try:
+            return _SIDES[self.text(54)]
+        except KeyError:
+            raise ValueError(f"54={self.text(54)} is no side") from None
 
 
 def read(message: Message, content: Content, names: Names, *, seq: int) -> Read:
@@ -134,7 +147,7 @@ def _execution(given: Fields, names: Names, *, seq: int) -> Read:
         last_px=given.decimal(31) or None,
         avg_px=given.decimal(6) or None,
         exec_ref_id=given.text(19),
-        ord_rej_reason=int(given.text(103)) if given.text(103).isdigit() else None,
+        ord_rej_reason=given.whole(103),
         text=given.text(58),
     )
     return Read(report, "; ".join(filter(None, (strange, doubts))))
@@ -180,7 +193,7 @@ def _refusal(given: Fields, *, seq: int) -> CancelReject:
         cl_ord_id=_needed(given, 11),
         orig_cl_ord_id=given.text(41),
         ord_status=OrdStatus(status) if known else OrdStatus.REJECTED,
-        cxl_rej_reason=int(given.text(102) or 99),
+        cxl_rej_reason=_OTHER if (reason := given.whole(102)) is None else reason,
         transact_time=given.at(60, 52),
         response_to=given.text(434) or "1",
         text=given.text(58),

@@ -6,11 +6,9 @@ entry; nothing else knows them all.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from functools import partial
 
-from django.conf import settings
 from django.db import connections
 
 from oms_site.firm import generation
@@ -18,6 +16,7 @@ from venues import formats
 from venues.formats import Names
 from venues.gateways.fix.gateway import Addresses, FixGateway
 from venues.gateways.port import Gateway, GatewayError
+from venues.gateways.simulator import ports
 from venues.gateways.simulator.gateway import SimulatorGateway
 
 
@@ -58,9 +57,8 @@ def find(address: str) -> tuple[str, int]:
             raise GatewayError("address_invalid", f"{address!r} is no host:port", permanent=True)
         return host, int(port)
     try:
-        ports = json.loads((settings.OUTSIDE_DIR / "ports.json").read_bytes())
-        return "127.0.0.1", int(ports[port])
-    except (OSError, ValueError, KeyError) as error:
+        return "127.0.0.1", ports.read(port)
+    except LookupError as error:
         raise GatewayError("venue_unreachable", "the venue has not told its port yet") from error
 
 

@@ -42,13 +42,15 @@ class Frame:
 class Line:
     """How a line is: by which address, when it was last heard, how long there and back takes.
 
-    `offset` is the venue's clock less ours, by the least delayed of its last stamps.
+    `offset` is the venue's clock less ours, by the least delayed of its last stamps. `anew`: the
+    numbers began again, so what was said under the old ones and not heard is lost.
     """
 
     address: str = ""
     heartbeat_at: datetime | None = None
     rtt: timedelta | None = None
     offset: timedelta | None = None
+    anew: bool = False
 
 
 class Gateway(Protocol):

@@ -99,9 +99,6 @@ class FixLine(models.Model):
     addresses = ArrayField(models.CharField(max_length=80))
     heartbeat_s = models.PositiveSmallIntegerField(default=2)
     reset = models.CharField(max_length=8, choices=Reset.choices, default=Reset.NEVER)
-    resend_orders_s = models.PositiveSmallIntegerField(
-        default=0, help_text="Orders older than this are never sent again by a resend; 0: none is."
-    )
 
     class Meta:
         constraints = [

@@ -48,6 +48,7 @@ async def _run(venues: dict[str, str]) -> None:
         before_wire=last_look.before_wire,
         resting=sor.resting,
         trouble=reports.trouble,
+        ask_all=reports.ask_all,
     )
     try:
         async with await psycopg.AsyncConnection.connect(**conninfo(), autocommit=True) as bell:

@@ -45,6 +45,7 @@ class Peer:
             self.say("0", [(112, text(message, 112))])
         elif kind == "A":
             self.first = int(text(message, 34))
+            self.next_out = 1 if text(message, 141) == "Y" else self.next_out
             self.say("A", [(98, 0), (108, text(message, 108))])
         await self.heard.put(message)
 
@@ -74,6 +75,13 @@ class Peer:
         """Bytes as they are."""
         assert self._writer is not None
         self._writer.write(raw)
+
+    def stop_reading(self) -> None:
+        """Take nothing more."""
+        assert self._writer is not None
+        transport = self._writer.transport
+        assert isinstance(transport, asyncio.Transport)
+        transport.pause_reading()
 
     def cut(self) -> None:
         """Hang up without a word."""

@@ -6,15 +6,20 @@ import asyncio
 import random
 import socket
 from collections.abc import Callable, Coroutine
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 
 from oms_site.kit import clock
+from orders import reports
+from tests import trading
 from tests.integration.fix import peer as venue
 from tests.integration.fix.peer import Peer, report, text
+from venues import inbox
+from venues.gateways.fix import hearing
 from venues.gateways.fix.gateway import Addresses, FixGateway
 from venues.gateways.port import Frame, GatewayError
 from venues.messages import (
@@ -26,7 +31,7 @@ from venues.messages import (
     OrdStatus,
     StatusRequest,
 )
-from venues.models import FixLine, FixMessage, FixNumbers
+from venues.models import FixLine, FixMessage, FixNumbers, Outbound
 
 D = Decimal
 SESSION = "FIXSIM"
@@ -67,13 +72,13 @@ def _nobody() -> int:
         return int(door.getsockname()[1])
 
 
-def play(story: Story) -> None:
-    """A story on one connection that has logged on."""
+def play(story: Story, *, due: int = 1) -> None:
+    """A story on one connection that has logged on, and asked for reports from `due` on."""
 
     async def run() -> None:
         async with venue.listening() as (peer, port):
             gateway = at(port)
-            await gateway.connect(1)
+            await gateway.connect(due)
             await peer.until("1")
             try:
                 await story(peer, gateway)
@@ -198,6 +203,80 @@ class TestWhatComesIn:
 
         play(story)
 
+    @pytest.mark.parametrize(
+        "odd",
+        [
+            # Year 1 has no day in New York.
+            {"t60": "00010101-00:00:00", "t75": ""},
+            {"t14": "9E999999999999", "t38": ""},
+            {"t38": "9E999999999999"},
+            {"t54": "8"},
+            {"t54": ""},
+        ],
+        ids=str,
+    )
+    def test_a_report_with_a_value_beyond_all_measure_stops_nobody(
+        self, odd: dict[str, str]
+    ) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            said = [(tag, value) for tag, value in report("E0", **odd) if value != ""]
+            peer.say("8", said)
+            peer.say("8", report("E1"))
+            first, second = await hear(gateway, 2)
+            assert (first.message, first.number, bool(first.error)) == (None, 1, True)
+            assert seqs([second]) == [2]
+
+        play(story)
+
+    def test_a_reason_beyond_any_integer_costs_nobody_the_report(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            peer.say("8", report("E0", t150="8", t39="8", t103="9" * 30))
+            refusal: list[tuple[int, Any]] = [(11, "vc-1"), (41, "vo-1"), (39, "0")]
+            stamp = [(102, "9" * 30), (60, "20261123-15:00:00.000")]
+            peer.say("9", refusal + stamp)
+            first, second = [frame.message for frame in await hear(gateway, 2)]
+            assert isinstance(first, ExecutionReport)
+            assert (first.exec_type, first.ord_rej_reason) == (ExecType.REJECTED, None)
+            assert isinstance(second, CancelReject)
+            assert second.cxl_rej_reason == 99
+
+        play(story)
+
+    def test_numbers_that_the_venue_resets_are_told_to_people(self) -> None:
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            due = peer.next_out
+            peer.say("8", report("E1"), seq=due + 1)
+            hearing = asyncio.create_task(hear(gateway, 3))
+            await peer.until("2")
+            peer.say("4", [(36, due + 2)], seq=due)
+            peer.next_out = due + 2
+            peer.say("8", report("E2"))
+            frames = await hearing
+            assert names(frames) == ["E1", "E2"]
+            assert [f.error for f in frames if f.error] == [
+                f"the venue went on with {due + 2}: what it said before may be missing"
+            ]
+
+        play(story)
+
+    def test_a_database_that_is_away_for_our_heartbeat_ends_the_session(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        FixLine.objects.filter(pk=SESSION).update(heartbeat_s=1)
+
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            def away(*args: Any, **kwargs: Any) -> Any:
+                patch.undo()
+                raise OperationalError("gone")
+
+            patch.setattr(hearing, "speak", away)
+            with pytest.raises(GatewayError) as broken:
+                await hear(gateway, 1)
+            assert broken.value.code == "venue_disconnected"
+
+        with monkeypatch.context() as patch:
+            play(story)
+
     def test_what_the_venue_will_not_deal_with_is_refused(self) -> None:
         async def story(peer: Peer, gateway: FixGateway) -> None:
             await gateway.send([order("vo-1"), cancel("vc-1", "vo-1")])
@@ -266,19 +345,44 @@ class TestWhatGoesOut:
 
         play(story)
 
-    def test_a_young_order_is_sent_again_where_that_was_agreed(self) -> None:
-        FixLine.objects.filter(pk=SESSION).update(resend_orders_s=30)
-
+    def test_what_a_canceled_send_left_behind_never_goes(self) -> None:
         async def story(peer: Peer, gateway: FixGateway) -> None:
-            await gateway.send([order("vo-1")])
-            first = int(text(await peer.until("D"), 34))
-            peer.say("2", [(7, first), (16, first)])
-            hearing = asyncio.create_task(hear(gateway, 1))
-            again = await peer.until("D")
-            assert (text(again, 11), text(again, 43)) == ("vo-1", "Y")
-            hearing.cancel()
+            assert gateway._writer is not None
+            left = gateway._writer.transport.get_write_buffer_size
+            peer.stop_reading()
+            sending = asyncio.create_task(gateway._write(b"x" * (32 << 20)))
+            while not left():
+                await asyncio.sleep(0)
+            sending.cancel()
+            await asyncio.wait({sending})
+            assert not left()
+            async with asyncio.timeout(10):
+                await gateway.close()
 
         play(story)
+
+    def test_a_venue_that_was_spoken_to_otherwise_goes_on_counting_its_reports(self) -> None:
+        self._spoken_to_otherwise()
+
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            peer.say("8", report("E0"))
+            assert seqs(await hear(gateway, 1)) == [6]
+
+        play(story, due=6)
+
+    def test_what_only_another_gateway_could_tell_again_needs_a_person(self) -> None:
+        self._spoken_to_otherwise()
+
+        async def story(peer: Peer, gateway: FixGateway) -> None:
+            with pytest.raises(GatewayError) as missing:
+                await hear(gateway, 1)
+            assert (missing.value.code, missing.value.permanent) == ("reports_missing", True)
+
+        play(story, due=3)
+
+    def _spoken_to_otherwise(self) -> None:
+        FixNumbers.objects.filter(pk=SESSION).delete()
+        inbox.store(SESSION, [inbox.Raw(n, "{}") for n in range(1, 6)], at=clock.now())
 
     def test_numbers_go_on_where_they_were_after_a_cut(self) -> None:
         async def run() -> None:
@@ -369,6 +473,44 @@ class TestWhatGoesOut:
             assert (refused.value.code, refused.value.permanent) == ("numbers_refused", True)
 
         play(story)
+
+
+@pytest.mark.usefixtures("committed_sandbox")
+class TestNumbersBeginAnew:
+    def _connect(self, next_out: int) -> tuple[bool, int]:
+        """Whether numbers began anew in a session, and where the venue's went on to."""
+
+        async def run() -> tuple[bool, int]:
+            async with venue.listening() as (peer, port):
+                gateway, peer.next_out = at(port), next_out
+                await gateway.connect(1)
+                await gateway.close()
+                return gateway.line().anew, peer.next_out
+
+        return asyncio.run(run())
+
+    def test_what_was_not_heard_before_is_known_to_be_lost(self) -> None:
+        FixLine.objects.filter(pk=SESSION).update(reset=FixLine.Reset.DAILY)
+        first_day, next_out = self._connect(1)
+        again, next_out = self._connect(next_out)
+        assert (first_day, again) == (False, False)
+        yesterday = FixNumbers.objects.get(pk=SESSION).began_on - timedelta(days=1)
+        FixNumbers.objects.filter(pk=SESSION).update(began_on=yesterday)
+        next_day, next_out = self._connect(next_out)
+        again, _ = self._connect(next_out)
+        assert (next_day, again) == (True, False)
+
+    def test_every_live_order_is_asked_about(self) -> None:
+        child = trading.routed(limit_price=D(98))
+        over = trading.routed(limit_price=D(98))
+        trading.receive(trading.fill(over, over.qty, cum=over.qty))
+        unsent = trading.routed(limit_price=D(98))
+        sent = Outbound.objects.filter(cl_ord_id__in=[child.id, over.id])
+        sent.update(sent_at=clock.now())
+        reports.ask_all(trading.VENUE)
+        asked = Outbound.objects.filter(kind="H").order_by("id")
+        assert [row.cl_ord_id for row in asked] == [child.id]
+        assert unsent.venue_id == child.venue_id
 
 
 @pytest.mark.parametrize("seed", range(12))

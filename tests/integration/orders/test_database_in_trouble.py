@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
+from oms_site.kit import clock
 from orders import execution, reports, routing
 from orders.models import Break
 from orders.reports import handlers
 from tests import trading
-from venues import inbox
+from venues import inbox, messages
+from venues.inbox import Raw
 from venues.messages import ExecType
 from venues.models import Inbound
 
@@ -83,3 +85,26 @@ def test_an_order_that_cannot_be_routed_is_staged_and_holds_up_nobody(
     staged = trading.order(odd)
     assert (staged.status, staged.route_at) == ("pending_execution", None)
     assert routing.drain() == 0
+
+
+def test_what_a_part_of_a_batch_left_is_applied_together() -> None:
+    child = trading.routed()
+    trading.store(*(trading.report(child, ExecType.NEW) for _ in range(10)))
+    rows = inbox.contiguous(trading.VENUE, limit=100)
+    reports.apply(trading.VENUE, rows[::2])
+    left = inbox.contiguous(trading.VENUE, limit=100)
+    assert [row.seq for row in left] == [row.seq for row in rows[1::2]]
+    assert len(inbox.contiguous(trading.VENUE, limit=3)) == 3
+
+
+@pytest.mark.parametrize("hole", [0, 2, 4])
+def test_what_stands_behind_a_hole_waits_whatever_is_applied_before_it(hole: int) -> None:
+    child = trading.routed()
+    said = [messages.encode(trading.report(child, ExecType.NEW)).decode() for _ in range(6)]
+    rows = [Raw(n + 1, body) for n, body in enumerate(said) if n != hole]
+    inbox.store(trading.VENUE, rows, at=clock.now())
+    ready = inbox.contiguous(trading.VENUE, limit=100)
+    assert [row.seq for row in ready] == list(range(1, hole + 1))
+    reports.apply(trading.VENUE, ready[1:2])
+    left = inbox.contiguous(trading.VENUE, limit=100)
+    assert [row.seq for row in left] == [n for n in range(1, hole + 1) if n != 2]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from orders.models import ExecutionOrder, OrderTerms, Replacement, VenueOrder
 from tests import policies, trading
 from tests.integration.replacing import story
+from venues import connection, transmission
+from venues.messages import ExecType, OrdStatus, StatusRequest
 
 D = Decimal
 
@@ -117,3 +120,24 @@ def test_a_policy_that_does_not_name_it_refuses_and_keeps_the_attempt(sandbox: d
     assert Replacement.objects.get(order_id=order_id).order_qty == D(12_000)
     assert story.told(order_id)[-2:] == ["replace_request", "replace_reject"]
     assert story.sent("G") == []
+
+
+def test_a_replace_that_nobody_answers_goes_again_when_its_venue_works_on_the_old_terms() -> None:
+    order_id, child = story.working(10_000)
+    story.amend(order_id, qty=12_000)
+    transmission.take_due(trading.VENUE)
+    (doubtful,) = transmission.take_doubtful(trading.VENUE, older_than=timedelta(seconds=-1))
+    (asked,) = connection._questions(doubtful)
+    # Only the question: what makes a venue trade more goes by the queue, past the last look.
+    assert isinstance(asked, StatusRequest)
+    assert asked.cl_ord_id == child.current_cl_ord_id
+    assert transmission.take_due(trading.VENUE) == []
+    says: dict[str, Any] = {"ord_status": OrdStatus.PENDING_REPLACE}
+    trading.receive(trading.report(child, ExecType.ORDER_STATUS, **says))
+    assert transmission.take_due(trading.VENUE) == []
+    trading.receive(trading.report(child, ExecType.ORDER_STATUS))
+    assert [row.cl_ord_id for row in transmission.take_due(trading.VENUE)] == [doubtful.cl_ord_id]
+    trading.receive(story.replaced(order_id))
+    assert story.order(order_id).order_qty == D(12_000)
+    trading.receive(trading.report(VenueOrder.objects.get(pk=child.pk), ExecType.ORDER_STATUS))
+    assert transmission.take_due(trading.VENUE) == []

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 from django.db import OperationalError
 
-from venues import connection
+from venues import connection, inbox
 from venues.connection import Connection, Handlers
-from venues.gateways.port import GatewayError
+from venues.gateways.port import Frame, GatewayError, Line
 
-BREAKS = (OperationalError("gone"), GatewayError("venue_silent", "x"), OSError("cut"))
+BREAKS = (
+    RuntimeError("odd"),
+    OperationalError("gone"),
+    GatewayError("venue_silent", "x"),
+    OSError("cut"),
+)
 
 
 def _connection() -> Connection:
@@ -71,3 +77,105 @@ def test_a_fault_in_one_of_its_tasks_is_followed_by_another_try(
     monkeypatch.setattr(Connection, "_session", session)
     monkeypatch.setattr(connection, "RETRY_SECONDS", 0)
     asyncio.run(story())
+
+
+def test_a_fault_that_nobody_foresaw_is_told_and_ends_no_other_venue(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[tuple[str, str, str]] = []
+    tries = []
+
+    def gateway() -> Any:
+        tries.append(1)
+        raise RuntimeError("odd")
+
+    async def story() -> None:
+        handlers = Handlers(
+            apply=lambda venue, rows: None,
+            unreadable=lambda venue, text, why: None,
+            trouble=lambda *said: told.append(said),
+        )
+        running = asyncio.create_task(Connection("SIMA", gateway, handlers).run())
+        async with asyncio.timeout(5):
+            while len(tries) < 3 and not running.done():
+                await asyncio.sleep(0)
+        assert not running.done()
+        running.cancel()
+        await asyncio.wait({running}, timeout=5)
+        assert running.cancelled()
+
+    monkeypatch.setattr(connection, "RETRY_SECONDS", 0)
+    monkeypatch.setattr(connection, "HOPELESS_SECONDS", 0)
+    asyncio.run(story())
+    assert told[0] == ("SIMA", "session_failed", "RuntimeError: odd")
+
+
+class Quiet:
+    """A gateway whose venue has said so many reports, and says no more."""
+
+    def __init__(self, last: int, line: Line) -> None:
+        self._last, self._line, self.closed = last, line, False
+
+    async def connect(self, next_seq: int) -> int:
+        return self._last
+
+    async def send(self, messages: Any) -> None:
+        raise GatewayError("venue_disconnected", "nothing is sent")
+
+    async def receive(self) -> AsyncIterator[list[Frame]]:
+        raise GatewayError("venue_disconnected", "nothing is said")
+        yield []
+
+    def line(self) -> Line:
+        return self._line
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+def _session(monkeypatch: pytest.MonkeyPatch, gateway: Quiet) -> tuple[BaseException, list[str]]:
+    """How a session ends that begins at report 6, and whose orders were asked about in it."""
+    asked: list[str] = []
+    handlers = Handlers(
+        apply=lambda venue, rows: None,
+        unreadable=lambda venue, text, why: None,
+        ask_all=asked.append,
+    )
+
+    async def known(self: Connection, work: Any, *args: Any) -> Any:
+        if work is handlers.ask_all:
+            return work(*args)
+        return 6 if work is inbox.next_seq else {}
+
+    monkeypatch.setattr(Connection, "_db", known)
+    monkeypatch.setattr(Connection, "_send", lambda *args: asyncio.sleep(0))
+    monkeypatch.setattr(Connection, "_keep_sending", lambda *args: asyncio.sleep(60))
+    one = Connection("SIMA", lambda: gateway, handlers)
+    with pytest.raises((GatewayError, ExceptionGroup)) as ended:
+        asyncio.run(one._once())
+    assert gateway.closed
+    return ended.value, asked
+
+
+def test_a_venue_that_counts_its_reports_from_the_start_again_needs_a_person(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended, _ = _session(monkeypatch, Quiet(0, Line()))
+    assert isinstance(ended, GatewayError)
+    assert (ended.code, ended.permanent) == ("reports_restarted", True)
+
+
+@pytest.mark.parametrize("last", [5, 9])
+def test_a_venue_that_has_said_what_we_have_or_more_goes_on(
+    monkeypatch: pytest.MonkeyPatch, last: int
+) -> None:
+    ended, asked = _session(monkeypatch, Quiet(last, Line()))
+    assert isinstance(ended, ExceptionGroup)
+    assert asked == []
+
+
+def test_after_numbers_that_began_anew_every_order_is_asked_about(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _, asked = _session(monkeypatch, Quiet(5, Line(anew=True)))
+    assert asked == ["SIMA"]

@@ -186,3 +186,17 @@ def test_anything_cut_anywhere_is_read_whole_or_named_as_garbled() -> None:
         bad = b"".join(one.raw for one in found if isinstance(one, Garbled))
         assert bad.startswith(b"junk")
         assert b"34=5" in bad
+
+
+@pytest.mark.parametrize(
+    "length", [b"1" * 5000, b"1" * 19, "\N{SUPERSCRIPT TWO}".encode(), b"-1"], ids=len
+)
+def test_a_length_that_is_no_number_is_garbled(length: bytes) -> None:
+    found, rest = codec.split(b"8=FIX.4.4\x019=" + length + b"\x01" + b"x" * 64)
+    assert [type(one) for one in found] == [Garbled]
+    assert rest == b""
+
+
+@pytest.mark.parametrize("text", ["9" * 5000, "\N{SUPERSCRIPT TWO}", "-1", ""], ids=len)
+def test_a_number_that_is_none_is_no_number_of_a_message(text: str) -> None:
+    assert Message(((34, text),), b"").seq == 0

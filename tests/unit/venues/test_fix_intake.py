@@ -70,6 +70,53 @@ def test_a_question_behind_a_hole_is_answered_at_once_and_once() -> None:
     assert one.resends == [(1, 0)]
 
 
+def gap_fill(seq: int, following: int) -> Message:
+    return message(seq, "4", dup=True, t123="Y", t36=following)
+
+
+def reset(following: int) -> Message:
+    return message(1, "4", t36=following)
+
+
+def test_what_was_heard_behind_a_hole_is_due_when_a_gap_is_filled_over_it() -> None:
+    one = intake()
+    assert take(one, message(2), message(3), gap_fill(1, 4), message(4)) == [2, 3, 4]
+    assert not one.held
+
+
+def test_what_was_heard_behind_a_hole_is_due_when_the_numbers_are_reset_over_it() -> None:
+    one = intake()
+    assert take(one, message(2), message(3), reset(4), message(4)) == [2, 3, 4]
+    assert [each.get(36) for each in one.resets] == ["4"]
+
+
+def test_a_number_that_is_used_anew_after_a_reset_means_the_new_message() -> None:
+    one = intake()
+    take(one, message(3, t17="old"), message(4, t17="old"), reset(3))
+    said = [message(3, t17="new"), message(4, t17="new")]
+    assert [due.get(17) for each in said for due in one.take(each)] == ["new", "new"]
+
+
+def test_a_reset_to_the_number_that_is_due_changes_nothing() -> None:
+    one = intake(next_in=3)
+    assert take(one, reset(3), message(3)) == [3]
+    assert not one.resets
+
+
+@pytest.mark.parametrize("told", ["2", "", "\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_reset_to_no_number_that_can_come_needs_a_person(told: str) -> None:
+    with pytest.raises(GatewayError) as refused:
+        take(intake(next_in=3), message(1, "4", t36=told))
+    assert (refused.value.code, refused.value.permanent) == ("sequence_reset", True)
+
+
+@pytest.mark.parametrize("told", ["\N{SUPERSCRIPT TWO}", "9" * 5000])
+def test_a_question_for_what_is_no_number_is_not_answered(told: str) -> None:
+    one = intake()
+    assert take(one, message(1, "2", t7=told, t16="0")) == [1]
+    assert one.resends == []
+
+
 def test_what_is_not_ours_ends_the_session() -> None:
     strange = Message(((8, "FIX.4.4"), (35, "0"), (49, "WHO"), (56, "US"), (34, "1")), b"")
     with pytest.raises(GatewayError) as refused:

@@ -24,6 +24,7 @@ from venues.messages import (
     ExecType,
     ExecutionReport,
     Heartbeat,
+    LogonAck,
     NewOrder,
     Quote,
     StatusRequest,
@@ -414,3 +415,41 @@ def test_nonsense_from_a_peer_is_passed_over(tmp_path: Path) -> None:
         await leave(writer)
 
     run(tmp_path, story)
+
+
+def test_what_a_canceled_send_left_behind_never_goes() -> None:
+    taken, whole = 0, 32 << 20
+    resume, gone = asyncio.Event(), asyncio.Event()
+
+    async def stuck(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal taken
+        await reader.readline()
+        writer.write(messages.encode(LogonAck(last_seq=0)) + b"\n")
+        await resume.wait()
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(1 << 20):
+                taken += len(chunk)
+        writer.close()
+        gone.set()
+
+    async def story() -> None:
+        server = await asyncio.start_server(stuck, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        client = SimulatorGateway(session="SIMA", host="127.0.0.1", port=port)
+        await client.connect(1)
+        assert client._writer is not None
+        left = client._writer.transport.get_write_buffer_size
+        sending = asyncio.create_task(client.send([order("x" * whole)]))
+        while not left():
+            await asyncio.sleep(0)
+        sending.cancel()
+        await asyncio.wait({sending})
+        async with asyncio.timeout(10):
+            await client.close()
+        resume.set()
+        await gone.wait()
+        server.close()
+        await asyncio.sleep(0.05)
+
+    asyncio.run(story())
+    assert taken < whole

@@ -7,6 +7,7 @@ thread of this object's own; one lock puts all that counts numbers in a row. Unk
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -15,7 +16,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeGuard, TypeVar
 
-from django.db import close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 
 from oms_site.kit import clock, ids
 from venues.fix import codec, incoming
@@ -27,6 +28,7 @@ from venues.gateways.fix.store import Numbers, Opened
 from venues.gateways.port import Frame, GatewayError, Line
 from venues.messages import WireOut
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 CONNECT_SECONDS = 3.0
 SEND_SECONDS = 1.0
@@ -112,7 +114,10 @@ class FixGateway:
             next_in=self._numbers.next_in,
         )
         self._rest, self._waiting, self._next_report = b"", [], max(next_seq, 1)
-        self._line = Line(address=self._addresses.of(self.session, line.addresses))
+        self._line = Line(
+            address=self._addresses.of(self.session, line.addresses),
+            anew=self._opened.reset and self._numbers.epoch > 1,
+        )
 
     async def _log_on(self) -> None:
         """Logon(A), and a test whose answer comes behind everything that was missed."""
@@ -180,6 +185,9 @@ class FixGateway:
             self._beating = None
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None:
+            if writer.transport.get_write_buffer_size():
+                # Who takes nothing would have us wait, and what is left is not to go.
+                writer.transport.abort()
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
@@ -228,6 +236,8 @@ class FixGateway:
             at, intake = clock.now(), self._intake
             bad = [Frame(hearing.text(one.raw), None, one.why) for one in items if _is_bad(one)]
             due, broken = self._due(items)
+            bad += [_skipped(one) for one in intake.resets]
+            intake.resets = []
             answers, intake.answers = intake.answers, []
             resends, intake.resends = intake.resends, []
             asked_at = self._numbers.next_out
@@ -290,6 +300,10 @@ class FixGateway:
             raise GatewayError("venue_stuck", f"{self.session}: it takes nothing") from error
         except OSError as error:
             raise GatewayError("venue_disconnected", f"{self.session}: {error}") from error
+        except BaseException:
+            # Canceled: what was not taken may not leave after its sender has gone.
+            writer.transport.abort()
+            raise
 
     async def _ask_for_life(self) -> None:
         """TestRequest(1): its answer says that the venue lives, and how long the way is."""
@@ -299,7 +313,7 @@ class FixGateway:
 
     async def _beat(self) -> None:
         beats = 0
-        with suppress(GatewayError):
+        try:
             while True:
                 await asyncio.sleep(self._opened.line.heartbeat_s)
                 beats += 1
@@ -307,6 +321,13 @@ class FixGateway:
                     await self._say([(receiving.HEARTBEAT, [])])
                 else:
                     await self._ask_for_life()
+        except GatewayError:
+            pass
+        except (DatabaseError, InterfaceError):
+            log.warning("%s: no heartbeat; the line is cut", self.session, exc_info=True)
+            if self._writer is not None:
+                # A venue that hears nothing more of us would be the one to cut it, much later.
+                self._writer.transport.abort()
 
     # --- the thread ----------------------------------------------------------------------------
     def _told(self) -> list[Frame]:
@@ -329,6 +350,11 @@ def _clean(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:
 
 def _is_bad(one: Message | Garbled) -> TypeGuard[Garbled]:
     return isinstance(one, Garbled)
+
+
+def _skipped(reset: Message) -> Frame:
+    why = f"the venue went on with {reset.get(36)}: what it said before may be missing"
+    return Frame(hearing.text(reset.raw), None, why)
 
 
 def _left(session: str, goodbye: Message) -> GatewayError:

@@ -15,7 +15,7 @@ from venues.fix import incoming
 from venues.fix.codec import Fields, Message
 from venues.gateways.fix import receiving, store
 from venues.gateways.fix.store import Numbers, Opened, Row
-from venues.gateways.port import Frame
+from venues.gateways.port import Frame, GatewayError
 from venues.messages import Heartbeat
 
 REFUSALS = ("3", "j")
@@ -68,15 +68,19 @@ def frame(opened: Opened, number: int, message: Message, refused: Message | None
                 incoming.refused(refused, message, opened.content, opened.names, seq=number),
                 "",
             )
-    except ValueError as error:
-        return Frame(text(message.raw), None, str(error), number)
-    body = wire.encode(report).decode()
+        body = wire.encode(report).decode()
+    except (ValueError, ArithmeticError) as error:
+        # The error may repeat what was said, however long that is.
+        return Frame(text(message.raw), None, str(error)[:400], number)
     return Frame(body, report, f"{doubts}: {text(message.raw)}" if doubts else "")
 
 
 def again(opened: Opened, first: int) -> list[Frame]:
-    """The kept reports from a number on, a page of them."""
+    """The kept reports from a number on, a page of them. Raises `GatewayError` without that one."""
     told = store.told(opened, first, most=PAGE)
+    if not told or told[0][0] != first:
+        why = f"{opened.line.pk}: report {first} came by another gateway, which has to tell it"
+        raise GatewayError("reports_missing", why, permanent=True)
     return [frame(opened, number, message, refused) for number, message, refused in told]
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from oms_site.kit import clock
-from venues.fix.codec import Fields, Message
+from venues.fix.codec import Fields, Message, digits
 from venues.gateways.port import GatewayError
 
 LOGON, HEARTBEAT, TEST, RESEND, RESET, LOGOUT = "A", "0", "1", "2", "4", "5"
@@ -32,6 +32,8 @@ class Intake:
     held: dict[int, Message] = field(default_factory=dict)
     answers: list[tuple[str, Fields]] = field(default_factory=list)
     resends: list[tuple[int, int]] = field(default_factory=list)
+    # Resets that skipped numbers: only people find out what was said under those.
+    resets: list[Message] = field(default_factory=list)
     _answered: set[int] = field(default_factory=set)
     now: Callable[[], float] = clock.monotonic
     _asked: int = 0
@@ -43,7 +45,7 @@ class Intake:
         self._check(message)
         if message.type == RESET and message.get(123) != "Y":
             # Reset mode is the way out of a disaster: its own number means nothing.
-            self._advance(message)
+            yield from self._advance(message)
             return
         if message.type == LOGON and message.get(141) == "Y":
             self._begin_anew(message)
@@ -66,11 +68,10 @@ class Intake:
                 self.next_in += 1  # it was heard when it came
             else:
                 yield from self._due(waiting)
-        self.held = {seq: one for seq, one in self.held.items() if seq > self.next_in}
 
     def _due(self, message: Message) -> Iterator[Message]:
         if message.type == RESET:
-            self._advance(message)
+            yield from self._advance(message)
             return
         self.next_in += 1
         self._asked_times = 0
@@ -102,19 +103,27 @@ class Intake:
 
     def _resend(self, message: Message) -> None:
         first, last = message.get(7), message.get(16)
-        if first.isdigit() and last.isdigit():
+        if digits(first) and digits(last):
             self.resends.append((int(first), int(last)))
 
-    def _advance(self, message: Message) -> None:
-        told = message.get(36)
-        following = int(told) if told.isdigit() else 0
-        if following <= self.next_in:
-            if message.get(123) == "Y":
-                self.next_in += 1
-                return
+    def _advance(self, message: Message) -> Iterator[Message]:
+        """Go on with NewSeqNo(36); what was heard behind the hole counts, though it is passed."""
+        told, fills_gap = message.get(36), message.get(123) == "Y"
+        following = int(told) if digits(told) else 0
+        if fills_gap:
+            following = max(following, self.next_in + 1)
+        elif following < self.next_in:
             raise GatewayError(
-                "sequence_reset", f"{self.session}: reset back to {told}", permanent=True
+                "sequence_reset", f"{self.session}: reset back to {told[:20]}", permanent=True
             )
+        for seq in sorted(seq for seq in self.held if seq < following):
+            heard = self.held.pop(seq)
+            if heard.type not in SESSION_TYPES:
+                yield heard
+        if not fills_gap and following > self.next_in:
+            # Its numbers from there on are used anew.
+            self.held.clear()
+            self.resets.append(message)
         self.next_in = following
 
     def _begin_anew(self, message: Message) -> None:

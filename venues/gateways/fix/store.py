@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from django.db import connection, transaction
+from django.db.models import Max
 
 from venues import formats
 from venues.fix import codec, outgoing
@@ -21,12 +22,12 @@ from venues.formats import Content, Names
 from venues.gateways.port import GatewayError
 from venues.messages import WireOut
 from venues.messages import encode as messages_encode
-from venues.models import FixLine, FixMessage, FixNumbers
+from venues.models import FixLine, FixMessage, FixNumbers, Inbound
 
 NEW_YORK = ZoneInfo("America/New_York")
 _BEGIN = {"FIX.5.0SP2": codec.FIXT}
-# What goes again when a venue asks: requests whose repetition does nothing. Orders only when young.
-ORDERS, REPEATED = ("D", "G"), ("F", "H")
+# What goes again when a venue asks: requests that make nobody trade, whatever stands by now.
+REPEATED = ("F", "H")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def open_session(session: str, *, at: datetime) -> Opened:
         text = f"there is no FIX session {session!r}"
         raise GatewayError("session_unknown", text, permanent=True)
     today = at.astimezone(NEW_YORK).date()
-    row, _ = FixNumbers.objects.get_or_create(session=session, defaults={"began_on": today})
+    row = FixNumbers.objects.filter(pk=session).first() or _first(line, today)
     # A reset that the venue has not answered is asked for again, from 1: nothing came in it yet.
     unanswered = row.next_in == 1 and row.next_out > 1
     daily = line.reset == FixLine.Reset.DAILY
@@ -103,6 +104,15 @@ def open_session(session: str, *, at: datetime) -> Opened:
     except ValueError as error:
         raise GatewayError("format_unreadable", str(error), permanent=True) from error
     return Opened(line, numbers, content, names, reset=fresh)
+
+
+def _first(line: FixLine, today: date) -> FixNumbers:
+    """Numbers of a session that has none; reports go on behind what its venue said otherwise."""
+    heard = Inbound.objects.filter(venue_id=line.pk).aggregate(last=Max("seq"))["last"] or 0
+    row, _ = FixNumbers.objects.get_or_create(
+        session=line.pk, defaults={"began_on": today, "reports": heard}
+    )
+    return row
 
 
 def write(
@@ -184,15 +194,13 @@ def parsed(row: FixMessage) -> Message:
 def repeated(opened: Opened, epoch: int, first: int, last: int, *, at: datetime) -> list[bytes]:
     """The answer to ResendRequest(2) for these numbers: what may go again, and gaps for the rest.
 
-    An order older than the line allows is not sent again: whether the venue has it is asked
-    instead, and it goes anew, under its own id, only when the venue says no.
+    An order, or a replace, passes a last look before each time it goes, and here is none: whether
+    the venue has it is asked instead, and it goes anew, under its own id, when the venue says no.
     """
     out: list[bytes] = []
     gap = first
     for row in sent(opened, epoch, first, last):
-        age = (at - row.at).total_seconds()
-        young = row.msg_type in ORDERS and age <= opened.line.resend_orders_s > 0
-        if not young and row.msg_type not in REPEATED:
+        if row.msg_type not in REPEATED:
             continue
         out += _gap(opened, gap, row.seq, at=at)
         message = parsed(row)
@@ -226,7 +234,7 @@ def told(opened: Opened, first: int, *, most: int) -> list[tuple[int, Message, M
 def refused_by(opened: Opened, message: Message, epoch: int) -> Message | None:
     """The message of ours that Reject(3) or BusinessMessageReject(j) names by RefSeqNum(45)."""
     named = message.get(45)
-    if message.type not in ("3", "j") or not named.isdigit():
+    if message.type not in ("3", "j") or not codec.digits(named):
         return None
     rows = sent(opened, epoch, int(named), int(named))
     return parsed(rows[0]) if rows else None

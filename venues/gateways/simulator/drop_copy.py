@@ -11,17 +11,13 @@ from datetime import date, datetime
 from decimal import Decimal
 
 import msgspec
-from django.conf import settings
 
 from venues.drop_copy import DropCopy, DropCopyUnavailable, TheirOrder, TheirTrade
+from venues.gateways.simulator import ports
 
 HOST = "127.0.0.1"
 TIMEOUT_SECONDS = 5.0
 PAGE = 500
-
-
-class _Ports(msgspec.Struct):
-    admin: int
 
 
 class _Order(msgspec.Struct):
@@ -53,15 +49,14 @@ def ask(venue_id: str) -> DropCopy:
     orders: list[TheirOrder] = []
     trades: list[TheirTrade] = []
     try:
-        ports = msgspec.json.decode((settings.OUTSIDE_DIR / "ports.json").read_bytes(), type=_Ports)
-        with socket.create_connection((HOST, ports.admin), timeout=TIMEOUT_SECONDS) as line:
+        with socket.create_connection((HOST, ports.read("admin")), TIMEOUT_SECONDS) as line:
             after: int | None = 0
             while after is not None:
                 page = _page(line, venue_id, after)
                 orders += [TheirOrder(**msgspec.structs.asdict(one)) for one in page.orders]
                 trades += [TheirTrade(**msgspec.structs.asdict(one)) for one in page.trades]
                 after = page.next
-    except (OSError, msgspec.MsgspecError) as error:
+    except (OSError, LookupError, msgspec.MsgspecError) as error:
         raise DropCopyUnavailable(f"{venue_id}: {error}") from error
     return DropCopy(tuple(orders), tuple(trades))
 

@@ -96,6 +96,10 @@ class SimulatorGateway:
             raise GatewayError("venue_stuck", f"{self.session}: it takes nothing") from error
         except OSError as error:
             raise GatewayError("venue_disconnected", f"{self.session}: {error}") from error
+        except BaseException:
+            # Canceled: what was not taken may not leave after its sender has gone.
+            writer.transport.abort()
+            raise
 
     async def receive(self) -> AsyncIterator[list[Frame]]:
         """Batches of whatever arrived together.
@@ -113,6 +117,9 @@ class SimulatorGateway:
             self._beating = None
         writer, self._writer, self._reader = self._writer, None, None
         if writer is not None:
+            if writer.transport.get_write_buffer_size():
+                # Who takes nothing would have us wait, and what is left is not to go.
+                writer.transport.abort()
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
