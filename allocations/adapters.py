@@ -11,7 +11,6 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import msgspec
 from django.conf import settings
 
 from allocations.accounts import CustodianFacts
@@ -22,17 +21,12 @@ from allocations.custodians.port import Custodian, CustodianError
 from allocations.custodians.settling import SettlementDesk
 from allocations.custodians.simulated.adapter import SimulatedCustodian
 from allocations.custodians.simulated.desk import SimulatedDesk
+from venues.gateways.simulator import ports
 
 # How often a desk that is spoken to by files is asked for news.
 FILES_EVERY_SECONDS = 5.0
 _lock = threading.Lock()
 _clients: dict[str, tuple[str, SimulatedCustodian]] = {}
-
-
-class _Ports(msgspec.Struct):
-    """What we read of the file that the outside world leaves behind."""
-
-    custodian: int
 
 
 def of(custodian: CustodianFacts) -> Custodian:
@@ -65,7 +59,7 @@ def close() -> None:
 
 def _simulated(custodian: CustodianFacts) -> SimulatedCustodian:
     # The simulator may come back on another port: its file is read for every round.
-    url = f"http://127.0.0.1:{_port(settings.OUTSIDE_DIR)}/{custodian.id}"
+    url = f"http://127.0.0.1:{_port()}/{custodian.id}"
     with _lock:
         known = _clients.get(custodian.id)
         if known is not None and known[0] == url:
@@ -78,11 +72,11 @@ def _simulated(custodian: CustodianFacts) -> SimulatedCustodian:
         return client
 
 
-def _port(directory: Path) -> int:
+def _port() -> int:
     try:
-        return msgspec.json.decode((directory / "ports.json").read_bytes(), type=_Ports).custodian
-    except (OSError, msgspec.MsgspecError) as error:
-        raise CustodianError("custodian_unreachable", "it has not told its port yet") from error
+        return ports.read("custodian")
+    except LookupError as error:
+        raise CustodianError("custodian_unreachable", str(error)) from error
 
 
 def _files(custodian: CustodianFacts) -> FilesCustodian:

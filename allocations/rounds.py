@@ -7,16 +7,16 @@ claiming locks legs alone and never waits.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from allocations import accounts, announcements, arrangements, giving_up, reversing, sending, wire
+from allocations.custodians.asking import Deferred, back_off
 from allocations.custodians.port import Booked, BookingInstruction, Refused
 from allocations.models import Allocation, BookingLeg
-from allocations.sending import Answer, Broken, Deferred
+from allocations.sending import Answer, Broken
 from allocations.states import LEG_DONE, LegStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
@@ -28,8 +28,6 @@ from venues.messages import Side
 ATTEMPTS_MAX = 10
 # Longer than a round of calls may take: a leg still in flight is not sent a second time.
 LEASE = timedelta(seconds=30)
-BACK_OFF_SECONDS = 1.0
-BACK_OFF_SECONDS_MAX = 300.0
 
 _system = actors.system("booking")
 _SIDES: dict[str, Side] = {"buy": "1", "sell": "2"}
@@ -62,17 +60,6 @@ def run_round(custodian_id: str, *, most: int) -> Round:
     answers = sending.send(custodian, claimed)
     _settle(answers)
     return Round(len(claimed), any(isinstance(a, Deferred) for a in answers.values()))
-
-
-def back_off(leg_id: str, attempts: int) -> timedelta:
-    """How long to wait after so many attempts: doubling, capped, spread by a quarter either way.
-
-    The spread comes from the leg's id, so the same leg always waits the same and many legs do not
-    come back at once.
-    """
-    seconds = min(BACK_OFF_SECONDS * 2 ** min(attempts - 1, 20), BACK_OFF_SECONDS_MAX)
-    spread = zlib.crc32(f"{leg_id}/{attempts}".encode()) % 1000 / 2000 - 0.25
-    return timedelta(seconds=seconds * (1 + spread))
 
 
 # --- claiming --------------------------------------------------------------------------------
@@ -137,6 +124,7 @@ def _settle(answers: Mapping[str, Answer]) -> None:
         giving_up.answered(work, legs, at=at)
         canceled = reversing.go_on(work, allocations, at=at)
         _approve(work, allocations, [*legs.values(), *canceled], at)
+        work.ring("allocations.tasks.settle")
 
 
 def _apply(work: Unit, leg: BookingLeg, answer: Answer, at: datetime) -> None:

@@ -7,14 +7,14 @@ that got lost is asked for once, and everything else is left to the next attempt
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from allocations import adapters
 from allocations.accounts import CustodianFacts
+from allocations.custodians import asking
+from allocations.custodians.asking import Deferred
 from allocations.custodians.port import (
     Booked,
     BookingInstruction,
@@ -22,12 +22,10 @@ from allocations.custodians.port import (
     CustodianError,
     Refused,
 )
-from oms_site.kit import clock
 
 log = logging.getLogger(__name__)
 
 CONCURRENCY = 16  # calls to one custodian at a time
-ROUND_SECONDS = 10.0  # no call of a round is begun later
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +36,7 @@ class Broken:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """Not settled yet; `called` is false when the custodian was not even asked.
-
-    `waits`: it has arrived and will be answered, however long that takes.
-    """
-
-    code: str
-    reason: str
-    called: bool = True
-    waits: bool = False
-
-
 Answer: TypeAlias = Booked | Refused | Broken | Deferred
-_NOT_ASKED = Deferred("not_asked", "the custodian was in trouble before this leg's turn", False)
 
 
 def send(
@@ -67,21 +51,14 @@ def send(
         adapter = adapters.of(custodian)
     except CustodianError as error:
         return {one.key: _classified(error) for one in instructions}
-    trouble = threading.Event()
-    until = clock.monotonic() + ROUND_SECONDS
 
     def book(one: BookingInstruction) -> Answer:
-        if trouble.is_set() or clock.monotonic() > until:
-            return _NOT_ASKED
         answer = _book(adapter, one)
         if isinstance(answer, Deferred):
-            trouble.set()
             log.warning("%s: leg %s deferred: %s", custodian.id, one.leg_id, answer.reason)
         return answer
 
-    with ThreadPoolExecutor(min(CONCURRENCY, len(instructions) or 1)) as pool:
-        answers = list(pool.map(book, instructions))
-    return {one.key: answer for one, answer in zip(instructions, answers, strict=True)}
+    return asking.each(instructions, book, key=lambda one: one.key, width=CONCURRENCY)
 
 
 def _book(adapter: Custodian, one: BookingInstruction) -> Answer:
@@ -97,8 +74,7 @@ def _book(adapter: Custodian, one: BookingInstruction) -> Answer:
         return answer
     if not answer.permanent:
         return Deferred(answer.code, answer.reason)
-    # A repeated call may be refused because the first one was booked.
-    return _found(adapter, one.key) or answer
+    return asking.confirmed(answer, lambda: adapter.find(one.key))
 
 
 def _found(adapter: Custodian, key: str) -> Booked | None:
@@ -113,4 +89,4 @@ def _found(adapter: Custodian, key: str) -> Booked | None:
 def _classified(error: CustodianError) -> Broken | Deferred:
     if error.permanent:
         return Broken(error.code, error.message)
-    return Deferred(error.code, error.message, waits=error.waits)
+    return asking.deferred(error)

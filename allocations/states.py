@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# Where a count of attempts stops: a small integer holds it, and what waits is asked for ever.
+COUNTED_MAX = 32767
+
 
 class AllocationStatus(StrEnum):
     """An allocation's life; names as in the guide's events."""

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from allocations.clearing.telling import tell
 from allocations.clearing_states import ClearingStatus
+from allocations.holdings import ledger
 from allocations.models import ClearingReport
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
@@ -29,6 +30,8 @@ def resend(
     if len(wanted) > MOST:
         raise OmsError("too_many", f"At most {MOST} at a time.", field="ids")
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
+        # What takes a report's place is made under the same name: it is there, or not yet.
+        ledger.serialize("clearing")
         rows = work.lock(ClearingReport, wanted)
         later = ClearingReport.objects.filter(refers_to_id__in=wanted)
         superseded = set(later.values_list("refers_to_id", flat=True))

@@ -48,3 +48,7 @@ class Clearer(Protocol):
     def report(self, one: TradeReport) -> Taken | Refused:
         """Tell it of a trade, or of what became of one. Raises `CustodianError`."""
         ...
+
+    def find(self, key: str) -> Taken | None:
+        """What it has under a key; None if it never took it. Raises `CustodianError`."""
+        ...

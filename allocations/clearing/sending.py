@@ -7,12 +7,9 @@ happens in a transaction. What takes a report back waits until that one is answe
 from __future__ import annotations
 
 import logging
-import threading
-import zlib
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal, TypeAlias
 
 from django.db.models import Q
@@ -21,6 +18,8 @@ from allocations.clearing import arrangements, houses
 from allocations.clearing.port import Clearer, TradeReport
 from allocations.clearing.telling import tell
 from allocations.clearing_states import ClearingStatus
+from allocations.custodians import asking
+from allocations.custodians.asking import Deferred, back_off
 from allocations.custodians.port import CustodianError, Refused
 from allocations.custodians.settling import Taken
 from allocations.models import ClearingReport
@@ -33,22 +32,9 @@ from venues import instruments
 log = logging.getLogger(__name__)
 ROUND_ROWS = 64
 CONCURRENCY = 8
-ATTEMPTS_MAX = 50
 LEASE = timedelta(seconds=30)
-ROUND_SECONDS = 10.0  # no call of a round is begun later
-BACK_OFF_SECONDS_MAX = 300.0
 _by = actors.system("clearing")
 _TYPES: dict[str, Literal["0", "1", "2"]] = {"new": "0", "cancel": "1", "replace": "2"}
-
-
-@dataclass(frozen=True, slots=True)
-class Deferred:
-    """No answer that could be relied on; `called` is false when the party was not even asked."""
-
-    code: str
-    reason: str
-    called: bool = True
-
 
 Answer: TypeAlias = Taken | Refused | Deferred
 
@@ -81,22 +67,44 @@ def _claim(party_id: str, *, most: int) -> list[TradeReport]:
             .select_related("refers_to")
             .order_by("due_at", "id")[:most]
         )
-        return [message for row in rows if (message := _claimed(work, work.hold(row), at))]
+        held = [work.hold(row) for row in rows]
+        standing = _standing(held)
+        return [one for row in held if (one := _claimed(work, row, standing.get(row.id), at))]
 
 
-def _claimed(work: Unit, row: ClearingReport, at: datetime) -> TradeReport | None:
-    former = row.refers_to
-    stands = former is not None and former.status == ClearingStatus.ACCEPTED
-    if row.trans_type == ClearingReport.TransType.CANCEL and not stands:
+def _standing(rows: Iterable[ClearingReport]) -> dict[str, ClearingReport]:
+    """What each party has of the trade that a report speaks of, by the report's id.
+
+    That is the latest one before it that was accepted: what was refused in between never took its
+    place. Nothing stands behind a cancel. One statement for each step that somebody goes back.
+    """
+    found: dict[str, ClearingReport] = {}
+    walking = {row.id: row.refers_to for row in rows if row.refers_to is not None}
+    while walking:
+        further: dict[str, str] = {}
+        for key, former in walking.items():
+            if former.status != ClearingStatus.ACCEPTED:
+                if former.refers_to_id is not None:
+                    further[key] = former.refers_to_id
+            elif former.trans_type != ClearingReport.TransType.CANCEL:
+                found[key] = former
+        before = ClearingReport.objects.in_bulk(set(further.values()))
+        walking = {key: before[former_id] for key, former_id in further.items()}
+    return found
+
+
+def _claimed(
+    work: Unit, row: ClearingReport, former: ClearingReport | None, at: datetime
+) -> TradeReport | None:
+    if row.trans_type == ClearingReport.TransType.CANCEL and former is None:
         row.drop(reason="the party never took what this takes back", at=at)
         tell(work, row, "clearing_drop", at=at, reason=row.reason)
         return None
     row.lease(retry_at=at + LEASE)
     # What was never taken cannot be replaced: its correction is the first that the party hears.
-    how = _TYPES[row.trans_type] if stands else "0"
-    refers = former.id if former is not None and stands else ""
+    how = _TYPES[row.trans_type] if former else "0"
     tell(work, row, "clearing_sent", at=at, attempt=row.attempts, told_as=how)
-    return _message(row, how, refers)
+    return _message(row, how, former.id if former else "")
 
 
 def _message(row: ClearingReport, how: Literal["0", "1", "2"], refers_to: str) -> TradeReport:
@@ -123,34 +131,26 @@ def _call(party_id: str, planned: Sequence[TradeReport]) -> dict[str, Answer]:
             raise CustodianError("party_unknown", f"{party_id} is not known", permanent=True)
         clearer = houses.of(facts)
     except CustodianError as error:
-        return {one.key: _classified(error) for one in planned}
-    trouble, until = threading.Event(), clock.monotonic() + ROUND_SECONDS
-
-    def one(message: TradeReport) -> Answer:
-        if trouble.is_set() or clock.monotonic() > until:
-            return Deferred("not_asked", "the party was in trouble before this one's turn", False)
-        answer = _told(clearer, message)
-        if isinstance(answer, Deferred):
-            trouble.set()
-        return answer
-
-    with ThreadPoolExecutor(min(CONCURRENCY, len(planned))) as pool:
-        answers = list(pool.map(one, planned))
-    return {message.key: answer for message, answer in zip(planned, answers, strict=True)}
+        return {one.key: asking.deferred(error) for one in planned}
+    return asking.each(planned, partial(_told, clearer), key=lambda one: one.key, width=CONCURRENCY)
 
 
 def _told(clearer: Clearer, message: TradeReport) -> Answer:
     try:
-        return clearer.report(message)
+        answer: Answer = clearer.report(message)
     except CustodianError as error:
-        return _classified(error)
+        answer = _classified(error)
     except Exception as error:  # one unreadable answer must not stop the others
         log.exception("%s: the adapter broke", message.key)
         return Deferred("adapter_broken", repr(error))
+    if not isinstance(answer, Refused):
+        return answer
+    # An earlier call whose answer got lost may have been taken.
+    return asking.confirmed(answer, lambda: clearer.find(message.key))
 
 
 def _classified(error: CustodianError) -> Refused | Deferred:
-    return (Refused if error.permanent else Deferred)(error.code, error.message)
+    return Refused(error.code, error.message) if error.permanent else asking.deferred(error)
 
 
 # --- answers ---------------------------------------------------------------------------------
@@ -168,24 +168,12 @@ def _take(work: Unit, row: ClearingReport, answer: Answer, at: datetime) -> None
         row.accept(ref=answer.ref, at=at)
         tell(work, row, "clearing_accept", at=at, ref=row.ref)
     elif isinstance(answer, Refused):
-        _reject(work, row, answer.code, answer.reason, at)
-    elif answer.called and row.attempts >= ATTEMPTS_MAX:
-        _reject(work, row, answer.code, f"{answer.reason} (attempt {row.attempts})", at)
+        row.reject(code=answer.code, reason=answer.reason, at=at)
+        tell(work, row, "clearing_reject", at=at, code=row.code, reason=row.reason)
     else:
+        # Silence is no refusal, however long it lasts: the party may have taken the report.
         if not answer.called:
             row.attempts -= 1
-        wait = _back_off(row.id, row.attempts) if answer.called else timedelta()
+        wait = back_off(row.id, row.attempts) if answer.called else timedelta()
         row.defer(until=at + wait, code=answer.code, reason=answer.reason)
         tell(work, row, "clearing_deferred", at=at, code=row.code, due_at=row.due_at)
-
-
-def _reject(work: Unit, row: ClearingReport, code: str, reason: str, at: datetime) -> None:
-    row.reject(code=code, reason=reason, at=at)
-    tell(work, row, "clearing_reject", at=at, code=row.code, reason=row.reason)
-
-
-def _back_off(key: str, attempts: int) -> timedelta:
-    """Doubling, capped, spread by a quarter either way by the report's id."""
-    seconds = min(2.0 ** min(attempts - 1, 10), BACK_OFF_SECONDS_MAX)
-    spread = zlib.crc32(f"{key}/{attempts}".encode()) % 1000 / 2000 - 0.25
-    return timedelta(seconds=seconds * (1 + spread))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from allocations.custodians.asking import back_off
 from allocations.feed import bodies
 from allocations.models import FeedDelivery
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS_MAX = 12
-BACK_OFF_SECONDS_MAX = 3600.0
+BACK_OFF_SECONDS, BACK_OFF_SECONDS_MAX = 2.0, 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +90,5 @@ def _note(delivery: FeedDelivery, outcome: Outcome, at: datetime) -> None:
         # 410 says that nobody will ever listen there again.
         delivery.dead_at, delivery.due_at = at, None
     else:
-        delivery.due_at = at + back_off(delivery.pk, delivery.attempts)
-
-
-def back_off(key: int, attempts: int) -> timedelta:
-    """Doubling from two seconds, capped at an hour, spread by a quarter either way."""
-    seconds = min(2.0 ** min(attempts, 12), BACK_OFF_SECONDS_MAX)
-    spread = zlib.crc32(f"{key}/{attempts}".encode()) % 1000 / 2000 - 0.25
-    return timedelta(seconds=seconds * (1 + spread))
+        wait = {"first": BACK_OFF_SECONDS, "most": BACK_OFF_SECONDS_MAX}
+        delivery.due_at = at + back_off(delivery.pk, delivery.attempts, **wait)

@@ -24,7 +24,10 @@ WINDOW = timedelta(days=30)
 
 @dataclass(frozen=True, slots=True)
 class Washed:
-    """Part of one loss with the lot that washes it out: `qty` as of then, `loss` above zero."""
+    """Part of one loss with the lot that washes it out: `qty` as of then, `loss` above zero.
+
+    `disallowed` is the loss in cents; the parts of one loss never add up to more than it.
+    """
 
     sold_lot: str
     sold_by: str
@@ -32,20 +35,21 @@ class Washed:
     lot_id: str
     qty: Fraction
     loss: Fraction
-
-    @property
-    def disallowed(self) -> Decimal:
-        """The loss in cents."""
-        return round_fraction(self.loss, places=2)
+    disallowed: Decimal
 
 
 @dataclass(slots=True)
 class _Loss:
-    """A closing that lost money: shares without a replacement yet, and what each lost."""
+    """A closing that lost money: shares without a replacement yet, and what each lost.
+
+    `washed` of it does not count, and `told` so many cents of that.
+    """
 
     closing: Closing
     left: Fraction
     each: Fraction
+    washed: Fraction = Fraction(0)
+    told: Decimal = Decimal(0)
 
 
 def of(moves: Iterable[Move], *, picks: Mapping[str, Picks] | None = None) -> list[Washed]:
@@ -58,7 +62,7 @@ def of(moves: Iterable[Move], *, picks: Mapping[str, Picks] | None = None) -> li
         held = state.qty
         costing.apply(state, move, picks=(picks or {}).get(move.id, ()))
         if move.is_split:
-            _scale(losses, free, Fraction(state.qty) / Fraction(held))
+            _scale(losses, free, _factor(move, held, state.qty))
             continue
         fresh = state.closings[before:]
         for closing in fresh:
@@ -83,10 +87,10 @@ def of(moves: Iterable[Move], *, picks: Mapping[str, Picks] | None = None) -> li
 
 def by_lot(washed: Iterable[Washed]) -> dict[str, Decimal]:
     """The losses in cents that each lot washes out: what a tax adviser adds to its cost."""
-    sums: dict[str, Fraction] = {}
+    sums: dict[str, Decimal] = {}
     for one in washed:
-        sums[one.lot_id] = sums.get(one.lot_id, Fraction(0)) + one.loss
-    return {key: round_fraction(loss, places=2) for key, loss in sums.items()}
+        sums[one.lot_id] = sums.get(one.lot_id, Decimal(0)) + one.disallowed
+    return sums
 
 
 def _loss(closing: Closing) -> _Loss:
@@ -123,8 +127,19 @@ def _wash(loss: _Loss, lot_id: str, free: dict[str, Fraction], found: list[Washe
         return
     loss.left -= qty
     free[lot_id] -= qty
-    sale = loss.closing
-    found.append(Washed(sale.lot_id, sale.movement_id, sale.closed, lot_id, qty, qty * loss.each))
+    part, sale = qty * loss.each, loss.closing
+    # Cents of what is washed so far, less what was told: no cent of the loss is told twice.
+    loss.washed += part
+    cents = round_fraction(loss.washed, places=2) - loss.told
+    loss.told += cents
+    found.append(Washed(sale.lot_id, sale.movement_id, sale.closed, lot_id, qty, part, cents))
+
+
+def _factor(move: Move, held: Decimal, qty: Decimal) -> Fraction:
+    """What a split made of one share; what was held then may have been taken back since."""
+    if held:
+        return Fraction(qty) / Fraction(held)
+    return Fraction(move.ratio_new, move.ratio_old) if move.ratio_old else Fraction(1)
 
 
 def _scale(losses: list[_Loss], free: dict[str, Fraction], factor: Fraction) -> None:

@@ -11,7 +11,13 @@ from django_fsm import transition
 
 from allocations.models.account import Account, Custodian
 from allocations.models.arrangement import BookingConfiguration
-from allocations.states import ALLOCATION_STEPS, LEG_STEPS, AllocationStatus, LegStatus
+from allocations.states import (
+    ALLOCATION_STEPS,
+    COUNTED_MAX,
+    LEG_STEPS,
+    AllocationStatus,
+    LegStatus,
+)
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from venues.models import Instrument
@@ -252,7 +258,7 @@ class BookingLeg(LedgerRow):
     @transition(field=status, **_leg("leg_send"))
     def send(self, *, retry_at: datetime) -> None:
         """About to be sent; tried again at `retry_at` unless an answer comes first."""
-        self.attempts += 1
+        self.attempts = min(self.attempts + 1, COUNTED_MAX)
         self.due_at = retry_at
 
     @transition(field=status, **_leg("leg_book"))

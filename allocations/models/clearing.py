@@ -14,6 +14,7 @@ from django_fsm import transition
 
 from allocations.clearing_states import CLEARING_STEPS, ClearingStatus
 from allocations.models.confirming import part
+from allocations.states import COUNTED_MAX
 from oms_site.firm.models import Organization
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow, QueueRow
@@ -170,7 +171,7 @@ class ClearingReport(LedgerRow):
 
     def lease(self, *, retry_at: datetime) -> None:
         """About to be told; again at `retry_at` unless an answer comes first."""
-        self.attempts += 1
+        self.attempts = min(self.attempts + 1, COUNTED_MAX)
         self.due_at = retry_at
 
     def defer(self, *, until: datetime, code: str, reason: str) -> None:

@@ -16,6 +16,7 @@ from django_fsm import transition
 from allocations.models.account import Account, Custodian
 from allocations.models.allocation import BookingLeg
 from allocations.settlement_states import CONFIRM_STEPS, ConfirmStatus
+from allocations.states import COUNTED_MAX
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from venues.models import Instrument
@@ -188,7 +189,7 @@ class TradeConfirm(LedgerRow):
 
     def lease(self, *, retry_at: datetime) -> None:
         """About to be told to the other side; again at `retry_at` unless it answers first."""
-        self.attempts += 1
+        self.attempts = min(self.attempts + 1, COUNTED_MAX)
         self.due_at = retry_at
 
     def receive(self, *, at: datetime) -> None:

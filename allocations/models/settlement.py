@@ -17,6 +17,7 @@ from allocations.models.account import Account, Custodian
 from allocations.models.allocation import BookingLeg
 from allocations.models.confirming import TradeConfirm, part
 from allocations.settlement_states import INSTRUCTION_STEPS, OPEN_INSTRUCTION, InstructionStatus
+from allocations.states import COUNTED_MAX
 from oms_site.firm.models import Organization
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
@@ -214,7 +215,7 @@ class SettlementInstruction(LedgerRow):
 
     def lease(self, *, retry_at: datetime) -> None:
         """About to be told; again at `retry_at` unless an answer comes first."""
-        self.attempts += 1
+        self.attempts = min(self.attempts + 1, COUNTED_MAX)
         self.due_at, self.was_sent = retry_at, True
 
     def answered(self) -> None:

@@ -6,12 +6,12 @@ outside happens in a transaction. Every call carries its row's id as key: repeat
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from functools import partial
 
 from allocations import accounts, adapters
+from allocations.custodians.asking import Deferred, back_off, deferred
 from allocations.custodians.port import CustodianError, Refused
 from allocations.custodians.settling import (
     Confirmation,
@@ -22,7 +22,7 @@ from allocations.custodians.settling import (
 )
 from allocations.models import SettlementInstruction, TradeConfirm
 from allocations.settlement import calls, standing
-from allocations.settlement.calls import Answer, Call, Deferred
+from allocations.settlement.calls import Answer, Call
 from allocations.settlement.telling import account_code, tell
 from allocations.settlement_states import InstructionStatus
 from oms_site.firm import generation
@@ -36,7 +36,6 @@ ROUND_ROWS = 64
 ATTEMPTS_MAX = 50
 LEASE = timedelta(seconds=30)
 AGAIN = timedelta(seconds=2)
-BACK_OFF_SECONDS_MAX = 300.0
 _by = actors.system("settlement")
 _SIDES: dict[str, Side] = {"buy": "1", "sell": "2"}
 _Row = TradeConfirm | SettlementInstruction
@@ -54,7 +53,7 @@ def run_round(custodian_id: str, *, most: int = ROUND_ROWS) -> tuple[int, bool]:
     try:
         answers = calls.make(adapters.desk_of(facts), planned)
     except CustodianError as error:
-        answers = {call.row_id: Deferred(error.code, error.message) for call in planned}
+        answers = {call.row_id: deferred(error) for call in planned}
     _apply(planned, answers)
     return len(planned), any(isinstance(one, Deferred) for one in answers.values())
 
@@ -225,19 +224,13 @@ def _refuse(work: Unit, row: _Row, answer: Refused, at: datetime) -> None:
 
 
 def _defer(work: Unit, row: _Row, answer: Deferred, at: datetime) -> None:
-    if answer.called and row.attempts >= ATTEMPTS_MAX:
+    # What only waits is asked for ever: files are answered in their own time.
+    if answer.called and not answer.waits and row.attempts >= ATTEMPTS_MAX:
         _refuse(work, row, Refused(answer.code, f"{answer.reason} (attempt {row.attempts})"), at)
         return
     if answer.called:
-        row.due_at = at + _back_off(row.id, row.attempts)
+        row.due_at = at + back_off(row.id, row.attempts)
     else:
         row.due_at, row.attempts = at, row.attempts - 1
     event = "confirm_deferred" if isinstance(row, TradeConfirm) else "settlement_deferred"
     tell(work, row, event, at=at, code=answer.code[:40], due_at=row.due_at)
-
-
-def _back_off(row_id: str, attempts: int) -> timedelta:
-    """Doubling, capped, spread by a quarter either way by the row's id."""
-    seconds = min(2.0 ** min(attempts - 1, 10), BACK_OFF_SECONDS_MAX)
-    spread = zlib.crc32(f"{row_id}/{attempts}".encode()) % 1000 / 2000 - 0.25
-    return timedelta(seconds=seconds * (1 + spread))

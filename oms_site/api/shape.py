@@ -11,7 +11,7 @@ from collections.abc import Collection
 from decimal import Decimal
 from typing import Any
 
-from oms_site.kit.errors import Detail, refuse
+from oms_site.kit.errors import Detail, OmsError, refuse
 from oms_site.kit.numbers import NotADecimal, parse_decimal
 
 LONGEST_ID = 80
@@ -144,3 +144,14 @@ class Reader:
     def finish(self) -> None:
         """Raise `OmsError` (422 `invalid_request`) with every fault noted so far."""
         refuse(self.faults)
+
+
+def whole(value: Any, *, field: str, most: int = 2**63 - 1) -> int:
+    """A whole number from zero to `most` of a body read strictly, where numbers are Decimals.
+
+    Raises `OmsError` (422 `not_a_number`).
+    """
+    number = isinstance(value, Decimal | int) and not isinstance(value, bool)
+    if not number or not 0 <= value <= most or value % 1:
+        raise OmsError("not_a_number", "Give a whole number.", field=field)
+    return int(value)

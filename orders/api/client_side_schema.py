@@ -68,6 +68,7 @@ ExternalFill = shape(
 ExternalOrder = shape(
     "ExternalOrder",
     external_order_id=s.CharField(),
+    version=s.IntegerField(),
     venue_id=s.CharField(),
     cl_ord_id=s.CharField(),
     venue_order_id=text(),
@@ -91,7 +92,12 @@ ExternalOrder = shape(
     fills=ExternalFill(many=True),
 )
 ExternalOrders = shape("ExternalOrders", external_orders=ExternalOrder(many=True))
-ExternalStep = shape("ExternalStep", execution_order_id=text(), reason=text())
+ExternalStep = shape(
+    "ExternalStep",
+    execution_order_id=text(),
+    reason=text(),
+    version=s.IntegerField(required=False, allow_null=True),
+)
 Feed = shape(
     "FeedEndpoint",
     endpoint_id=s.CharField(),

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from oms_site.api import bricks
+from oms_site.api.shape import whole
 from oms_site.kit.errors import NotFound, OmsError
 from orders import breaks
 from orders.api import client_side_schema as shapes
@@ -43,7 +44,8 @@ class ExternalOrderStep(Endpoint):
         operation_id="ops_external_order_step",
         summary="Decide on an external order",
         description="`step` is propose (with reason, and execution_order_id of an external"
-        " execution order to adopt it; without one it is disowned), agree or refuse.",
+        " execution order to adopt it; without one it is disowned), agree or refuse (with version"
+        " as it was shown: 409 `proposal_changed` if it has changed since).",
         request=shapes.ExternalStep,
         responses={200: shapes.ExternalOrder, **bricks.errors(401, 403, 404, 409, 422)},
     )
@@ -64,7 +66,9 @@ class ExternalOrderStep(Endpoint):
                 **told,
             )
         else:
-            row = deciding.decide(external_id, agree=step == "agree", **told)
+            given = request.data.get("version") if isinstance(request.data, dict) else None
+            version = None if given is None else whole(given, field="version")
+            row = deciding.decide(external_id, agree=step == "agree", version=version, **told)
         rows = ExternalOrder.objects.filter(pk=row.pk).select_related("proposed_by")
         return Response(views.shown(rows)[0])
 

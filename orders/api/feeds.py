@@ -10,10 +10,13 @@ from rest_framework.response import Response
 
 from allocations.feed import people, views
 from oms_site.api import bricks
+from oms_site.api.shape import whole
 from oms_site.kit.errors import NotFound, OmsError
 from orders.api import client_side_schema as shapes
 from orders.api.base import Endpoint
 from orders.api.clearing import limit
+
+_MOST_NUMBERS = 1000
 
 
 class FeedList(Endpoint):
@@ -143,6 +146,8 @@ def _numbers(data: Any) -> list[int] | None:
     value = data.get("numbers") if isinstance(data, dict) else None
     if value is None:
         return None
-    if not isinstance(value, list) or not all(type(one) is int for one in value):
+    if not isinstance(value, list):
         raise OmsError("not_a_list", "Give a list of numbers.", field="numbers")
-    return value[:1000]
+    if len(value) > _MOST_NUMBERS:
+        raise OmsError("too_many", f"At most {_MOST_NUMBERS} at a time.", field="numbers")
+    return [whole(one, field="numbers") for one in value]

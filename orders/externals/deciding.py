@@ -14,7 +14,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import breaks, closing, fills, grouping, holdings, tree
+from orders import aftermath, breaks, fills, tree
 from orders.external_states import ExternalStatus
 from orders.externals import folding
 from orders.externals.taking import KIND
@@ -65,20 +65,29 @@ def propose(
 
 
 def decide(
-    external_id: str, *, agree: bool, by: Principal, at: datetime, correlation_id: str = ""
+    external_id: str,
+    *,
+    agree: bool,
+    by: Principal,
+    at: datetime,
+    version: int | None = None,
+    correlation_id: str = "",
 ) -> ExternalOrder:
     """Adopt or disown what another person proposed, or send it back.
 
-    Raises `NotFound`, `OmsError` (409 `not_proposed`; 403 `same_person`; and those of `propose`
-    when the order has changed since).
+    `version` is the one that this person has read; without it, the latest is meant. Raises
+    `NotFound`, `OmsError` (409 `not_proposed`, `proposal_changed`; 403 `same_person`; and those of
+    `propose` when the order has changed since).
     """
     actor = actors.person(by, correlation_id)
     with unit.work(by=actor, at=at) as work:
         generation.check()
-        named = ExternalOrder.objects.filter(id=external_id).values_list(
-            "execution_order_id", flat=True
-        )
-        row, one = _held(work, external_id, by, named.first() or "")
+        rows = ExternalOrder.objects.filter(id=external_id)
+        named = rows.values_list("execution_order_id", flat=True).first() or ""
+        row, one = _held(work, external_id, by, named)
+        # The order that is to take it is locked before it: another may have been named meanwhile.
+        if row.execution_order_id != named or version not in (None, row.version):
+            raise OmsError("proposal_changed", "It has changed since: look again.", status=409)
         if row.status != ExternalStatus.PROPOSED:
             raise OmsError("not_proposed", "Nobody has said whose it is yet.", status=409)
         if row.proposed_by_id == by.user_id:
@@ -86,7 +95,7 @@ def decide(
         if not agree:
             row.refuse()
             tell(work, row, "external_order_refuse", at=at)
-        elif row.disowns or one is None:
+        elif one is None or row.disowns:
             row.disown(user_id=by.user_id, at=at)
             tell(work, row, "external_order_disown", at=at, reason=row.reason)
         else:
@@ -125,9 +134,7 @@ def _adopt(work: Unit, row: ExternalOrder, one: Tree, *, by: Actor, at: datetime
     }
     tell(work, row, "external_order_adopt", at=at, **facts)
     if made:
-        grouping.count(work, {one.order.id: one.order}, at=at)
-        holdings.book(work, {one.order.id: one.order}, at=at)
-        closing.allocate_later(work, one, at=at)
+        aftermath.follow(work, {one.order.id: one}, at=at)
 
 
 def _fits(

@@ -36,6 +36,7 @@ def _one(row: ExternalOrder, fills: list[ExternalFill]) -> dict[str, Any]:
     instrument = instruments.find(row.security_id)
     return {
         "external_order_id": row.id,
+        "version": row.version,
         "venue_id": row.venue_id,
         "cl_ord_id": row.cl_ord_id,
         "venue_order_id": row.venue_order_id or None,

@@ -54,6 +54,18 @@ PLANTED = (
         *(ROWS, CLEARED, STREET),
     ),
     corrupt(
+        "what the street took is said to be refused",
+        "UPDATE allocations_clearingreport SET status = 'rejected'"
+        " WHERE execution_id = %(execution)s",
+        *(ROWS, STREET),
+    ),
+    corrupt(
+        "the street was told of another day",
+        "UPDATE allocations_clearingreport SET settlement_date = settlement_date + 1"
+        " WHERE execution_id = %(execution)s",
+        *(ROWS, STREET),
+    ),
+    corrupt(
         "order quantity moved",
         "UPDATE orders_order SET cum_qty = cum_qty + 1000 WHERE id = %(partial)s",
         *(ROWS, CUM, CHILDREN, LEAVES, AVERAGE),

@@ -29,7 +29,15 @@ from orders.management.commands.seed_sandbox import seed
 from orders.requests import SubmitRequest
 from tests.conftest import TEN
 from tests.integration.allocations.outside import Outside
-from tests.integration.corruptions import CHAIN, CUSTODIANS, PLANTED, ROWS, VENUES, Corruption
+from tests.integration.corruptions import (
+    CHAIN,
+    CUSTODIANS,
+    PLANTED,
+    ROWS,
+    STREET,
+    VENUES,
+    Corruption,
+)
 from tests.integration.small_book import VENUE, Book, order_of
 from venues import market_data
 from venues.simulator import journal
@@ -244,6 +252,63 @@ def test_a_new_order_that_reached_the_venue_twice_is_found(planted: Book) -> Non
     first = next(line for line in lines(path) if line.startswith(b'{"msg":"D"'))
     path.write_bytes(path.read_bytes() + first + lines(path)[-1])
     assert found(checked(planted)) == {"venues_got_each_order_once"}
+
+
+def a_clearing_party(book: Book) -> Path:
+    """The journal of the clearing party that has been told most."""
+    return max(book.directory.glob("clearing-*.jsonl"), key=lambda path: path.stat().st_size)
+
+
+def retold(path: Path, trans_type: str, changes: dict[str, str]) -> None:
+    """Their first report of this kind, as they would have it with some of it changed."""
+    texts = [json.loads(line) for line in lines(path)]
+    found = next(one for one in texts if one["report"]["trans_type"] == trans_type)
+    found["report"] |= changes
+    path.write_text("".join(json.dumps(one) + "\n" for one in texts))
+
+
+@pytest.mark.parametrize(
+    ("trans_type", "changes"),
+    [
+        ("0", {"side": "2"}),
+        ("0", {"cusip": "912810SX7"}),
+        ("0", {"member": "0902"}),
+        ("0", {"trade_date": "2026-11-20"}),
+        # Its trade goes on standing beside it, or after it.
+        ("2", {"trans_type": "0", "refers_to": ""}),
+        ("1", {"refers_to": "cl_nobody"}),
+    ],
+)
+def test_what_a_clearing_party_has_otherwise_is_found(
+    planted: Book, trans_type: str, changes: dict[str, str]
+) -> None:
+    retold(a_clearing_party(planted), trans_type, changes)
+    assert found(checked(planted)) == {STREET}
+
+
+@pytest.mark.parametrize(("hours", "late"), [(-1, False), (1, True)])
+def test_a_trade_that_only_a_clearing_party_has_is_found_unless_it_is_newer_than_the_run(
+    planted: Book, hours: int, late: bool
+) -> None:
+    path = a_clearing_party(planted)
+    at = (clock.machine_now() + timedelta(hours=hours)).isoformat()
+    again = {**json.loads(lines(path)[0]), "key": "cl_another", "at": at}
+    path.write_bytes(path.read_bytes() + json.dumps(again).encode() + b"\n")
+    assert found(checked(planted)) == (set() if late else {STREET})
+    # Whose it is cannot be said of a part of the books.
+    assert found(checked(planted, organization="alpha")) == set()
+
+
+def test_a_report_that_is_still_asked_for_may_have_been_taken(planted: Book) -> None:
+    names = planted.names()
+    _lift_the_guards(())
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE allocations_clearingreport SET status = 'pending', ref = ''"
+            " WHERE execution_id = %(execution)s",
+            names,
+        )
+    assert found(checked(planted)) == {ROWS}
 
 
 def _trade(path: Path) -> bytes:

@@ -110,6 +110,37 @@ def test_what_was_taken_back_washes_nothing() -> None:
     assert found(*moves) == []
 
 
+def test_a_split_of_shares_whose_purchase_was_busted_washes_nothing() -> None:
+    moves = (
+        move(1, 100, "1000", 0),
+        move(2, 100, "0", 1, is_split=True, ratio_new=2, ratio_old=1),
+        move(3, -100, "-1000", 2, reverses="ex_1"),
+        move(4, -100, "0", 2, is_split=True, reverses="ex_2"),
+        move(5, 50, "250", 3),
+    )
+    assert found(*moves) == []
+    # Nor while nothing takes the split itself back.
+    assert found(*moves[:3], moves[4]) == []
+    # What was sold before it is twice as many shares since.
+    sold = (move(6, 10, "100", -9), move(7, -10, "-50", -8))
+    assert found(*sold, *moves[:3], moves[4]) == [("tl_5", Fraction(20), D("50.00"))]
+
+
+def test_parts_of_a_loss_add_up_to_it_to_the_cent() -> None:
+    moves = (
+        move(1, 100, "1000.01", -60),
+        move(2, -100, "-900", 0),
+        move(3, 50, "450", 1),
+        move(4, 50, "450", 2),
+    )
+    # The loss is 100.01; two halves of 50.005 are 50.01 and what is left.
+    assert found(*moves) == [
+        ("tl_3", Fraction(50), D("50.01")),
+        ("tl_4", Fraction(50), D("50.00")),
+    ]
+    assert wash.by_lot(wash.of(moves)) == {"tl_3": D("50.01"), "tl_4": D("50.00")}
+
+
 @st.composite
 def histories(draw: st.DrawFn) -> list[Move]:
     day, moves = 0, []
@@ -146,8 +177,14 @@ def test_no_share_is_washed_or_washes_twice_and_all_lie_within_the_window(
         assert mine <= -Fraction(closing.realized)
         # All of it washed is the whole loss, to the last fraction of a cent.
         assert (qty == abs(closing.qty)) == (mine == -Fraction(closing.realized))
+        cents = [o.disallowed for o in washed if (o.sold_by, o.sold_lot) == key]
+        assert min(cents) >= 0
+        assert sum(cents) <= -closing.realized
+        if qty == abs(closing.qty):
+            assert sum(cents) == -closing.realized
     for key_, qty in used.items():
         assert qty <= abs(state.lots[key_].qty)
+    assert sum(wash.by_lot(washed).values()) == sum(one.disallowed for one in washed)
     assert washed == wash.of(moves)
 
 

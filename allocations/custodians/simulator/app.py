@@ -127,6 +127,8 @@ class CustodianApp:
                 return 200, self._clearing.set_fault(await _body(receive))
             case ["POST", party, "trades", key]:
                 return self._clearing.report(party, key, await _body(receive))
+            case ["GET", party, "trades", key]:
+                return self._clearing.find(party, key)
             case ["POST", custodian, "bookings"]:
                 headers = dict(scope["headers"])
                 key = headers.get(b"idempotency-key", b"").decode("latin-1")

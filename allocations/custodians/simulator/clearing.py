@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+
+from oms_site.kit import clock
 
 PARTIES = ("clr_ficc", "clr_nscc", "clr_pershing")
 Trouble = Literal["normal", "down", "reject", "error_after"]
@@ -43,6 +45,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     ref: str
     digest: str
     report: Report
+    at: datetime | None = None  # by the party's own clock; older lines have none
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -96,7 +99,7 @@ class Book:
             if report.refers_to in self._gone:
                 raise Refusal(422, "TRADE_GONE", "that trade was taken back before")
         ref = f"{self._party.upper()}-{len(self.lines) + 1:08d}"
-        line = Line(key=key, ref=ref, digest=digest, report=report)
+        line = Line(key=key, ref=ref, digest=digest, report=report, at=clock.machine_now())
         rest = memoryview(_encoder.encode(line) + b"\n")
         while rest:
             rest = rest[os.write(self._file, rest) :]
@@ -153,6 +156,16 @@ class ClearingHouses:
             return refusal.status, {"code": refusal.code, "reason": refusal.reason}
         if mode == "error_after":
             return 500, {"code": "INTERNAL", "reason": "something went wrong"}
+        return 200, {"ref": line.ref}
+
+    def find(self, party: str, key: str) -> tuple[int, dict[str, Any]]:
+        """The status and answer to the question what it has under a key."""
+        fault = self._faults.get(party) or self._faults.get("")
+        if fault is not None and fault.mode == "down":
+            return 503, {"code": "UNAVAILABLE", "reason": "closed for now"}
+        line = self._books[party].lines.get(key) if party in self._books else None
+        if line is None:
+            return 404, {"code": "NOT_FOUND", "reason": "no such trade"}
         return 200, {"ref": line.ref}
 
     def _mode(self, party: str) -> Trouble:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from allocations import accounts, adapters, booking, rounds, sending, tasks
+from allocations import accounts, adapters, booking, rounds, tasks
+from allocations.custodians.asking import Deferred
 from allocations.custodians.simulated.adapter import SimulatedCustodian
 from allocations.models import BookingLeg
 from oms_site.firm import generation
@@ -316,7 +317,7 @@ def test_an_answer_that_comes_after_another_drain_has_booked_changes_nothing(
     order_id = rows.block(bond, ("alpha-002", 4000))
     booking.drain()
     (leg,) = rows.read(order_id).legs
-    rounds._settle({leg.id: sending.Deferred("custodian_silent", "late")})
+    rounds._settle({leg.id: Deferred("custodian_silent", "late")})
     assert BookingLeg.objects.get(id=leg.id).version == leg.version
     agree(outside, order_id)
 

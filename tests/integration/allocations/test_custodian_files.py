@@ -22,7 +22,8 @@ from allocations.custodians.files.exchange import Exchange
 from allocations.custodians.port import Booked, BookingInstruction, CustodianError
 from allocations.custodians.simulator import books, files
 from allocations.custodians.simulator.app import CustodianApp
-from allocations.models import BookingLeg
+from allocations.models import BookingLeg, TradeConfirm
+from allocations.settlement import making, sending
 from oms_site.kit import clock
 from orders import lots
 from tests import trading
@@ -68,6 +69,11 @@ class Slow:
 
     def look(self) -> int:
         return asyncio.run(files.look(self.house, self.app.ask))
+
+    def look_until(self, batches: int) -> None:
+        """Until so many have been answered."""
+        while batches > 0:
+            batches -= self.look()
 
 
 @pytest.fixture
@@ -266,4 +272,38 @@ def test_a_leg_is_booked_by_files_however_late_they_are_and_never_given_up(
     leg = BookingLeg.objects.get(pk=leg.pk)
     assert leg.status == "booked"
     assert lines(tmp_path) == [leg.id]
+    custodian.app.close()
+
+
+@pytest.mark.django_db
+def test_a_confirmation_is_told_by_files_however_late_they_are_and_never_given_up(
+    sandbox: datetime, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.OUTSIDE_DIR = tmp_path
+    custodian = Slow(tmp_path)
+    quick = adapter(tmp_path, patience=0.05)
+    monkeypatch.setitem(adapters.ADAPTERS, "files", lambda facts: adapter(tmp_path, patience=5))
+    monkeypatch.setitem(adapters.DESKS, "files", lambda facts: FilesDesk(quick))
+    monkeypatch.setattr(sending, "ATTEMPTS_MAX", 2)
+    child = trading.routed(account_id="alpha-files", qty=trading.D(1000))
+    trading.receive(trading.fill(child, 1000, cum=1000))
+    lots.drain()
+    with ThreadPoolExecutor(1) as pool:
+        answering = pool.submit(custodian.look_until, 1)
+        assert rounds.run_round(HOUSE, most=10).claimed == 1
+        answering.result()
+    assert BookingLeg.objects.get().status == "booked"
+    making.drain()
+    at = clock.now()
+    for n in range(5):
+        with clock.frozen_at(at + timedelta(hours=n)):
+            assert sending.run_round(HOUSE) == (1, True)
+    row = TradeConfirm.objects.get()
+    assert (row.attempts, row.code, row.received_at) == (5, "", None)
+    custodian.look()
+    with clock.frozen_at(at + timedelta(days=1)):
+        assert sending.run_round(HOUSE) == (1, False)
+    row = TradeConfirm.objects.get()
+    assert (row.attempts, row.code, row.due_at) == (6, "", None)
+    assert row.received_at is not None
     custodian.app.close()

@@ -170,6 +170,99 @@ def test_nobody_is_told_of_the_end_of_what_was_never_taken(outside: Outside) -> 
     assert answer["code"] == "superseded"
 
 
+def refused_correction(outside: Outside) -> str:
+    """A trade that the CCP has, and a correction of it that it would not take."""
+    order_id = story.traded()
+    turn()
+    fault(outside, mode="reject", party=CCP, times=1)
+    story.correct(order_id, px="99.25")
+    turn()
+    mine = [row for row in reports(order_id) if row.party_id == CCP]
+    assert [row.status for row in mine] == ["accepted", "rejected"]
+    return order_id
+
+
+def test_a_correction_after_a_refused_one_replaces_what_the_party_has(outside: Outside) -> None:
+    order_id = refused_correction(outside)
+    story.correct(order_id, px="99.5")
+    turn()
+    first, second = told(outside, CCP)
+    assert [first.report.trans_type, second.report.trans_type] == ["0", "2"]
+    assert second.report.refers_to == first.key
+    assert str(second.report.price) == "99.50000000"
+
+
+def test_a_bust_after_a_refused_correction_takes_back_what_the_party_has(outside: Outside) -> None:
+    order_id = refused_correction(outside)
+    story.bust(order_id)
+    turn()
+    first, second = told(outside, CCP)
+    assert [first.report.trans_type, second.report.trans_type] == ["0", "1"]
+    assert second.report.refers_to == first.key
+
+
+def test_nothing_stands_behind_what_was_refused_from_the_start(outside: Outside) -> None:
+    fault(outside, mode="reject", party=CCP, times=2)
+    order_id = story.traded()
+    turn()
+    story.correct(order_id, px="99.25")
+    turn()
+    story.correct(order_id, px="99.5")
+    turn()
+    (line,) = told(outside, CCP)
+    assert (line.report.trans_type, line.report.refers_to) == ("0", "")
+    story.bust(order_id)
+    turn()
+    assert [line.report.trans_type for line in told(outside, CCP)] == ["0", "1"]
+
+
+def test_chains_are_followed_without_a_query_for_each(
+    outside: Outside, django_assert_max_num_queries: Any
+) -> None:
+    orders = [refused_correction(outside) for _ in range(3)]
+    for order_id in orders:
+        story.correct(order_id, px="99.5")
+    while street.drain():
+        pass
+    rows = ClearingReport.objects.filter(party_id=CCP, status="pending").select_related("refers_to")
+    with django_assert_max_num_queries(2):
+        found = sending._standing(list(rows))
+    assert {one.trans_type for one in found.values() if one} == {"new"}
+    assert len([one for one in found.values() if one]) == 3
+
+
+def test_silence_never_becomes_a_refusal(outside: Outside) -> None:
+    fault(outside, mode="error_after", party=CCP)
+    order_id = story.traded()
+    at = clock.now()
+    for n in range(55):
+        with clock.frozen_at(at + timedelta(minutes=10 * n)):
+            turn()
+    (mine,) = [row for row in reports(order_id) if row.party_id == CCP]
+    assert (mine.status, mine.code, mine.attempts) == ("pending", "clearing_failed", 55)
+    fault(outside, mode="normal", party=CCP)
+    story.bust(order_id)
+    with clock.frozen_at(at + timedelta(days=1)):
+        turn(2)
+    first, second = told(outside, CCP)
+    assert [first.report.trans_type, second.report.trans_type] == ["0", "1"]
+    mine, _ = [row for row in reports(order_id) if row.party_id == CCP]
+    assert mine.status == "accepted"
+
+
+def test_a_refusal_of_what_an_earlier_call_has_told_is_no_refusal(outside: Outside) -> None:
+    fault(outside, mode="error_after", party=CCP, times=1)
+    order_id = story.traded()
+    at = clock.now()
+    turn()
+    fault(outside, mode="reject", party=CCP)
+    with clock.frozen_at(at + timedelta(seconds=30)):
+        turn()
+    (mine,) = [row for row in reports(order_id) if row.party_id == CCP]
+    (line,) = told(outside, CCP)
+    assert (mine.status, mine.ref) == ("accepted", line.ref)
+
+
 def test_a_class_that_nobody_clears_is_told_to_nobody(outside: Outside) -> None:
     ClearingArrangement.objects.filter(organization_id="alpha").update(active=False)
     order_id = filled()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 from django.db import transaction
@@ -157,6 +158,24 @@ def test_what_nobody_takes_is_set_aside_and_sent_again_by_a_person(portfolio: Po
     assert turn(endpoint) == 1
     assert len({told["id"] for told in portfolio.bodies()}) == 1
     assert people.redeliver(endpoint.id, [row.pk], by=ops, at=at) == []
+
+
+def test_dead_deliveries_are_named_by_their_numbers_over_the_api(
+    portfolio: Portfolio, api: Any
+) -> None:
+    endpoint, _ = registered(portfolio)
+    traded()
+    traded()
+    portfolio.answers = [410, 410]
+    turn(endpoint)
+    turn(endpoint)
+    first, second = sorted(row.pk for row in views.deliveries("alpha", state="dead"))
+    path, ops = f"/v1/ops/feed/{endpoint.id}/redeliver/", api("alpha_ops")
+    for wrong in ([1.5], ["1"], [True], [-1], [2**63], "all", list(range(1001))):
+        status, refused = ops.post(path, {"numbers": wrong})
+        assert (status, refused["error_details"][0]["field"]) == (422, "numbers"), wrong
+    assert ops.post(path, {"numbers": [second]})[1]["queued"] == [second]
+    assert [row.pk for row in views.deliveries("alpha", state="dead")] == [first]
 
 
 def test_an_address_that_is_gone_for_good_is_not_asked_again(portfolio: Portfolio) -> None:

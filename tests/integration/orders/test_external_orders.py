@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from controls.models import Screening
 from oms_site.firm import generation
+from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import desk, lots, routing
@@ -26,6 +28,7 @@ from orders.models import (
 from orders.reconciling import venue
 from orders.requests import Instruction
 from tests import trading
+from tests.integration.orders import limits
 from tests.trading import D
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 from venues.messages import ExecType, OrdStatus
@@ -73,8 +76,16 @@ def propose(row: ExternalOrder, child: ExecutionOrder | None, by: str = "alpha_o
     )
 
 
-def agree(row: ExternalOrder, by: str = "alpha_admin", *, agree: bool = True) -> ExternalOrder:
-    return deciding.decide(row.id, agree=agree, by=trading.person(by), at=clock.now())
+def agree(
+    row: ExternalOrder,
+    by: str = "alpha_admin",
+    *,
+    agree: bool = True,
+    version: int | None = None,
+) -> ExternalOrder:
+    return deciding.decide(
+        row.id, agree=agree, version=version, by=trading.person(by), at=clock.now()
+    )
 
 
 def test_an_unknown_order_is_laid_before_the_desk_with_the_longest_prefix() -> None:
@@ -111,6 +122,19 @@ def test_its_fills_count_for_nobody_until_two_people_adopt_them() -> None:
     (entry,) = Adjustment.objects.all()
     assert (entry.reason_code, entry.made_by.username) == ("our_error", "alpha_ops")
     assert not Break.objects.filter(kind="unknown_order", closed_at=None).exists()
+
+
+def test_an_adopted_fill_that_takes_a_limit_over_is_told_with_it() -> None:
+    child = ours()
+    trading.receive(fill(unknown()))
+    row = ExternalOrder.objects.get()
+    propose(row, child)
+    limits.in_force("position.limit", max_qty="1000")
+    agree(row)
+    told = Event.objects.filter(subject=child.order_id, event_type="limit_breach")
+    assert told.count() == 1
+    (kept,) = Screening.objects.filter(subject=child.order_id, stage="post_trade")
+    assert "2,000 long" in str(kept.results)
 
 
 def test_a_report_that_comes_twice_is_one_fill() -> None:
@@ -195,6 +219,66 @@ def test_a_mistake_of_the_venue_is_disowned_by_two_and_explained() -> None:
     assert agree(row).status == "disowned"
     assert Adjustment.objects.get().reason_code == "their_error"
     assert not Execution.objects.exists()
+
+
+def test_nobody_agrees_to_a_proposal_that_has_changed_since_it_was_read() -> None:
+    child = ours()
+    trading.receive(fill(unknown()))
+    row = ExternalOrder.objects.get()
+    propose(row, None)
+    seen = ExternalOrder.objects.get().version
+    propose(row, child)
+    for agreed in (True, False):
+        with pytest.raises(OmsError) as refused:
+            agree(row, agree=agreed, version=seen)
+        assert (refused.value.code, refused.value.status) == ("proposal_changed", 409)
+    now = ExternalOrder.objects.get()
+    assert (now.status, now.execution_order_id) == ("proposed", child.id)
+    assert agree(row, version=now.version).status == "adopted"
+
+
+@pytest.mark.parametrize("first", ["nobody", "one"])
+@pytest.mark.parametrize("then", ["nobody", "another"])
+def test_a_proposal_that_changes_while_the_second_person_decides_is_not_decided(
+    monkeypatch: pytest.MonkeyPatch, first: str, then: str
+) -> None:
+    children = {"nobody": None, "one": ours(), "another": ours()}
+    trading.receive(fill(unknown()))
+    row = ExternalOrder.objects.get()
+    propose(row, children[first])
+    held = deciding._held
+
+    def late(*about: Any) -> Any:
+        monkeypatch.setattr(deciding, "_held", held)
+        propose(row, children[then])
+        return held(*about)
+
+    monkeypatch.setattr(deciding, "_held", late)
+    if first == then:
+        assert agree(row).status == "disowned"
+        return
+    with pytest.raises(OmsError) as refused:
+        agree(row)
+    assert refused.value.code == "proposal_changed"
+    assert not Execution.objects.exists()
+    assert ExternalOrder.objects.get().status == "proposed"
+
+
+def test_the_version_that_somebody_saw_is_shown_and_taken_over_the_api(api: Any) -> None:
+    child = ours()
+    trading.receive(fill(unknown()))
+    propose(ExternalOrder.objects.get(), None)
+    status, answer = api("alpha_admin").get("/v1/ops/external-order/?waiting=true")
+    (shown,) = answer["external_orders"]
+    path = f"/v1/ops/external-order/{shown['external_order_id']}/agree/"
+    propose(ExternalOrder.objects.get(), child)
+    status, refused = api("alpha_admin").post(path, {"version": shown["version"]})
+    assert (status, refused["code"]) == (409, "proposal_changed")
+    for wrong in ("1", True, 1.5):
+        status, refused = api("alpha_admin").post(path, {"version": wrong})
+        assert (status, refused["code"]) == (422, "not_a_number")
+    seen = ExternalOrder.objects.get().version
+    assert api("alpha_admin").post(path, {"version": seen})[1]["status"] == "adopted"
 
 
 def test_another_firm_neither_sees_nor_decides_it() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from allocations import adapters, sending
 from allocations.accounts import CustodianFacts
+from allocations.custodians.asking import Deferred
 from allocations.custodians.port import (
     Booked,
     BookingInstruction,
@@ -17,7 +18,7 @@ from allocations.custodians.port import (
     CustodianPosition,
     Refused,
 )
-from allocations.sending import Answer, Broken, Deferred
+from allocations.sending import Answer, Broken
 
 BNY = CustodianFacts("cust_bny", "BNY", "fake", active=True)
 SILENT = CustodianError("custodian_silent", "no answer", in_doubt=True)
@@ -103,6 +104,24 @@ def test_a_booking_whose_answer_got_lost_is_found(
 def test_an_adapter_that_breaks_leaves_its_leg_for_later(monkeypatch: pytest.MonkeyPatch) -> None:
     answers = ask(monkeypatch, Fake(fails(ZeroDivisionError("oops"))), "k")
     assert answers["k"] == Deferred("adapter_broken", "ZeroDivisionError('oops')")
+
+
+@pytest.mark.parametrize(
+    ("trouble", "waits"),
+    [
+        (CustodianError("acknowledgement_awaited", "not yet", in_doubt=True, waits=True), True),
+        (CustodianError("custodian_silent", "not yet"), False),
+        (KeyError("not yet"), False),
+    ],
+)
+def test_a_refusal_counts_only_once_it_is_known_that_nothing_was_booked(
+    monkeypatch: pytest.MonkeyPatch, trouble: Exception, waits: bool
+) -> None:
+    fake = Fake(lambda key: Refused("KEY_CONFLICT", "known"), find=fails(trouble))
+    answer = ask(monkeypatch, fake, "k")["k"]
+    assert isinstance(answer, Deferred)
+    assert (answer.code, answer.called, answer.waits) == ("refusal_unconfirmed", True, waits)
+    assert "not yet" in answer.reason
 
 
 def test_after_the_first_trouble_no_further_leg_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
