@@ -7,11 +7,11 @@ more. Prices that nobody quotes, such as evaluated ones, trip nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Max
+from django.db.models import Max, Min, Q, QuerySet
 
 from controls import halts
 from controls.halts import Target
@@ -130,23 +130,43 @@ def _moved(one: Breaker, *, at: datetime) -> Iterable[tuple[InstrumentFacts, str
     """Securities whose price now is too far from one within the window."""
     assert one.percent is not None
     since = at - timedelta(seconds=one.window_s)
-    released, watched = _released(one), {facts.id: facts for facts in _instruments(one)}
-    held: dict[int, list[Decimal]] = {}
-    marks = PriceMark.objects.filter(at__gt=since, at__lte=at, instrument_id__in=watched)
-    for key, moment, price in marks.order_by("at").values_list("instrument_id", "at", "price"):
-        after = released.get(watched[key].cusip)
-        if after is None or moment > after:
-            held.setdefault(key, []).append(price)
+    watched = {facts.id: facts for facts in _instruments(one)}
+    marks = _marks(since=since, at=at, watched=watched, released=_released(one))
+    ends = marks.values("instrument_id").annotate(least=Min("price"), most=Max("price"))
     quoted = _quoted(since=since)
-    for key, prices in sorted(held.items()):
-        now = quoted.get(key, prices[-1])
-        percent, far = max((abs(now - price) / price * HUNDRED, price) for price in prices)
+    for key, least, most in ends.order_by("instrument_id").values_list(
+        "instrument_id", "least", "most"
+    ):
+        # Of all prices within the window the lowest or the highest is the farthest away.
+        now = quoted.get(key) or _last(marks, key)
+        percent, far = max((abs(now - price) / price * HUNDRED, price) for price in (least, most))
         if percent > one.percent:
             yield (
                 watched[key],
                 f"{one.name}: from {far.normalize():f} to {now.normalize():f} "
                 f"({percent:.2f}%) within {one.window_s} s",
             )
+
+
+def _marks(
+    *,
+    since: datetime,
+    at: datetime,
+    watched: Mapping[int, InstrumentFacts],
+    released: Mapping[str, datetime],
+) -> QuerySet[PriceMark]:
+    """The marks within the window, without those from before a security was given back."""
+    rows = PriceMark.objects.filter(at__gt=since, at__lte=at, instrument_id__in=watched)
+    before = Q(pk__in=())
+    for key, facts in watched.items():
+        if facts.cusip in released:
+            before |= Q(instrument_id=key, at__lte=released[facts.cusip])
+    return rows.exclude(before)
+
+
+def _last(marks: QuerySet[PriceMark], instrument_id: int) -> Decimal:
+    """The last mark of a security that nobody quotes any more."""
+    return marks.filter(instrument_id=instrument_id).latest("at").price
 
 
 def _released(one: Breaker) -> dict[str, datetime]:

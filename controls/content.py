@@ -14,9 +14,9 @@ from typing import Any
 
 from allocations.models import Account, IntroducingBroker, RiskGroup
 from controls import checks, messages, parameters, slices
-from controls.models import Control
+from controls.models import Control, ControlList
 from controls.states import Remediation
-from oms_site.firm.models import Organization, User
+from oms_site.firm.models import ApiKey, Organization, User
 from oms_site.kit import numbers
 from oms_site.kit.errors import Detail, refuse
 from venues.models import Instrument
@@ -188,6 +188,10 @@ def _slice(given: dict[str, Any], organization_id: str) -> list[Detail]:
         "risk_group": lambda values: _named(RiskGroup, houses, "id", values),
         "ib": lambda values: _named(IntroducingBroker, houses, "id", values),
         "trader": lambda values: _named(User, houses, "username", values),
+        "instrument_list": lambda values: _named(
+            ControlList, houses, "name", values, decision__approve=True
+        ),
+        "api_key": lambda values: _keys(houses, values),
         "instrument": lambda values: set(
             Instrument.objects.filter(cusip__in=values).values_list("cusip", flat=True)
         ),
@@ -200,9 +204,15 @@ def _slice(given: dict[str, Any], organization_id: str) -> list[Detail]:
     return found
 
 
-def _named(model: Any, houses: list[str], field: str, values: list[str]) -> set[str]:
-    rows = model.objects.filter(**{f"{field}__in": values, "organization_id__in": houses})
+def _named(model: Any, houses: list[str], field: str, values: list[str], **more: Any) -> set[str]:
+    rows = model.objects.filter(**{f"{field}__in": values, "organization_id__in": houses}, **more)
     return set(rows.values_list(field, flat=True))
+
+
+def _keys(houses: list[str], values: list[str]) -> set[str]:
+    """Keys go by their number, as tickets name them."""
+    rows = ApiKey.objects.filter(user__organization_id__in=houses)
+    return set(values) & {str(key) for key in rows.values_list("pk", flat=True)}
 
 
 def _targets(given: dict[str, Any]) -> list[str]:

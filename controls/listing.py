@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 
 from allocations.models import Account
 from controls import governance
-from controls.checks.mandate import KNOWN
+from controls.checks.mandate import KNOWN, fault
 from controls.models import ControlList, ListingDecision, Mandate
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
@@ -71,12 +71,14 @@ def agree(
 ) -> Mandate:
     """The next version of an account's mandate, waiting for a second person.
 
-    Raises not_entitled (403), not_found (404), mandate_rule_unknown (422).
+    Raises not_entitled (403), not_found (404), mandate_rule_unknown, invalid_rules (422).
     """
     governance.require_manager(by)
     if unknown := set(rules) - KNOWN:
         text = f"A mandate does not know {', '.join(sorted(unknown))}."
         raise OmsError("mandate_rule_unknown", text, field="rules")
+    if wrong := fault(rules):
+        raise OmsError("invalid_rules", f"Of these rules, {wrong}.", field="rules")
     if not Account.objects.filter(organization_id=by.organization_id, pk=account_id).exists():
         raise NotFound("account")
     with transaction.atomic():

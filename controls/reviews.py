@@ -124,12 +124,14 @@ def decide(
     at: datetime,
     subject_version: int | None = None,
     reasons: Mapping[str, tuple[str, str]] | None = None,
+    author_id: int | None = None,
 ) -> list[LedgerFact]:
     """Say yes or no, once, as somebody else than the maker, with a reason, in time.
 
     The review is approved with the last approval that it requires, rejected by the first refusal.
     Returns the new facts, for the caller to add and record: the vote and a decision per failed
     control. `reasons` gives (reason code, annotation) by control, "" standing for the others.
+    `author_id` is who entered what somebody else may have changed: no one to approve it either.
 
     Raises not_found (404), not_entitled and self_approval (403), already_decided, already_voted,
     stale_version, not_overridable and review_expired (409), annotation_required and
@@ -137,6 +139,8 @@ def decide(
     """
     annotation = annotation.strip()
     _require_decidable(review, by, annotation, subject_version, at)
+    if approve and by.user_id == author_id:
+        raise Forbidden("self_approval", "Who entered an order may not approve it.")
     vote = ReviewVote(
         id=decision_id,
         organization_id=review.organization_id,

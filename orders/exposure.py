@@ -26,6 +26,7 @@ from controls.needs import CASH, DAY, OPEN, POSITIONS, SALES, Need
 from controls.screening import Verdict
 from controls.states import Outcome
 from controls.ticket import Ticket
+from orders.may_be import MAY_COST, MAY_LEAVE, MAY_TAKE
 from venues import instruments, market_data
 from venues.calendar import new_york_date
 
@@ -36,13 +37,10 @@ _LOOK_BACK = timedelta(days=7)
 # What a halt must know that lets orders pass which lessen a position.
 _POSITION = frozenset(Need("position", "account", way) for way in ("long", "short"))
 
-# What may become more at any moment counts as if it were so: a replacement that is not answered.
-_LEAVES = "greatest(o.leaves_qty, coalesce(o.asked_qty, 0) - o.cum_qty)"
-_PRICE = "greatest(o.limit_price, o.asked_price)"
 # A block counts for its accounts as asked, less what has become its holding.
-_SHARE = f"""(CASE WHEN p.id IS NULL THEN {_LEAVES} ELSE
+_SHARE = f"""(CASE WHEN p.id IS NULL THEN {MAY_LEAVE} ELSE
     (CASE WHEN o.status IN ('partially_filled', 'pending_approval', 'pending_execution')
-     THEN {_LEAVES} ELSE 0 END + o.cum_qty) * p.requested_qty / o.order_qty
+     THEN {MAY_LEAVE} ELSE 0 END + o.cum_qty) * p.requested_qty / o.order_qty
     - (CASE o.side WHEN 'buy' THEN 1 ELSE -1 END) * coalesce((
         SELECT sum(m.qty) FROM allocations_movement m
         WHERE m.account_id = p.account_id AND m.instrument_id = o.instrument_id
@@ -52,10 +50,11 @@ _FROM = """FROM orders_order o
     LEFT JOIN allocations_accountallocation p ON p.allocation_id = a.id"""
 _OPEN_ORDERS = f"""
 SELECT account, trader, instrument, side, sum(qty), sum(qty) FILTER (WHERE price IS NULL),
-       sum(qty * price), min(price), max(price)
+       sum(qty * price), min(best), max(price)
 FROM (
     SELECT coalesce(p.account_id, o.account_id) AS account, o.submitted_by_id AS trader,
-           o.instrument_id AS instrument, o.side, {_PRICE} AS price, {_SHARE} AS qty
+           o.instrument_id AS instrument, o.side, {MAY_COST} AS price,
+           {MAY_TAKE} AS best, {_SHARE} AS qty
     {_FROM}
     WHERE o.organization_id = %(organization)s AND o.id <> ALL(%(without)s)
       AND (o.status IN ('partially_filled', 'pending_approval', 'pending_execution')
@@ -71,7 +70,7 @@ SELECT account, trader, instrument, side, w.seconds, count(*), count(*) FILTER (
        sum(traded), sum(cum), sum(gross)
 FROM (
     SELECT coalesce(p.account_id, o.account_id) AS account, o.submitted_by_id AS trader,
-           o.instrument_id AS instrument, o.side, {_PRICE} AS price,
+           o.instrument_id AS instrument, o.side, {MAY_COST} AS price,
            greatest(o.order_qty, o.asked_qty) * share AS qty,
            o.cum_qty * share AS cum, o.gross * share AS gross,
            coalesce(p.position, 0) = coalesce(f.position, 0) AS first, o.created_at, o.trade_date,

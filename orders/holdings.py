@@ -16,6 +16,7 @@ from django.db import connection
 from allocations.holdings import Reserved, fx, ledger, suspense
 from allocations.holdings.posting import Posting, of_trade
 from oms_site.journal.unit import Unit
+from orders.may_be import MAY_COST, MAY_LEAVE
 from orders.models import Execution, Order
 from orders.states import ORDER_TERMINAL
 from venues import instruments, market_data
@@ -95,14 +96,12 @@ def _originals(fills: Iterable[Execution]) -> dict[str, Execution]:
 
 
 # --- what open orders would still take -------------------------------------------------------
-# While a replacement is not answered, the greater of what is and what may be.
-_LEAVES = "greatest(o.leaves_qty, coalesce(o.asked_qty, 0) - o.cum_qty)"
-_PRICE = "coalesce(greatest(o.limit_price, o.asked_price), p.ask_px, p.mid_px, 100)"
+_PRICE = f"coalesce({MAY_COST}, p.ask_px, p.mid_px, 100)"
 _OPEN = f"""
 WITH open AS (
     SELECT o.id, o.account_id, o.side, o.instrument_id, i.currency, o.order_qty,
-        {_LEAVES} AS leaves_qty,
-        {_LEAVES} * {_PRICE} * CASE i.asset_class WHEN 'equity' THEN 1 ELSE 0.01 END AS money
+        {MAY_LEAVE} AS leaves_qty,
+        {MAY_LEAVE} * {_PRICE} * CASE i.asset_class WHEN 'equity' THEN 1 ELSE 0.01 END AS money
     FROM orders_order o JOIN venues_instrument i ON i.id = o.instrument_id
     LEFT JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
     WHERE o.status NOT IN ({", ".join(f"'{s.value}'" for s in sorted(ORDER_TERMINAL))})

@@ -20,7 +20,7 @@ from oms_site.kit.errors import OmsError
 from orders import closing, execution, fitness, genuine, rescreen, tree
 from orders.models import VenueOrder
 from orders.replacing import last_word as replaces
-from orders.rescreen import Looked
+from orders.rescreen import Looked, Sending
 from orders.states import VenueStatus
 from orders.tree import Tree
 from venues import transmission
@@ -46,7 +46,7 @@ def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
     at = clock.now()
     found = VenueOrder.objects.filter(id__in=named).select_related("order", "execution_order")
     children = list(found.order_by("id"))
-    looked = rescreen.at_wire(children, at=at)
+    looked = rescreen.at_wire([Sending(child, child.leaves_qty) for child in children], at=at)
     faults = fitness.of_children(children, at=at)
     refused: dict[str, Refusal] = {
         key: looked[key] if looked[key].refused else faults[key]

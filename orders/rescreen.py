@@ -27,8 +27,8 @@ from oms_site.firm import principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import OmsError
-from orders import exposure, tickets, time_in_force
-from orders.models import Execution, Order, VenueOrder
+from orders import alike, exposure, tickets, time_in_force
+from orders.models import Execution, Order, Replacement, VenueOrder
 from orders.requests import Instruction
 from venues import instruments
 
@@ -82,6 +82,7 @@ class Change:
     """An order with the whole quantity and the limit it is to have as that revision.
 
     `parts` are what the accounts of a block are to get of it, in their order; empty as before.
+    `by` is who asks for it.
     """
 
     order: Order
@@ -89,6 +90,30 @@ class Change:
     limit_price: Decimal | None
     revision: int = 0
     parts: tuple[Decimal, ...] = ()
+    stop_price: Decimal | None = None
+    by: Principal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What is about to be sent of a venue order: how much, as part of which new terms if of any."""
+
+    child: VenueOrder
+    qty: Decimal
+    change: Change | None = None
+
+
+def asked_of(order: Order, row: Replacement, *, by: Principal | None = None) -> Change:
+    """What a replacement asks its order to become; by whoever requested it unless somebody else."""
+    return Change(
+        order,
+        row.order_qty,
+        row.limit_price,
+        row.revision,
+        tuple(Decimal(part) for _, part in row.shares),
+        row.stop_price,
+        by or principals.of_user(row.requested_by, via="recheck"),
+    )
 
 
 def at_release(orders: Sequence[Order], *, at: datetime) -> list[Looked]:
@@ -104,7 +129,9 @@ def at_replace(changes: Sequence[Change], *, at: datetime) -> list[Looked]:
     What has been executed counts as held; the changed rest is what is asked about.
     """
     made = _tickets([change.order for change in changes], stage="replace", at=at)
-    judged = exposure.judge([_changed(made[one.order.id], one) for one in changes], at=at)
+    asked = [_changed(made[one.order.id], one) for one in changes]
+    terms = [(one.order, one.qty, one.limit_price, one.stop_price) for one in changes]
+    judged = exposure.judge(alike.told(asked, terms, at=at), at=at)
     return [Looked(ticket, verdict) for ticket, verdict in judged]
 
 
@@ -118,7 +145,7 @@ def _changed(ticket: Ticket, change: Change) -> Ticket:
         ticket = msgspec.structs.replace(ticket, accounts=accounts)
     whole = change.qty if parts else order.order_qty
     return msgspec.structs.replace(
-        _sized(ticket, change.qty - order.cum_qty, whole),
+        _acted(_sized(ticket, change.qty - order.cum_qty, whole), change.by),
         order_version=change.revision or order.revision,
         limit_price=change.limit_price,
         ord_type="market" if change.limit_price is None else "limit",
@@ -151,49 +178,45 @@ def at_execution(parts: Sequence[Part], *, at: datetime) -> dict[str, Looked]:
     }
 
 
-def at_wire(children: Sequence[VenueOrder], *, at: datetime) -> dict[str, Looked]:
-    """The last look before the wire at what is about to be sent, by its id.
+def at_wire(sendings: Sequence[Sending], *, at: datetime) -> dict[str, Looked]:
+    """The last look before the wire at what is about to be sent, by its venue order's id.
 
     From memory: instrument, accounts, lists, price, hours, halts of the venue and the strategy.
     Only where a halt lets reducing orders pass are positions read.
     """
-    orders = {child.order_id: child.order for child in children}
+    orders = {one.child.order_id: one.child.order for one in sendings}
     made = _tickets(orders.values(), stage="wire", at=at)
     asked = []
-    for child in children:
-        row = child.execution_order
+    for one in sendings:
+        child, row = one.child, one.child.execution_order
+        ticket = made[child.order_id]
+        if one.change is not None:
+            ticket = _changed(ticket, one.change)
         strategy = f"{row.protocol}/{row.strategy}"
-        asked.append(_stopped(made[child.order_id], strategy=strategy, venue=child.venue_id))
+        asked.append(_stopped(ticket, strategy=strategy, venue=child.venue_id))
     if any(ticket.reduced for ticket in asked):
-        judged = _reducing(children, orders, asked, at=at)
+        judged = _reducing(sendings, asked, at=at)
     else:
         judged = list(zip(asked, screening.screen(asked, at=at), strict=True))
     return {
-        child.id: Looked(ticket, verdict)
-        for child, (ticket, verdict) in zip(children, judged, strict=True)
+        one.child.id: Looked(ticket, verdict)
+        for one, (ticket, verdict) in zip(sendings, judged, strict=True)
     }
 
 
 def _reducing(
-    children: Sequence[VenueOrder],
-    orders: Mapping[str, Order],
-    asked: Sequence[Ticket],
-    *,
-    at: datetime,
+    sendings: Sequence[Sending], asked: Sequence[Ticket], *, at: datetime
 ) -> list[tuple[Ticket, Verdict]]:
-    """Each child for its own quantity, beside what else of its order is open."""
-    sized = [
-        _sized(ticket, child.leaves_qty, child.order.order_qty)
-        for child, ticket in zip(children, asked, strict=True)
-    ]
-    leaves = {key: order.leaves_qty for key, order in orders.items()}
-    for child in children:
-        leaves[child.order_id] -= child.leaves_qty
+    """Each for its own quantity, beside what else of its order is open or may become so."""
     whole = {ticket.order_id: ticket for ticket in asked}
+    sized, leaves = list[Ticket](), dict[str, Decimal]()
+    for one, ticket in zip(sendings, asked, strict=True):
+        order, change = one.child.order, one.change
+        sized.append(_sized(ticket, one.qty, ticket.order_qty))
+        still = change.qty - order.cum_qty if change else order.leaves_qty
+        leaves[order.id] = leaves.get(order.id, still) - one.qty
     rest = {
-        key: _sized(whole[key], qty, orders[key].order_qty)
-        for key, qty in leaves.items()
-        if qty > 0
+        key: _sized(whole[key], qty, whole[key].order_qty) for key, qty in leaves.items() if qty > 0
     }
     return exposure.judge(sized, at=at, locked=False, rest=rest)
 
@@ -237,12 +260,9 @@ def _of_part(ticket: Ticket, part: Part) -> Ticket:
     limit = asked.limit_price if asked.limit_price is not None else order.limit_price
     who = part.by.username if part.by else ticket.username
     may = part.by.may(SUPPRESS) if part.by else SUPPRESS in ticket.entitlements
+    sized = _acted(_sized(ticket, asked.qty, order.order_qty), part.by)
     return msgspec.structs.replace(
-        _stopped(
-            _sized(ticket, asked.qty, order.order_qty),
-            strategy=f"{asked.protocol}/{asked.strategy}",
-            venue=asked.venue_id,
-        ),
+        _stopped(sized, strategy=f"{asked.protocol}/{asked.strategy}", venue=asked.venue_id),
         limit_price=limit,
         ord_type="market" if limit is None else "limit",
         protocol=asked.protocol,
@@ -252,13 +272,24 @@ def _of_part(ticket: Ticket, part: Part) -> Ticket:
 
 def _stopped(ticket: Ticket, *, strategy: str, venue: str) -> Ticket:
     """The ticket with what stands over its strategy or venue alone."""
-    more = halts.part(ticket.organization_id, strategy=strategy, venue=venue)
-    if not (more.halted or more.reduced):
+    return _over(ticket, halts.part(ticket.organization_id, strategy=strategy, venue=venue))
+
+
+def _acted(ticket: Ticket, by: Principal | None) -> Ticket:
+    """The ticket with what stands over whoever acts, beside what stands over its maker."""
+    if by is None:
+        return ticket
+    key = str(by.api_key_id or "")
+    return _over(ticket, halts.actor(ticket.organization_id, trader=by.username, api_key=key))
+
+
+def _over(ticket: Ticket, more: halts.Over) -> Ticket:
+    halted = [name for name in more.halted if name not in ticket.halted]
+    reduced = [name for name in more.reduced if name not in ticket.reduced]
+    if not (halted or reduced):
         return ticket
     return msgspec.structs.replace(
-        ticket,
-        halted=(*ticket.halted, *more.halted),
-        reduced=(*ticket.reduced, *more.reduced),
+        ticket, halted=(*ticket.halted, *halted), reduced=(*ticket.reduced, *reduced)
     )
 
 
@@ -324,7 +355,7 @@ def _ticket(
         phase=time_in_force.phase_of(order, at=at),
         session_close=order.expires_at,
         economics=order.economics,
-        alike=0,
+        alike=None,
         at=at,
         stage=stage,
         parts=[qty for _, qty in named],

@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import msgspec
+
 from allocations.accounts import AccountFacts as Account
 from controls import halts, lists
 from controls.ticket import AccountFacts, Reference, Ticket
@@ -86,7 +88,7 @@ def ticket(
     phase: str,
     session_close: datetime | None,
     economics: int,
-    alike: int,
+    alike: int | None,
     at: datetime,
     stage: str = "order",
     parts: Sequence[Decimal] = (),
@@ -195,6 +197,31 @@ def _standing(
         "reduced": stands.reduced,
         "mandates": tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
     }
+
+
+def alone(ticket: Ticket, kept: Sequence[AccountFacts]) -> Ticket:
+    """The ticket for some of its accounts: what stands over the others alone goes with them."""
+
+    def over(accounts: Sequence[AccountFacts]) -> halts.Over:
+        return halts.over(
+            ticket.organization_id,
+            accounts=[account.id for account in accounts],
+            trader=ticket.username,
+            cusip=ticket.cusip,
+        )
+
+    whole, left = over(ticket.accounts), over(kept)
+    gone = {*whole.halted, *whole.reduced} - {*left.halted, *left.reduced}
+    ids = [account.id for account in kept]
+    known = lists.of(ticket.organization_id)
+    return msgspec.structs.replace(
+        ticket,
+        accounts=tuple(kept),
+        listed=known.hits(cusip=ticket.cusip, issuer=ticket.issuer, accounts=ids),
+        mandates=tuple([one for one in ticket.mandates if one.account in ids]),
+        halted=tuple([name for name in ticket.halted if name not in gone]),
+        reduced=tuple([name for name in ticket.reduced if name not in gone]),
+    )
 
 
 def tags_of(profile: Mapping[str, Any] | None) -> dict[str, str]:

@@ -32,7 +32,9 @@ LISTS = {
 }
 # Whom the account trades with: routing and inquiries keep to these, a control has no say in it.
 BROKERS = frozenset({"approved_brokers", "restricted_brokers"})
-KNOWN = frozenset({*LISTS, *BROKERS, "min_rating", "max_maturity_years", "sides"})
+SIDES, RATING, MATURITY = "sides", "min_rating", "max_maturity_years"
+_NAMES = frozenset({*LISTS, *BROKERS, SIDES})
+KNOWN = frozenset({*_NAMES, RATING, MATURITY})
 
 
 class GuidelineParams(Params, frozen=True):
@@ -41,24 +43,48 @@ class GuidelineParams(Params, frozen=True):
     required: bool = False
 
 
+def fault(rules: Mapping[str, Any]) -> str:
+    """What nobody could check of these rules, as a sentence without its end; empty when all can be.
+
+    Asked when a mandate is written and whenever it is looked at: what is written otherwise would
+    be read otherwise, or not at all.
+    """
+    for name, value in rules.items():
+        if name in _NAMES:
+            if not isinstance(value, list) or not all(isinstance(v, str) and v for v in value):
+                return f"{name} is no list of names"
+        elif name == RATING:
+            if not isinstance(value, str) or value.upper() not in RANKS:
+                return f"{name} is no rating"
+        elif name != MATURITY:
+            return f"nobody can check {name}"
+        elif not _is_number(value) or not value > 0:
+            return f"{name} is no number of years"
+    return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+
+
 def guideline(ticket: Ticket, params: GuidelineParams) -> Answer:
-    """The instrument fits the mandate of every account; a sell always does."""
-    if ticket.signed < 0:
+    """The instrument and the side fit the mandate of every account; to sell takes only the side."""
+    if ticket.signed < 0 and not any(SIDES in one.rules for one in ticket.mandates):
         return Passed(None, "sell")
     mandates = {one.account: one for one in ticket.mandates}
     versions = []
     for account in ticket.accounts:
         mandate = mandates.get(account.id)
         if mandate is None:
-            if params.required:
+            if params.required and ticket.signed > 0:
                 raise Missing(f"account {account.code} has no mandate")
             continue
         problem = _problem(ticket, mandate)
         if problem:
             limit, actual = problem
             return Finding(
-                f"Account {account.code} may not buy {ticket.cusip}: {actual} is outside its "
-                f"mandate version {mandate.version} ({limit}).",
+                f"Account {account.code} may not {ticket.side} {ticket.cusip}: {actual} is outside "
+                f"its mandate version {mandate.version} ({limit}).",
                 f"{limit} (version {mandate.version})",
                 actual,
             )
@@ -68,36 +94,44 @@ def guideline(ticket: Ticket, params: GuidelineParams) -> Answer:
 
 def _problem(ticket: Ticket, mandate: Mandate) -> tuple[str, str] | None:
     rules: Mapping[str, Any] = mandate.rules
-    unknown = set(rules) - KNOWN
-    if unknown:
-        raise Missing(f"the mandate says {', '.join(sorted(unknown))}, which nobody can check")
+    if ticket.signed < 0:
+        # Whatever else is agreed, what is held may be sold.
+        rules = {name: value for name, value in rules.items() if name == SIDES}
+    if wrong := fault(rules):
+        raise Missing(f"of the mandate, {wrong}")
+    if SIDES in rules and ticket.side not in rules[SIDES]:
+        return (f"sides: {', '.join(rules[SIDES])}", ticket.side)
     for name, (attribute, allowed) in LISTS.items():
-        if name in rules and (getattr(ticket, attribute) in rules[name]) is not allowed:
-            words = ", ".join(map(str, rules[name]))
-            return (f"{name.replace('_', ' ')}: {words}", str(getattr(ticket, attribute)))
+        if name not in rules:
+            continue
+        actual = str(getattr(ticket, attribute))
+        if not actual:
+            raise Missing(f"nobody knows the {attribute.replace('_', ' ')} of {ticket.cusip}")
+        if (actual in rules[name]) is not allowed:
+            return (f"{name.replace('_', ' ')}: {', '.join(rules[name])}", actual)
     return _rating(ticket, rules) or _maturity(ticket, rules)
 
 
 def _rating(ticket: Ticket, rules: Mapping[str, Any]) -> tuple[str, str] | None:
-    if "min_rating" not in rules:
+    if RATING not in rules:
         return None
-    floor = RANKS.get(str(rules["min_rating"]).upper())
+    floor = RANKS.get(str(rules[RATING]).upper())
     rank = RANKS.get(ticket.rating.upper())
     if floor is None or rank is None:
         raise Missing(f"{ticket.cusip} has no rating that can be compared")
-    return None if rank <= floor else (f"at least {rules['min_rating']}", ticket.rating)
+    return None if rank <= floor else (f"at least {rules[RATING]}", ticket.rating)
 
 
 def _maturity(ticket: Ticket, rules: Mapping[str, Any]) -> tuple[str, str] | None:
-    if "max_maturity_years" not in rules:
+    if MATURITY not in rules:
         return None
     if ticket.maturity_date is None:
         return None if ticket.asset_class == "equity" else _no_maturity(ticket)
-    years = Decimal(str(rules["max_maturity_years"]))
+    years = Decimal(str(rules[MATURITY]))
     latest = ticket.at.date() + timedelta(days=int(years * Decimal("365.25")))
     if ticket.maturity_date <= latest:
         return None
-    return (f"at most {rules['max_maturity_years']} years", f"maturity {ticket.maturity_date}")
+    return (f"at most {rules[MATURITY]} years", f"maturity {ticket.maturity_date}")
 
 
 def _no_maturity(ticket: Ticket) -> tuple[str, str]:

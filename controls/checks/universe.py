@@ -45,8 +45,10 @@ def restricted(ticket: Ticket, params: RestrictedParams) -> Answer:
     ]
     about = {one.name: one.hit for one in ticket.listed}
     hits = [hit for hit in hits if not params.lists or hit[0] in params.lists]
+    if unknown and not hits:
+        raise Missing(f"there is no list {unknown[0]}")
     if not hits:
-        looked = [f"{n} version {v}" for n, v in ticket.list_versions.items() if n not in unknown]
+        looked = [f"{n} version {v}" for n, v in ticket.list_versions.items()]
         return Passed(None, ", ".join(looked)) if looked else PASSED
     names = ", ".join(name + version for name, version in hits)
     noun = "list" if len(hits) == 1 else "lists"

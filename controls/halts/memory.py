@@ -90,6 +90,14 @@ def over(
     )
 
 
+def actor(organization_id: str, *, trader: str, api_key: str = "") -> Over:
+    """What stands over a person who acts on an order, or over the key that they act with."""
+    if not _standing.get():
+        return NOTHING
+    keys = [("trader", trader), *([("api_key", api_key)] if api_key else [])]
+    return _found(organization_id, keys)
+
+
 def part(organization_id: str, *, strategy: str, venue: str) -> Over:
     """What stands over a part of an order that is worked so, or there; either may be empty."""
     if not _standing.get():

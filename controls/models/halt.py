@@ -142,7 +142,8 @@ class Halt(LedgerRow):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="halt_has_a_reason"),
             models.UniqueConstraint(
-                fields=["organization", "kind", "scope", "target", "imposed"],
+                # One that lets orders pass which reduce does not stand in the way of a full stop.
+                fields=["organization", "kind", "scope", "target", "imposed", "mode"],
                 name="one_standing_halt",
                 condition=Q(status__in=sorted(HALT_STANDING)),
             ),

@@ -29,10 +29,6 @@ class Wanted:
     limit_price: Decimal | None
     stop_price: Decimal | None
 
-    def parts(self, shares: Sequence[Sequence[str]]) -> list[Decimal]:
-        """The accounts' parts, in their order."""
-        return [Decimal(part) for _, part in shares]
-
 
 def wanted(order: Order, ask: AmendAsk) -> Wanted:
     """The order's terms with what the request names of them."""

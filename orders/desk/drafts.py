@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 import msgspec
 
-from controls import screening
 from oms_site.journal import statements
 from oms_site.kit import clock, ids
-from orders import exposure, grouping, rulesets, terms, tickets
+from orders import alike, exposure, grouping, rulesets, terms, tickets
 from orders.desk import dropping
 from orders.desk.draft import Draft
 from orders.models import Order
@@ -93,13 +91,13 @@ def screen(
     Controls that use what orders share cost one lock and one query per kind of fact, whatever the
     number of drafts. A preview (`locked` false) looks without holding anybody up.
     """
-    alike = _recent_alike(drafts)
+    recent = _recent_alike(drafts)
     for draft in drafts:
         draft.ticket = tickets.of_terms(
             draft.terms,
             order_id=draft.order.id,
             principal=draft.request.principal,
-            alike=alike[draft.economics],
+            alike=recent[draft.economics],
             economics=draft.economics,
             at=draft.request.received_at,
         )
@@ -107,7 +105,7 @@ def screen(
             draft.ticket = msgspec.structs.replace(
                 draft.ticket, halted=(*draft.ticket.halted, *stopped)
             )
-        alike[draft.economics] += 1
+        recent[draft.economics] += 1
     gathered = [draft.ticket for draft in drafts if draft.ticket is not None]
     at = clock.now()
     judged = exposure.judge(gathered, at=at, locked=locked, smaller=dropping.smaller(drafts, at=at))
@@ -117,20 +115,8 @@ def screen(
 
 
 def _recent_alike(drafts: Sequence[Draft]) -> Counter[int]:
-    """How many equal orders each draft has had within its organization's window: one query."""
-    found: Counter[int] = Counter()
-    windows = {d.order.organization_id: 0 for d in drafts}
-    for organization in windows:
-        windows[organization] = screening.window_for_duplicates(organization) or 0
-    widest = max(windows.values(), default=0)
-    if not widest:
-        return found
-    wanted = {d.economics: windows[d.order.organization_id] for d in drafts}
-    at = min(d.order.created_at for d in drafts)
-    rows = Order.objects.filter(
-        economics__in=wanted, created_at__gt=at - timedelta(seconds=widest)
-    ).exclude(status="rejected")
-    for number, created_at in rows.values_list("economics", "created_at"):
-        if created_at > at - timedelta(seconds=wanted[number]):
-            found[number] += 1
-    return found
+    """How many equal orders there have been for each number: one query."""
+    first = min((draft.order.created_at for draft in drafts), default=clock.now())
+    houses = {draft.economics: draft.order.organization_id for draft in drafts}
+    asked = [alike.Asked(house, number, first) for number, house in houses.items()]
+    return Counter(dict(zip(houses, alike.counted(asked), strict=True)))

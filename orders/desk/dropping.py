@@ -49,10 +49,10 @@ def smaller(
 
     def less(ticket: Ticket, verdict: Verdict) -> Ticket | None:
         draft = blocks.get(ticket.order_id)
-        reasons = apart.refused(ticket, verdict, ask) if draft else {}
+        reasons = apart.refused(ticket, verdict, ask, tickets.alone) if draft else {}
         if draft is None or not reasons:
             return None
-        found = apart.without(ticket, reasons)
+        found = apart.without(ticket, reasons, tickets.alone)
         faults: list[Detail] = []
         terms.check_size("amount", found.order_qty, draft.terms.instrument, faults)
         if faults or _instructions(draft, found.order_qty) is None:

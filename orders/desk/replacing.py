@@ -26,11 +26,10 @@ from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
 from orders import execution, fitness, held, render, rescreen, rulesets, tree
 from orders.desk import amendments
-from orders.desk.amendments import Wanted
 from orders.models import Replacement
 from orders.replacing import planning, pulling, sending
 from orders.requests import AmendRequest, AmendResult, fingerprint
-from orders.rescreen import Change, Looked
+from orders.rescreen import Looked
 from orders.revisions import dropping, rows
 from orders.states import Amending, OrderStatus, ReplaceStatus
 from orders.tree import Tree
@@ -44,7 +43,6 @@ class _Draft:
     one: Tree
     request: AmendRequest
     row: Replacement
-    wanted: Wanted
 
 
 def replace(
@@ -83,7 +81,8 @@ def _replace(
             draft = _begin(work, trees[request.order_id], request, results[n], by=by, at=at)
             if draft is not None:
                 drafts.append((n, draft))
-        looked = rescreen.at_replace([_change(draft) for _, draft in drafts], at=at)
+        changes = [rescreen.asked_of(draft.one.order, draft.row, by=by) for _, draft in drafts]
+        looked = rescreen.at_replace(changes, at=at)
         for (n, draft), look in zip(drafts, looked, strict=True):
             _judge(work, draft, look, results[n], by=actor, at=at)
     return results
@@ -162,13 +161,7 @@ def _begin(
         _refuse(work, one, row, refusal, result, at=at)
         return None
     rows.remember(work, row)
-    return _Draft(one, request, row, wanted)
-
-
-def _change(draft: _Draft) -> Change:
-    row = draft.row
-    parts = tuple(draft.wanted.parts(row.shares))
-    return Change(draft.one.order, row.order_qty, row.limit_price, row.revision, parts)
+    return _Draft(one, request, row)
 
 
 def _judge(

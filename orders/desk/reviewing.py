@@ -117,6 +117,7 @@ def _decided(
             annotation=ruling.annotation,
             subject_version=ruling.subject_version,
             reasons=ruling.reasons,
+            author_id=one.order.submitted_by_id,
             at=at,
         )
     except OmsError as refusal:

@@ -6,6 +6,7 @@ One that asks for less at the same price only lets go: it is sent whatever stand
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from oms_site.firm import generation
 from oms_site.journal import unit
@@ -15,6 +16,7 @@ from oms_site.kit.errors import OmsError
 from orders import fitness, rescreen, tree
 from orders.models import ReplaceLeg
 from orders.replacing import answers
+from orders.rescreen import Sending
 from orders.tree import Tree
 from venues import transmission
 
@@ -26,22 +28,35 @@ def dropped(leg_ids: Sequence[str], *, by: Actor) -> set[str]:
     generation.check()
     at = clock.now()
     found = ReplaceLeg.objects.filter(id__in=leg_ids).order_by("id")
-    related = ("venue_order__order", "venue_order__execution_order")
-    more = [leg for leg in found.select_related(*related) if _asks_for_more(leg)]
-    looked = rescreen.at_wire([leg.venue_order for leg in more], at=at)
+    related = ("venue_order__order", "venue_order__execution_order", "replacement__requested_by")
+    legs = list(found.select_related(*related))
+    more = [leg for leg in legs if _asks_for_more(leg)]
+    looked = rescreen.at_wire([_sending(leg) for leg in more], at=at)
     refused = {
         leg.id: looked[leg.venue_order_id].error()
         for leg in more
         if looked[leg.venue_order_id].refused
     }
-    for leg in found.select_related(*related):
+    for leg in legs:
         fault = fitness.of_leg(leg.venue_order, leg.qty, leg.limit_price, at=at)
         if fault is not None and leg.id not in refused:
             refused[leg.id] = fault
-    return _refuse(refused, {leg.id: leg.order_id for leg in found}, by=by) if refused else set()
+    return _refuse(refused, {leg.id: leg.order_id for leg in legs}, by=by) if refused else set()
+
+
+def _sending(leg: ReplaceLeg) -> Sending:
+    """What its venue would work on: the quantity and the limit that the message states."""
+    child, order = leg.venue_order, leg.venue_order.order
+    qty = leg.qty - child.cum_qty
+    change = rescreen.asked_of(order, leg.replacement)
+    # What has been executed meanwhile makes the order no smaller than what is sent of it.
+    whole = max(change.qty, order.cum_qty + qty)
+    return Sending(child, qty, replace(change, qty=whole, limit_price=leg.limit_price))
 
 
 def _asks_for_more(leg: ReplaceLeg) -> bool:
+    if leg.qty <= leg.venue_order.cum_qty:
+        return False
     return bool(leg.qty > leg.was_qty or leg.limit_price != leg.was_limit_price)
 
 

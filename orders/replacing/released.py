@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from controls.models import Review
@@ -14,7 +13,7 @@ from oms_site.kit.errors import OmsError
 from orders import execution, rescreen
 from orders.models import Order
 from orders.replacing import pulling
-from orders.rescreen import Change, Looked
+from orders.rescreen import Looked
 from orders.revisions import dropping
 from orders.revisions.rows import Asked
 from orders.tree import Tree
@@ -29,10 +28,7 @@ def look(order: Order, asked: Asked, *, at: datetime) -> Looked:
         raise OmsError("market_closed", "The order's session is over.", status=409)
     if row.order_qty <= order.cum_qty:
         raise OmsError("amount_below_filled", "More than that is filled by now.", status=409)
-    parts = tuple(Decimal(part) for _, part in row.shares)
-    (looked,) = rescreen.at_replace(
-        [Change(order, row.order_qty, row.limit_price, row.revision, parts)], at=at
-    )
+    (looked,) = rescreen.at_replace([rescreen.asked_of(order, row)], at=at)
     return looked
 
 

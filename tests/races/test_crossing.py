@@ -82,6 +82,7 @@ def test_eight_routers_at_once_execute_no_share_twice() -> None:
     while routing.drain():
         pass
     agree()
+    assert Cross.objects.exists()
 
 
 def test_an_order_that_is_canceled_meanwhile_crosses_or_is_canceled() -> None:
@@ -99,6 +100,7 @@ def test_an_order_that_is_canceled_meanwhile_crosses_or_is_canceled() -> None:
 
 def test_an_order_that_is_taken_to_market_meanwhile_is_never_taken_twice() -> None:
     allow("open")
+    moved = D(0)
     for _ in range(6):
         buy = submit("buy", "alpha-003", 3000, staged=True)
         sell = submit("sell", "alpha-002", 3000, staged=True)
@@ -109,8 +111,10 @@ def test_an_order_that_is_taken_to_market_meanwhile_is_never_taken_twice() -> No
         order = trading.order(buy)
         taken = sum(row.qty for row in order.execution_orders.order_by("id"))
         assert taken <= order.order_qty
+        moved += taken
         desk.cancel([buy, sell], by=trading.person(), at=clock.now())
     agree()
+    assert moved > 0
 
 
 def test_a_venue_that_fills_meanwhile_never_makes_it_too_much() -> None:

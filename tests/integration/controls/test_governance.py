@@ -232,6 +232,8 @@ def test_a_warning_is_kept_and_told_and_the_order_proceeds() -> None:
         ({"slice": {"side": ["up"]}}, "slice.side"),
         ({"slice": {"account": ["nowhere"]}}, "slice.account"),
         ({"slice": {"asset_class": ["cheese"]}}, "slice.asset_class"),
+        ({"slice": {"instrument_list": ["nope"]}}, "slice.instrument_list"),
+        ({"slice": {"api_key": ["0"]}}, "slice.api_key"),
         ({"assigned_to": ["beta"]}, "assigned_to"),
         ({"message": "{cusip.__class__}"}, "message"),
         ({"effective_from": "tomorrow"}, "effective_from"),

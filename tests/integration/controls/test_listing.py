@@ -10,7 +10,7 @@ import pytest
 from django.db import Error, connection, transaction
 
 from allocations.models import Account
-from controls import listing, lists, seed
+from controls import content, listing, lists, seed
 from controls.models import Control, ControlList, ListingDecision
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
@@ -98,6 +98,43 @@ def test_a_mandate_counts_once_a_second_person_approves_it(
     listing.approve(row, by=checker, at=sandbox)
     generation.check()
     assert lists.of("alpha").mandates[account.pk].version == 1
+
+
+@pytest.mark.parametrize(
+    "rules", [{"sectors": "government"}, {"min_rating": "good"}, {"max_maturity_years": "soon"}]
+)
+def test_a_mandate_that_nobody_could_check_is_not_written(
+    sandbox: datetime, caller: Caller, rules: dict[str, Any]
+) -> None:
+    account = Account.objects.get(organization_id="alpha", code="ALPHA-002")
+    with pytest.raises(OmsError) as refusal:
+        listing.agree(account.pk, rules, by=caller("alpha_compliance"), at=sandbox)
+    assert (refusal.value.code, refusal.value.status) == ("invalid_rules", 422)
+
+
+def test_a_control_is_for_the_lists_and_keys_that_there_are(
+    sandbox: datetime, caller: Caller
+) -> None:
+    maker, checker = caller("alpha_compliance"), caller("alpha_compliance2")
+    row = _draft(maker, sandbox)
+
+    def faults() -> list[str]:
+        stated = {
+            "name": "mine",
+            "rule_class": "universe.restricted",
+            "remediation": "reject",
+            "slice": {"instrument_list": ["embargo"], "api_key": [str(maker.api_key_id)]},
+        }
+        try:
+            content.read(stated, organization_id="alpha")
+        except OmsError as refusal:
+            return [detail.field for detail in refusal.details]
+        return []
+
+    # Proposed is not there yet.
+    assert faults() == ["slice.instrument_list"]
+    listing.approve(row, by=checker, at=sandbox)
+    assert faults() == []
 
 
 @pytest.mark.parametrize("name", ["alpha_trader", "alpha_auditor", "beta_compliance"])

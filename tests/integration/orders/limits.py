@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from controls import checks, listing, seed
+from controls import checks, listing, parameters, seed
 from controls.models import Control
 from oms_site.firm import generation
 from oms_site.firm.models import User
@@ -16,6 +16,8 @@ def in_force(
     rule_class: str, *, remediation: str = "reject", of: str = "alpha", **params: Any
 ) -> Control:
     """A control of alpha's in force, seen by the next batch."""
+    # One that cannot be read rejects everything, whatever the test is about.
+    parameters.read(checks.RULES[rule_class].params, params)
     code = f"test-{rule_class}-{Control.objects.count()}"
     control = Control(
         organization_id=of,

@@ -77,15 +77,15 @@ def settle_deferred() -> None:
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
-def refused(*statements: str) -> None:
-    """The database takes none of it."""
+def refused(*statements: str, law: str) -> None:
+    """The database takes none of it, because of this law."""
 
     def run() -> None:
         with transaction.atomic(), connection.cursor() as cursor:
             for sql in (*statements, "SET CONSTRAINTS ALL IMMEDIATE"):
                 cursor.execute(sql)
 
-    with pytest.raises(IntegrityError):
+    with pytest.raises(IntegrityError, match=law):
         run()
 
 
@@ -368,13 +368,21 @@ def test_the_database_refuses_half_a_cross(venues: tuple[Venue, Venue]) -> None:
     refused(
         "INSERT INTO orders_execution SELECT (jsonb_populate_record(x,"
         """ '{"id": "ex_lonely", "exec_id": "lonely", "sequence": 2}'::jsonb)).*"""
-        f" FROM orders_execution x WHERE id = '{fill.id}'"
+        f" FROM orders_execution x WHERE id = '{fill.id}'",
+        law="at the internal venue is in no cross",
     )
 
 
-@pytest.mark.parametrize("wrong", ['{"qty": 2000}', '{"price": 99}', "same"])
+@pytest.mark.parametrize(
+    ("wrong", "law"),
+    [
+        ('{"qty": 2000}', "has not two equal executions of opposite sides"),
+        ('{"price": 99}', "cross_inside_the_market"),
+        ("same", "cross_has_two_sides"),
+    ],
+)
 def test_the_database_refuses_a_cross_of_unequal_sides(
-    venues: tuple[Venue, Venue], wrong: str
+    venues: tuple[Venue, Venue], wrong: str, law: str
 ) -> None:
     allow()
     pair()
@@ -389,6 +397,7 @@ def test_the_database_refuses_a_cross_of_unequal_sides(
         "DELETE FROM orders_cross",
         "INSERT INTO orders_cross SELECT (jsonb_populate_record(null::orders_cross,"
         f" to_jsonb(k) || '{wrong}'::jsonb)).* FROM kept k",
+        law=law,
     )
 
 

@@ -11,10 +11,11 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 
 from allocations.models import AccountAllocation, DroppedAccount
+from controls import halts, listing
 from controls.models import Screening
 from oms_site.firm import generation
 from oms_site.journal.models import Event
-from orders import lots
+from orders import halting, lots
 from orders.models import Order
 from tests import policies, trading
 from tests.client import Api
@@ -107,6 +108,28 @@ def test_a_suspended_account_is_dropped_and_both_looks_are_kept(
     assert differences() == []
 
 
+@pytest.mark.parametrize("way", ["halt", "reducing", "list"])
+def test_an_account_that_a_switch_or_a_list_stops_is_dropped_alone(
+    api: Apis, sandbox: datetime, way: str
+) -> None:
+    agreed("drop", sandbox)
+    by, code = trading.person("alpha_compliance"), "kill_switch"
+    if way == "list":
+        code = "instrument_restricted"
+        row = listing.draft("stop", kind="restricted", accounts=["alpha-003"], by=by, at=sandbox)
+        listing.approve(row, by=trading.person("alpha_compliance2"), at=sandbox)
+    else:
+        found = halting.target_of("account", "alpha-003", by=by)
+        halts.engage(found, reason="x", cancels=False, by=by, at=sandbox, mode=way)
+    generation.check()
+    _, order = block(api, ("alpha-002", 3000), ("alpha-003", 6000))
+    assert order["status"] == "pending_execution"
+    assert accounts(order["id"]) == [("alpha-002", D(3000))]
+    assert dropped(order["id"]) == [("alpha-003", D(6000), code)]
+    passed = Screening.objects.get(subject=order["id"], outcome="passed").ticket
+    assert [passed.get(name, []) for name in ("listed", "halted", "reduced")] == [[], [], []]
+
+
 def test_the_fees_are_those_of_the_first_account_that_is_left(api: Apis, sandbox: datetime) -> None:
     agreed("drop", sandbox)
     _, order = block(api, ("alpha-suspended", 2000), ("alpha-fee", 3000))
@@ -117,7 +140,7 @@ def test_the_fees_are_those_of_the_first_account_that_is_left(api: Apis, sandbox
     ("rule", "params"),
     [
         # What is wrong with the whole block is nobody's own fault.
-        ("size.max_quantity", {"max_quantity": "8000"}),
+        ("size.max_quantity", {"max_qty": "8000"}),
         ("credit.limit", {"max_credit": "8000", "scope": "organization"}),
         ("credit.limit", {"max_credit": "100"}),
     ],

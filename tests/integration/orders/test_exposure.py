@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -19,8 +19,9 @@ from oms_site.kit import clock
 from orders import desk, last_look, rescreen, routing
 from orders.models import Break, ExecutionOrder, Order, VenueOrder
 from orders.requests import AccountAsk, AllocationAsk
-from tests import trading
+from tests import policies, trading
 from tests.integration.orders.limits import in_force, listed
+from tests.integration.replacing import story
 from venues import market_data, transmission
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound, ReferencePrice
@@ -101,6 +102,19 @@ def test_an_own_order_on_the_other_side_is_not_crossed() -> None:
     assert said(limit_price=D("99.5")) == "self_cross"
     assert said(limit_price=D("99.4")) == "pending_execution"
     assert said(account_id="alpha-003", limit_price=D("99.5")) == "pending_execution"
+
+
+def test_an_own_sell_that_is_being_amended_upwards_still_stands_at_its_old_price(
+    sandbox: datetime,
+) -> None:
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+    in_force("cross.self")
+    order_id, _ = story.working(3000, side="sell", limit_price=D("99.5"))
+    assert story.amend(order_id, limit_price="101").outcome == "pending"
+    assert said(limit_price=D(100)) == "self_cross"
+    assert said(limit_price=D("99.4")) == "pending_execution"
+    trading.receive(story.replaced(order_id))
+    assert said(limit_price=D(100)) == "pending_execution"
 
 
 def test_a_window_counts_orders_and_forgets_them() -> None:

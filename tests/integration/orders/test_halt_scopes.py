@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 from typing import Any
@@ -21,7 +21,8 @@ from oms_site.kit.errors import OmsError
 from orders import halting, last_look, routing
 from orders.models import ExecutionOrder, VenueOrder
 from orders.stopping import waiting
-from tests import trading
+from tests import policies, trading
+from tests.integration.replacing import story
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound
 
@@ -223,6 +224,48 @@ def test_a_buy_on_its_way_does_not_pass_a_reducing_switch_at_the_wire() -> None:
     child = trading.routed()
     _engage("organization", mode="reducing")
     assert last_look.before_wire(child.venue_id, _sent(child.order_id)) == []
+
+
+def test_a_reducing_switch_does_not_stand_in_the_way_of_a_full_stop(api: Any) -> None:
+    _holding(3000)
+    engage = {
+        "scope": "account",
+        "target": "alpha-002",
+        "reason": "x",
+        "cancel_orders": False,
+        "confirm": "alpha-002",
+    }
+    compliance = api("alpha_compliance")
+    status, reducing = compliance.post("/v1/kill-switch/", {**engage, "mode": "reducing"})[:2]
+    assert status == 201
+    sell: dict[str, Any] = {"side": "sell", "limit_price": D("99.6"), "qty": D(1000)}
+    with trading.for_this_example():
+        assert trading.order(trading.submit(**sell)).status == "pending_execution"
+    status, full = compliance.post("/v1/kill-switch/", {**engage, "mode": "halt"})[:2]
+    assert status == 201
+    assert compliance.post("/v1/kill-switch/", {**engage, "mode": "halt"})[0] == 409
+    assert trading.order(trading.submit(**sell)).reject_code == "kill_switch"
+    by, at = trading.person("alpha_compliance"), clock.now()
+    halts.request_release(full["id"], reason="over", by=by, at=at)
+    halts.release(full["id"], by=trading.person("alpha_compliance2"), at=at)
+    (left,) = halts.standing("alpha")
+    assert (left.id, left.mode) == (reducing["id"], "reducing")
+    assert trading.order(trading.submit(**sell)).status == "pending_execution"
+    assert trading.order(trading.submit(qty=D(4000))).reject_code == "kill_switch"
+
+
+@pytest.mark.parametrize(("qty", "sent"), [(8000, 0), (6000, 0), (5000, 1)])
+def test_a_replace_passes_a_reducing_switch_at_the_wire_only_as_what_it_asks_for(
+    sandbox: datetime, qty: int, sent: int
+) -> None:
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+    _holding(5000)
+    order_id, _ = story.working(3000, side="sell", limit_price=D("99.6"))
+    assert story.amend(order_id, qty=qty).outcome == "pending"
+    _engage("organization", mode="reducing")
+    rows = list(Outbound.objects.filter(kind="G"))
+    assert len(rows) == 1
+    assert len(last_look.before_wire("SIMA", rows)) == sent
 
 
 # --- refused cancels -----------------------------------------------------------------------------

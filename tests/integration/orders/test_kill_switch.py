@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,13 +11,14 @@ from django.db import IntegrityError, connection, transaction
 
 from controls import halts
 from controls.models import Halt
-from oms_site.firm.models import User
+from oms_site.firm.models import ApiKey, User, digest
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import desk, halting, last_look, routing
 from orders.models import ExecutionOrder, VenueOrder
-from tests import trading
+from tests import hiring, policies, trading
+from tests.integration.replacing import story
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound
 
@@ -45,6 +46,48 @@ def _code(call: Any) -> str:
     with pytest.raises(OmsError) as refused:
         call()
     return refused.value.code
+
+
+@pytest.fixture
+def theirs(sandbox: datetime) -> str:
+    """A staged order of a colleague of alpha_trader's."""
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+    user = hiring.hire("alpha_trader2", of="alpha", roles=["trader"])
+    token = "oems_test_alpha_trader2"
+    ApiKey.objects.create(user=user, digest=digest(token), prefix=token, created_at=clock.now())
+    return trading.submit(by="alpha_trader2", bypass_auto_execution=True)
+
+
+@pytest.mark.parametrize(
+    ("scope", "target"), [("trader", "alpha_trader"), ("api_key", "oems_test_alpha_trader")]
+)
+def test_who_is_stopped_takes_no_order_of_others_to_market_and_amends_none(
+    theirs: str, scope: str, target: str
+) -> None:
+    _engage(scope, target)
+
+    def asked(by: str) -> list[str]:
+        with trading.for_this_example():
+            made = desk.execute(
+                theirs, trading.instruction(1000), by=trading.person(by), at=clock.now()
+            )
+            amended = story.amend(theirs, by, qty=5000)
+            return [fault.code if fault else "" for fault in (made.error, amended.error)]
+
+    assert asked("alpha_trader") == ["kill_switch", "kill_switch"]
+    assert asked("alpha_trader2") == ["", ""]
+    desk.cancel([theirs], by=trading.person(), at=clock.now())
+    assert trading.order(theirs).status == "canceled"
+
+
+def test_what_was_amended_by_somebody_who_is_stopped_by_now_is_not_sent(theirs: str) -> None:
+    child = trading.execute(theirs, 3000)
+    trading.receive(trading.report(child, ExecType.NEW))
+    assert story.amend(theirs, qty=5000).outcome == "pending"
+    _engage("trader", "alpha_trader")
+    assert last_look.before_wire(trading.VENUE, list(Outbound.objects.filter(kind="G"))) == []
+    assert story.body(theirs, "replace_reject")["code"] == "kill_switch"
+    assert trading.order(theirs).leaves_qty == 3000
 
 
 @pytest.mark.parametrize(

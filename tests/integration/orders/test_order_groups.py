@@ -217,30 +217,62 @@ def test_whoever_may_not_submit_may_not_reset() -> None:
 
 
 def test_lock_and_reset_are_told() -> None:
-    group, _ = _locked()
+    group, resting = _locked()
+    halting.drain_groups()
+    for child in resting:
+        _gone(child, cum=1000)
+    with clock.frozen_at(clock.now() + timedelta(milliseconds=1)):
+        halting.reset_group(group.id, by=trading.person(), at=clock.now())
     told = Event.objects.filter(subject=group.id).order_by("seq")
-    assert [event.event_type for event in told] == ["order_group_create", "order_group_lock"]
+    assert [event.event_type for event in told] == [
+        "order_group_create",
+        "order_group_lock",
+        "order_group_reset",
+    ]
 
 
 @pytest.mark.parametrize(
-    "attack",
+    ("attack", "law"),
     [
-        "UPDATE controls_ordergroup SET limit_qty = 9999999, version = version + 1",
-        "UPDATE controls_ordergroup SET window_s = 1, version = version + 1",
-        "DELETE FROM controls_ordergroup",
-        "UPDATE controls_ordergroup SET status = 'open', locked_at = NULL, version = version + 1",
-        "UPDATE orders_order SET order_group_id = NULL, version = version + 1",
-        "INSERT INTO orders_order SELECT (r).* FROM (SELECT jsonb_populate_record(o, "
-        '\'{"id": "or_x", "client_order_id": null}\') AS r FROM orders_order o'
-        " WHERE order_group_id IS NOT NULL LIMIT 1) one",
-        "INSERT INTO orders_order SELECT (r).* FROM (SELECT jsonb_populate_record(o, "
-        '\'{"id": "or_x", "client_order_id": null, "order_group_id": "og_nobody"}\') AS r'
-        " FROM orders_order o LIMIT 1) one",
+        (
+            "UPDATE controls_ordergroup SET limit_qty = 9999999, version = version + 1",
+            "its terms never change",
+        ),
+        (
+            "UPDATE controls_ordergroup SET window_s = 1, version = version + 1",
+            "its terms never change",
+        ),
+        ("DELETE FROM controls_ordergroup", "rows are kept"),
+        (
+            "UPDATE controls_ordergroup SET status = 'open', locked_at = NULL,"
+            " version = version + 1",
+            "a person resets it, and counts anew",
+        ),
+        (
+            "UPDATE orders_order SET order_group_id = NULL, version = version + 1",
+            "its terms never change",
+        ),
+        (
+            "INSERT INTO orders_order SELECT (r).* FROM (SELECT jsonb_populate_record(o, "
+            '\'{"id": "or_x", "client_order_id": null}\') AS r FROM orders_order o'
+            " WHERE order_group_id IS NOT NULL LIMIT 1) one",
+            "order group og_.* takes no order now",
+        ),
+        (
+            "INSERT INTO orders_order SELECT (r).* FROM (SELECT jsonb_populate_record(o, "
+            '\'{"id": "or_x", "client_order_id": null, "order_group_id": "og_nobody"}\') AS r'
+            " FROM orders_order o LIMIT 1) one",
+            "order group og_nobody takes no order now",
+        ),
     ],
 )
-def test_the_database_refuses_to_pass_by_a_locked_group(attack: str) -> None:
+def test_the_database_refuses_to_pass_by_a_locked_group(attack: str, law: str) -> None:
     _locked()
-    with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
+    with (
+        pytest.raises(DatabaseError, match=law),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
         cursor.execute(attack)
 
 

@@ -8,13 +8,16 @@ from decimal import Decimal
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from controls import reviews
 from controls.models import Review, Screening
+from oms_site.firm import principals
+from oms_site.firm.models import User
 from oms_site.kit import clock
 from orders import desk, expiry, holdings, last_look, routing
 from orders.desk.reviewing import Decision
 from orders.models import ExecutionOrder, Order
 from orders.review_desk import context, queue
-from tests import policies, trading
+from tests import hiring, policies, trading
 from tests.integration.orders.limits import in_force, listed
 from tests.integration.replacing import story
 from venues import transmission
@@ -29,13 +32,13 @@ def amendments_are_allowed(sandbox: datetime) -> None:
     policies.agreed(preset="full", at=sandbox - timedelta(days=1))
 
 
-def _decide(order_id: str, *, approve: bool = True) -> Decision:
+def _decide(order_id: str, *, approve: bool = True, by: str = "alpha_compliance") -> Decision:
     return desk.decide(
         order_id,
         approve=approve,
         annotation="looked at",
         client_decision_id="",
-        by=trading.person("alpha_compliance"),
+        by=trading.person(by),
         at=clock.now(),
     )
 
@@ -115,6 +118,42 @@ def test_the_maker_of_new_terms_does_not_release_them() -> None:
     ).error
     assert refused is not None
     assert story.sent("G") == []
+
+
+def _trader_who_reviews_and_a_colleague() -> None:
+    hiring.give(User.objects.get(username="alpha_trader"), ["trader", "compliance"])
+    hiring.give(User.objects.get(username="alpha_ops"), ["trader"])
+    principals.forget()
+
+
+def test_who_entered_an_order_does_not_release_what_a_colleague_made_of_it() -> None:
+    _trader_who_reviews_and_a_colleague()
+    order_id = trading.submit(by="alpha_trader", limit_price=D(FLAGGED))
+    assert story.amend(order_id, "alpha_ops", limit_price="108").outcome == "replaced"
+    refused = _decide(order_id, by="alpha_trader").error
+    assert refused is not None
+    assert (refused.code, refused.status) == ("self_approval", 403)
+    assert str(story.order(order_id).status) == "pending_approval"
+    assert story.body(order_id, "manual_approve_fail")["reason"] == "self_approval"
+    assert _decide(order_id).error is None
+    # To refuse is no release.
+    mine = trading.submit(by="alpha_trader", limit_price=D("107.5"))
+    story.amend(mine, "alpha_ops", limit_price="108.5")
+    assert _decide(mine, approve=False, by="alpha_trader").error is None
+
+
+def test_the_database_refuses_the_approval_of_who_entered_the_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _trader_who_reviews_and_a_colleague()
+    order_id = trading.submit(by="alpha_trader", limit_price=D(FLAGGED))
+    story.amend(order_id, "alpha_ops", limit_price="108")
+    decided = reviews.decide
+    monkeypatch.setattr(
+        reviews, "decide", lambda *row, **how: decided(*row, **{**how, "author_id": None})
+    )
+    with pytest.raises(DatabaseError, match="who entered an order does not approve it"):
+        _decide(order_id, by="alpha_trader")
 
 
 def test_a_cancel_ends_the_review_of_new_terms() -> None:
@@ -197,6 +236,62 @@ def test_what_a_control_rejects_by_now_is_not_sent_unless_it_asks_for_less(
     assert (order.pending, order.order_qty) == ("replace" if sent else "", D(10_000))
     if not sent:
         assert story.body(order_id, "replace_reject")["code"] == "instrument_restricted"
+
+
+def test_the_price_that_a_replace_asks_for_is_looked_at_before_the_wire() -> None:
+    order_id, _ = story.working(10_000)
+    story.amend(order_id, limit_price="101")
+    transmission.take_due(trading.VENUE)
+    rows = list(Outbound.objects.filter(kind="G"))
+    with trading.for_this_example():
+        in_force("price.collar", max_percent="3", max_age_s=10**7)
+        assert last_look.before_wire(trading.VENUE, rows) == rows
+    in_force("price.collar", max_percent="0.5", max_age_s=10**7)
+    assert last_look.before_wire(trading.VENUE, rows) == []
+    assert story.body(order_id, "replace_reject")["code"] == "price_outside_collar"
+
+
+# --- duplicates ----------------------------------------------------------------------------------
+def _twice() -> str:
+    """The second of two equal orders, flagged as a duplicate."""
+    in_force("duplicates.economic", remediation="flag", window_s=60)
+    stop = {"ord_type": "stop_limit", "side": "sell", "limit_price": D("97.5"), "stop_price": D(98)}
+    trading.submit(**stop)
+    with clock.frozen_at(clock.now() + timedelta(seconds=30)):
+        order_id = trading.submit(**stop)
+    assert story.order(order_id).status == "pending_approval"
+    return order_id
+
+
+def _reviews(order_id: str) -> list[tuple[str, int]]:
+    rows = Review.objects.filter(subject=order_id).order_by("opened_at", "subject_version")
+    return [(str(row.status), row.subject_version) for row in rows]
+
+
+@pytest.mark.parametrize("later_s", [31, 600])
+def test_a_duplicate_does_not_get_round_its_review_by_an_amendment(later_s: int) -> None:
+    order_id = _twice()
+    with clock.frozen_at(clock.now() + timedelta(seconds=later_s)):
+        assert story.amend(order_id, stop_price="98.1").outcome == "replaced"
+    assert story.order(order_id).status == "pending_approval"
+    assert _reviews(order_id) == [("withdrawn", 1), ("open", 2)]
+
+
+def test_what_is_amended_away_and_back_to_a_duplicate_is_one() -> None:
+    order_id = _twice()
+    with clock.frozen_at(clock.now() + timedelta(seconds=31)):
+        story.amend(order_id, limit_price="97.6")
+        assert story.order(order_id).status == "pending_execution"
+        assert story.amend(order_id, limit_price="97.5").outcome == "review"
+    assert _reviews(order_id) == [("withdrawn", 1), ("open", 3)]
+
+
+def test_an_order_is_no_duplicate_of_itself() -> None:
+    in_force("duplicates.economic", remediation="flag", window_s=60)
+    order_id, _ = story.working(10_000)
+    story.amend(order_id, qty=9000)
+    trading.receive(story.replaced(order_id))
+    assert story.amend(order_id, qty=10_000).outcome == "pending"
 
 
 def _refused_by_the_database(sql: str, key: str) -> None:

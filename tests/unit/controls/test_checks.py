@@ -188,9 +188,17 @@ def test_an_instrument_on_lists_is_told_with_their_names() -> None:
 
 
 def test_a_control_that_names_lists_minds_only_those() -> None:
-    subject = ticket(restricted_on=("watch",))
-    assert ask("universe.restricted", subject, lists=["restricted"]) == PASSED
+    subject = ticket(restricted_on=("watch",), list_versions={"restricted": 1})
+    said = ask("universe.restricted", subject, lists=["restricted"])
+    assert said == Passed(None, "restricted version 1")
     assert isinstance(ask("universe.restricted", subject, lists=["watch"]), Finding)
+
+
+def test_a_control_that_names_a_list_that_is_not_there_does_not_pass() -> None:
+    with pytest.raises(Missing, match="no list nope"):
+        ask("universe.restricted", ticket(list_versions={"other": 1}), lists=["other", "nope"])
+    both = ticket(restricted_on=("watch",))
+    assert isinstance(ask("universe.restricted", both, lists=["nope", "watch"]), Finding)
 
 
 def test_an_entitled_trader_with_own_accounts_passes() -> None:

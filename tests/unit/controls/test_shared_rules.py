@@ -197,12 +197,50 @@ def test_a_buy_fits_the_mandate_of_every_account(
     )
 
 
-def test_a_mandate_that_cannot_be_checked_does_not_pass() -> None:
-    for rules in ({"min_rating": "BBB-"}, {"no_such_rule": 1}):
-        with pytest.raises(Missing):
-            ask("mandate.guideline", ticket(mandates=(Mandate("acc_A1", 1, rules),)))
+@pytest.mark.parametrize(
+    "rules",
+    [
+        {"min_rating": "BBB-"},
+        {"min_rating": ["BBB-"]},
+        {"min_rating": "good"},
+        {"no_such_rule": 1},
+        {"sectors": "government"},
+        {"sectors": [""]},
+        {"sides": "buy"},
+        {"approved_brokers": "SIMA"},
+        {"max_maturity_years": 0},
+        {"max_maturity_years": True},
+        {"max_maturity_years": "soon"},
+        # Nobody has said of which sector, country or issuer it is.
+        {"sectors": ["gov"]},
+        {"excluded_sectors": ["gov"]},
+        {"excluded_countries": ["RU"]},
+        {"excluded_issuers": ["ACME"]},
+    ],
+)
+def test_a_mandate_that_cannot_be_checked_does_not_pass(rules: dict[str, Any]) -> None:
+    with pytest.raises(Missing):
+        ask("mandate.guideline", ticket(mandates=(Mandate("acc_A1", 1, rules),)))
+
+
+def test_an_account_without_a_mandate_that_it_must_have_does_not_pass() -> None:
     with pytest.raises(Missing):
         ask("mandate.guideline", ticket(), required=True)
+
+
+def test_a_mandate_says_which_sides_are_allowed() -> None:
+    def said(side: str, rules: dict[str, Any]) -> Any:
+        mandates = (Mandate("acc_A1", 3, rules),)
+        return ask("mandate.guideline", ticket(side=side, mandates=mandates), required=True)
+
+    refused = said("buy", {"sides": ["sell"]})
+    assert isinstance(refused, Finding)
+    assert refused.message.startswith("Account A1 may not buy 912810SX7: buy is outside")
+    assert isinstance(said("sell", {"sides": ["buy"]}), Finding)
+    assert isinstance(said("buy", {"sides": ["buy"]}), Passed)
+    # To sell takes only the side.
+    assert isinstance(said("sell", {"sides": ["sell"], "min_rating": "AAA"}), Passed)
+    assert isinstance(ask("mandate.guideline", ticket(side="sell"), required=True), Passed)
 
 
 def test_papers_must_be_there() -> None:
