@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path
+from rest_framework.views import APIView
 
 from orders.api import (
     allocations,
@@ -41,6 +42,22 @@ def _create(name: str, protocol: str, strategy: str) -> object:
     return path(f"{_below}{name}/", view, name=f"execution-order-{name.replace('/', '-')}")
 
 
+def _decided(
+    base: str,
+    view: type[APIView],
+    name: str,
+    *,
+    yes: str = "approve",
+    no: str = "reject",
+    flag: str = "approve",
+) -> list[object]:
+    """The two answers of whoever decides, each an address of its own."""
+    return [
+        path(f"{base}{word}/", view.as_view(**{flag: agreed}), name=f"{name}-{word}")
+        for word, agreed in ((yes, True), (no, False))
+    ]
+
+
 urlpatterns = [
     path("trading/order-list/", order_lists.OrderListList.as_view(), name="order-list-list"),
     path(
@@ -51,8 +68,7 @@ urlpatterns = [
     path("trading/order/", orders.OrderList.as_view(), name="order-list"),
     path("trading/order/bulk/", orders.OrderBulk.as_view(), name="order-bulk"),
     path(_order, orders.OrderDetail.as_view(), name="order-detail"),
-    path(f"{_order}approve/", orders.OrderDecision.as_view(approve=True), name="order-approve"),
-    path(f"{_order}reject/", orders.OrderDecision.as_view(approve=False), name="order-reject"),
+    *_decided(_order, orders.OrderDecision, "order"),
     path(f"{_order}amend/", amendments.OrderAmend.as_view(), name="order-amend"),
     path(f"{_order}execution/", eo.ExecutionList.as_view(), name="execution-list"),
     _create("lob/sor", "limit_order_book", "smart_order_routing"),
@@ -70,15 +86,10 @@ urlpatterns = [
         held_reports.HeldReportList.as_view(),
         name="held-report-list",
     ),
-    path(
-        "trading/external-trade-report/<str:report_id>/approve/",
-        held_reports.HeldReportDecision.as_view(approve=True),
-        name="held-report-approve",
-    ),
-    path(
-        "trading/external-trade-report/<str:report_id>/reject/",
-        held_reports.HeldReportDecision.as_view(approve=False),
-        name="held-report-reject",
+    *_decided(
+        "trading/external-trade-report/<str:report_id>/",
+        held_reports.HeldReportDecision,
+        "held-report",
     ),
     path(
         f"{_below}<str:execution_order_id>/external/trade-report/",
@@ -101,16 +112,7 @@ urlpatterns = [
     path(f"{_order}schedule/cancel/", schedules.ScheduleCancel.as_view(), name="schedule-cancel"),
     path(f"{_order}allocate/", allocations.OrderAllocate.as_view(), name="order-allocate"),
     path("trading/allocation-entry/", allocations.EntryList.as_view(), name="entry-list"),
-    path(
-        "trading/allocation-entry/<str:entry_id>/approve/",
-        allocations.EntryDecision.as_view(approve=True),
-        name="entry-approve",
-    ),
-    path(
-        "trading/allocation-entry/<str:entry_id>/reject/",
-        allocations.EntryDecision.as_view(approve=False),
-        name="entry-reject",
-    ),
+    *_decided("trading/allocation-entry/<str:entry_id>/", allocations.EntryDecision, "entry"),
     path(
         "custodian/<str:custodian_id>/booking-configuration/",
         allocations.BookingConfigurationDetail.as_view(),
@@ -170,15 +172,13 @@ urlpatterns = [
         treasury.CorporateActionList.as_view(),
         name="corporate-action-list",
     ),
-    path(
-        "corporate-action/<str:action_id>/apply/",
-        treasury.CorporateActionDecision.as_view(apply_it=True),
-        name="corporate-action-apply",
-    ),
-    path(
-        "corporate-action/<str:action_id>/withdraw/",
-        treasury.CorporateActionDecision.as_view(apply_it=False),
-        name="corporate-action-withdraw",
+    *_decided(
+        "corporate-action/<str:action_id>/",
+        treasury.CorporateActionDecision,
+        "corporate-action",
+        yes="apply",
+        no="withdraw",
+        flag="apply_it",
     ),
     path(
         "surveillance/allocation/",
@@ -188,16 +188,7 @@ urlpatterns = [
     path("margin/", treasury.MarginList.as_view(), name="margin-list"),
     path("account/<str:account_id>/value/", treasury.AccountValue.as_view(), name="account-value"),
     path("transaction/", holdings.TransactionList.as_view(), name="transaction-list"),
-    path(
-        "transaction/<str:transaction_id>/approve/",
-        holdings.TransactionDecision.as_view(approve=True),
-        name="transaction-approve",
-    ),
-    path(
-        "transaction/<str:transaction_id>/reject/",
-        holdings.TransactionDecision.as_view(approve=False),
-        name="transaction-reject",
-    ),
+    *_decided("transaction/<str:transaction_id>/", holdings.TransactionDecision, "transaction"),
     path("ops/booking/retry/", ops.RetryBookings.as_view(), name="ops-retry"),
     path("ops/repair/", ops.RepairCreate.as_view(), name="ops-repair"),
     path("ops/repair/<str:repair_id>/decide/", ops.RepairDecide.as_view(), name="ops-decide"),

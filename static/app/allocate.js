@@ -1,5 +1,6 @@
 // Splits after the trade: entered by one, decided by another; quantities are exact to a millionth.
 import { call, order, saying } from "./api.js";
+import { fault, open, sheet } from "./sheet.js";
 import { toast } from "./toasts.js";
 
 const byId = (id) => document.getElementById(id);
@@ -32,12 +33,6 @@ async function refresh() {
   } finally {
     asking = false;
   }
-}
-
-function fault(box, words) {
-  const line = box.querySelector(".fault");
-  line.textContent = words;
-  line.hidden = !words;
 }
 
 const rows = () => [...byId("parts").querySelectorAll("tbody tr")];
@@ -76,39 +71,26 @@ function openSplit(on) {
   split.dataset.order = on.split;
   split.dataset.qty = on.qty.replaceAll(",", "");
   split.dataset.instrument = on.instrument;
-  byId("split-form").reset();
+  open(split);
   byId("split-about").textContent = on.about;
   byId("parts").querySelector("tbody").replaceChildren();
   addRow();
-  fault(split, "");
   left();
-  split.showModal();
   split.querySelector("#parts select").focus();
 }
 
 function openDecide(id, approve) {
   decide.dataset.path = `/v1/trading/allocation-entry/${id}/${approve ? "approve" : "reject"}/`;
-  byId("decide-form").reset();
   byId("decide-title").textContent = approve ? "Approve this split" : "Refuse this split";
   byId("decide-about").textContent = approve ? "Its fills are split and booked at once." : "Its fills stay in suspense.";
-  fault(decide, "");
-  decide.showModal();
-  decide.querySelector("textarea").focus();
+  open(decide, "textarea");
 }
 
 function send(box, request, words) {
-  box.querySelector("[data-close]").addEventListener("click", () => box.close());
-  box.querySelector("form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    try {
-      await request(Object.fromEntries(new FormData(event.target)));
-      box.close();
-      toast(words);
-      document.activeElement?.blur?.();
-      await refresh();
-    } catch (error) {
-      fault(box, saying(error));
-    }
+  sheet(box, (form) => request(Object.fromEntries(new FormData(form))), () => {
+    toast(words);
+    document.activeElement?.blur?.();
+    return refresh();
   });
 }
 

@@ -1,5 +1,6 @@
 // Proposing the next version of a list, a mandate or the policy; another person approves it.
-import { call, saying } from "./api.js";
+import { call } from "./api.js";
+import { fault, sheet } from "./sheet.js";
 import { toast } from "./toasts.js";
 
 const PATHS = { list: "/v1/control/list/", mandate: "/v1/control/mandate/", policy: "/v1/policy/version/" };
@@ -71,7 +72,7 @@ function show(button) {
   }
   const key = form.elements.name || form.elements.account_id;
   if (key) key.readOnly = Boolean(key.value);
-  box.querySelector(".fault").hidden = true;
+  fault(box, "");
   compare(form);
   box.showModal();
   (key && !key.readOnly ? key : form.querySelector("textarea, select")).focus();
@@ -80,23 +81,9 @@ function show(button) {
 for (const kind of Object.keys(PATHS)) {
   const box = document.getElementById(`write-${kind}`);
   if (!box) continue;
-  const form = box.querySelector("form"), fault = box.querySelector(".fault"), go = box.querySelector("[type=submit]");
-  box.querySelector("[data-close]").addEventListener("click", () => box.close());
+  const form = box.querySelector("form");
   form.addEventListener("input", () => compare(form));
-  form.addEventListener("submit", async (event) => {
-    event.preventDefault();
-    go.disabled = true;
-    try {
-      await call("POST", PATHS[kind], read(form));
-      box.close();
-      toast("Proposed: another person decides.");
-    } catch (error) {
-      fault.textContent = (error.details || []).map((one) => `${one.field}: ${one.message}`).join(" ") || saying(error);
-      fault.hidden = false;
-    } finally {
-      go.disabled = false;
-    }
-  });
+  sheet(box, () => call("POST", PATHS[kind], read(form)), () => toast("Proposed: another person decides."));
 }
 
 board.addEventListener("click", (event) => {

@@ -1,5 +1,6 @@
 // Controls: what is shown renews itself; every step asks for its reason and goes over the API.
 import { call, saying } from "./api.js";
+import { open, sheet } from "./sheet.js";
 import { showConnection, showServer, typing } from "./shell.js";
 import { LiveSocket } from "./socket.js";
 import { et } from "./time.js";
@@ -60,41 +61,14 @@ function filter() {
   if (byId("none")) byId("none").hidden = count > 0;
 }
 
-function open(box) {
-  box.querySelector("form").reset();
-  box.querySelector(".fault").hidden = true;
-  box.showModal();
-}
-
-function wire(box, send) {
-  box.querySelector("[data-close]").addEventListener("click", () => box.close());
-  box.querySelector("form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const fault = box.querySelector(".fault"), go = box.querySelector("[type=submit]");
-    go.disabled = true;
-    try {
-      await send(box.querySelector("form"));
-      box.close();
-      await refresh();
-    } catch (error) {
-      const told = (error.details || []).map((one) => `${one.field}: ${one.message}`).join(" ");
-      fault.textContent = told || saying(error);
-      fault.hidden = false;
-    } finally {
-      go.disabled = false;
-    }
-  });
-}
-
 function step(button) {
   const [title, text, go, required] = WORDS[button.dataset.step];
   about = { step: button.dataset.step, path: button.dataset.path || HOME, version: button.dataset.version || (button.dataset.path ? "" : VERSION) };
   byId("ask-title").textContent = button.dataset.title ? `${title}: ${button.dataset.title}` : title;
   byId("ask-text").textContent = text;
   byId("ask-go").textContent = go;
-  open(ask);
   byId("ask-form").elements.reason.required = required;
-  byId("ask-form").elements.reason.focus();
+  open(ask, "[name=reason]");
 }
 
 async function simulate(button) {
@@ -112,11 +86,11 @@ async function simulate(button) {
   }
 }
 
-wire(ask, async (form) => {
+sheet(ask, async (form) => {
   const reason = form.elements.reason.value.trim();
   await call("POST", `${about.path}${about.step}/`, { ...(reason && { reason }), ...(about.version && { version: Number(about.version) }) });
   toast(`${WORDS[about.step][0]}: done.`);
-});
+}, refresh);
 
 function value(field) {
   const text = field.value.trim();
@@ -142,7 +116,7 @@ function changes(form) {
 }
 
 if (version) {
-  wire(version, async (form) => {
+  sheet(version, async (form) => {
     let stated;
     try { stated = changes(form); } catch { throw new Error("For: give an object such as {\"side\": [\"buy\"]}."); }
     const made = await call("POST", `${HOME}version/`, { ...stated, base: Number(VERSION), reason: form.elements.reason.value.trim() });
@@ -153,7 +127,7 @@ if (version) {
 board.addEventListener("click", (event) => {
   const button = event.target.closest("button");
   if (!button) return;
-  if (button.dataset.open) { open(version); version.querySelector("input, select").focus(); }
+  if (button.dataset.open) open(version, "input, select");
   else if (button.dataset.step === "simulate") simulate(button);
   else if (button.dataset.step) step(button);
 });

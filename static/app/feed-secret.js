@@ -1,5 +1,6 @@
 // An endpoint of the valuation feed: registered, or given a new secret, which is shown this once.
-import { call, saying } from "./api.js";
+import { call } from "./api.js";
+import { open, sheet } from "./sheet.js";
 
 const box = document.getElementById("register-feed");
 const part = (name) => document.getElementById(`register-feed-${name}`);
@@ -16,39 +17,23 @@ export function feedSecret(on, done) {
   renew = done;
   path = on.rotate ? `/v1/ops/feed/${encodeURIComponent(on.rotate)}/rotate/` : "/v1/ops/feed/";
   const [title, about, word] = WORDS[on.rotate ? "rotate" : "new"];
-  box.querySelector("form").reset();
   part("title").textContent = on.rotate ? `${title} for ${on.name}` : title;
   part("about").textContent = about;
   part("asked").hidden = Boolean(on.rotate);
   for (const name of ["name", "url"]) fields[name].disabled = Boolean(on.rotate);
   part("secret").hidden = true;
-  go.hidden = go.disabled = false;
+  go.hidden = false;
   go.textContent = word;
   box.querySelector("[data-close]").textContent = "Leave it";
-  fault("");
-  box.showModal();
-  (on.rotate ? box.querySelector("[data-close]") : fields.name).focus();
+  open(box, on.rotate ? "[data-close]" : fields.name);
 }
 
-function fault(text) {
-  const line = box.querySelector(".fault");
-  line.textContent = text;
-  line.hidden = !text;
-}
-
-async function send(event) {
-  event.preventDefault();
-  if (go.disabled) return;
-  go.disabled = true;
-  fault("");
-  try {
-    const asked = fields.name.disabled ? undefined : { name: fields.name.value, url: fields.url.value.trim() };
-    show((await call("POST", path, asked)).secret);
-    renew();
-  } catch (error) {
-    fault(saying(error));
-    go.disabled = false;
-  }
+// It stays open: what it shows now is shown this once.
+async function send() {
+  const asked = fields.name.disabled ? undefined : { name: fields.name.value, url: fields.url.value.trim() };
+  show((await call("POST", path, asked)).secret);
+  renew();
+  return false;
 }
 
 function show(secret) {
@@ -62,5 +47,4 @@ function show(secret) {
 
 // Closed, it is nowhere on this page any more.
 box?.addEventListener("close", () => { fields.secret.value = ""; });
-box?.querySelector("[data-close]").addEventListener("click", () => box.close());
-box?.querySelector("form").addEventListener("submit", send);
+if (box) sheet(box, send);

@@ -1,7 +1,8 @@
 // The kill switch: what stands renews itself; engaging and mass cancels need a preview and a typed word.
-import { call, saying } from "./api.js";
+import { call, freshId, saying } from "./api.js";
 import { list, node } from "./dialogs.js";
 import { grouped } from "./figures.js";
+import { open, sheet } from "./sheet.js";
 import { showConnection, showServer, typing } from "./shell.js";
 import { LiveSocket } from "./socket.js";
 import { et } from "./time.js";
@@ -13,7 +14,7 @@ const mass = byId("mass"), massForm = byId("mass-form");
 const PATH = "/v1/kill-switch/", MASS = "/v1/trading/mass-cancel/", WHOLE = ["organization", "all"];
 const CHOOSES = ["side", "instrument_id", "account_id", "trader", "desk", "api_key", "strategy", "venue_id"];
 const EVERY_MS = 1000, PAUSE_MS = 250;
-let shown = "", asking = false, waiting = 0;
+let shown = "", asking = false, waiting = 0, massId = "";
 
 function say(tone, words) {
   notice.className = `notice ${tone}`;
@@ -70,36 +71,13 @@ async function preview() {
   }
 }
 
-function open(box) {
-  box.querySelector("form").reset();
-  box.querySelector(".fault").hidden = true;
-  box.showModal();
-}
-
-function wire(box, send) {
-  box.querySelector("[data-close]").addEventListener("click", () => box.close());
-  box.querySelector("form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const fault = box.querySelector(".fault");
-    try {
-      await send();
-      box.close();
-      await refresh();
-    } catch (error) {
-      fault.textContent = saying(error);
-      fault.hidden = false;
-    }
-  });
-}
-
 function arm() {
   if (!byId("arm")) return;
-  open(engage);
+  open(engage, form.elements.scope);
   changed();
-  form.elements.scope.focus();
 }
 
-wire(engage, async () => {
+sheet(engage, async () => {
   const { scope, target } = asked();
   const made = await call("POST", PATH, {
     scope,
@@ -110,12 +88,13 @@ wire(engage, async () => {
     confirm: form.elements.confirm.value.trim(),
   });
   toast(`Engaged: ${made.name}`);
-});
-wire(byId("ask"), async () => {
+}, refresh);
+sheet(byId("ask"), async () => {
   const reason = byId("ask-form").elements.reason.value.trim();
   await call("POST", `${PATH}${byId("ask").dataset.about}/request-release/`, { reason });
   toast("Another person has to agree.");
-});
+}, refresh);
+
 function chosen() {
   const found = Object.fromEntries(CHOOSES.map((name) => [name, massForm.elements[name].value.trim()]).filter(([, value]) => value));
   if (massForm.elements.everything.checked) found.everything = true;
@@ -148,9 +127,9 @@ async function massPreview() {
 
 function openMass() {
   if (!byId("mass-open")) return;
-  open(mass);
+  massId = freshId("ui");
+  open(mass, massForm.elements.instrument_id);
   massChanged();
-  massForm.elements.instrument_id.focus();
 }
 
 async function showResults(id) {
@@ -168,10 +147,10 @@ async function showResults(id) {
   byId("results").showModal();
 }
 
-wire(mass, async () => {
-  const made = await call("POST", MASS, { ...chosen(), reason: massForm.elements.reason.value.trim(), confirm: massForm.elements.confirm.value.trim() });
+sheet(mass, async () => {
+  const made = await call("POST", MASS, { ...chosen(), client_mass_cancel_id: massId, reason: massForm.elements.reason.value.trim(), confirm: massForm.elements.confirm.value.trim() });
   toast(`Asked: ${made.orders} orders`);
-});
+}, refresh);
 massForm.addEventListener("input", (event) => (["confirm", "reason"].includes(event.target.name) ? massReady() : massChanged()));
 byId("mass-open")?.addEventListener("click", openMass);
 form.elements.mode.addEventListener("change", () => { form.elements.cancel_orders.checked = form.elements.mode.value === "halt"; });
@@ -179,7 +158,7 @@ form.addEventListener("input", (event) => (["scope", "target"].includes(event.ta
 byId("arm")?.addEventListener("click", arm);
 board.addEventListener("click", async (event) => {
   const on = event.target.closest("button")?.dataset;
-  if (on?.ask) { byId("ask").dataset.about = on.ask; open(byId("ask")); byId("ask-form").elements.reason.focus(); }
+  if (on?.ask) { byId("ask").dataset.about = on.ask; open(byId("ask"), "[name=reason]"); }
   if (on?.results) {
     try { await showResults(on.results); } catch (error) { say("closed", saying(error)); }
   }

@@ -1,6 +1,7 @@
 // Operations: the board renews itself; every action says what became of it, row by row.
 import { call, saying } from "./api.js";
 import { node } from "./dialogs.js";
+import { open, sheet } from "./sheet.js";
 import { showConnection, showServer, typing } from "./shell.js";
 import { LiveSocket } from "./socket.js";
 import { et } from "./time.js";
@@ -107,27 +108,11 @@ async function retry() {
 
 function openForm(box, about) {
   box.dataset.about = about;
-  box.querySelector("form").reset();
-  box.querySelector(".fault").hidden = true;
-  box.showModal();
-  box.querySelector("select, textarea").focus();
+  open(box, "select, textarea");
 }
 
 function wire(box, send, words = "Another person has to agree.") {
-  box.querySelector("[data-close]").addEventListener("click", () => box.close());
-  box.querySelector("form").addEventListener("submit", async (event) => {
-    event.preventDefault();
-    const fault = box.querySelector(".fault");
-    try {
-      await send(box.dataset.about, Object.fromEntries(new FormData(event.target)));
-      box.close();
-      toast(words);
-      await refresh();
-    } catch (error) {
-      fault.textContent = saying(error);
-      fault.hidden = false;
-    }
-  });
+  sheet(box, (form) => send(box.dataset.about, Object.fromEntries(new FormData(form))), () => { toast(words); return refresh(); });
 }
 
 const step = (id, name, words) => act("POST", `/v1/ops/break/${id}/${name}/`, undefined, words);
@@ -149,12 +134,12 @@ board.addEventListener("click", (event) => {
   feedSecret(on, refresh);
 });
 
-const external = (id, name, words) => act("POST", `/v1/ops/external-order/${id}/${name}/`, {}, words);
+const external = (id, name, version, words) => act("POST", `/v1/ops/external-order/${id}/${name}/`, { version: Number(version) }, words);
 const feed = (id, name, words) => act("POST", `/v1/ops/feed/${id}/${name}/`, {}, words);
 
 function clientSide(on) {
-  if (on.agreeExternal) external(on.agreeExternal, "agree", "Decided.");
-  if (on.backExternal) external(on.backExternal, "refuse", "Sent back.");
+  if (on.agreeExternal) external(on.agreeExternal, "agree", on.version, "Decided.");
+  if (on.backExternal) external(on.backExternal, "refuse", on.version, "Sent back.");
   if (on.redeliver) feed(on.redeliver, "redeliver", "Queued again under their own ids.");
   if (on.pause) feed(on.pause, "pause", "Nothing is sent there for now.");
   if (on.resume) feed(on.resume, "resume", "It is told again.");

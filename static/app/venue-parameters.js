@@ -3,14 +3,14 @@ import { node } from "./dialogs.js";
 
 let asked = null;
 
-// The venues that know more than the standard, asked for once.
+// The venues that know more than the standard, asked for once; null where that failed.
 async function venues() {
   asked ??= fetch("/desk/reference.json", { credentials: "same-origin" }).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)));
   try {
     return (await asked).venues || [];
   } catch {
     asked = null;
-    return [];
+    return null;
   }
 }
 
@@ -52,9 +52,12 @@ export class VenueParameters {
 
   // A dialog opens: nothing is chosen.
   async open() {
-    this.known = await venues();
-    this.box.hidden = !this.known.length;
+    const found = await venues();
+    this.known = found || [];
+    this.venue = null;
+    this.box.hidden = found?.length === 0;
     this.box.replaceChildren();
+    if (!found) this.box.append(node("p", "What venues take besides could not be asked for. Close this and open it again to name a venue.", "fault whole"));
     if (!this.known.length) return;
     const id = this.box.id;
     this.venue = this.select(`${id}-venue`, "venue_id", "Where", [["", this.usual], ...this.known.map((one) => [one.id, one.name])]);

@@ -45,6 +45,23 @@ def test_a_mass_cancel_is_previewed_confirmed_and_answered_for_each_order(
     assert _faults(page) == []
 
 
+def test_a_double_click_makes_one_mass_cancel(window: Opener, submit: Submit) -> None:
+    submit(instrument_id=HANGS, bypass_auto_execution=True)
+    page = window("alpha_trader").open("/kill/")
+    expect(page.locator("#connection")).to_have_text("Live")
+    posted = list[str]()
+    page.on("request", lambda one: posted.append(f"{one.method} {one.url}"))
+    page.keyboard.press("m")
+    page.locator("#mass").get_by_label("Instrument").fill(HANGS)
+    _choose_and_confirm(page, "pressed twice")
+    page.locator("#mass-go").dblclick()
+    row = page.locator("#board tr[data-mass]", has_text="pressed twice")
+    expect(row).to_contain_text("all asked")
+    expect(row).to_have_count(1)
+    made = [one for one in posted if one.startswith("POST") and one.endswith("/mass-cancel/")]
+    assert len(made) == 1, posted
+
+
 def test_a_switch_is_told_on_every_open_page_and_goes_with_it(window: Opener) -> None:
     desk = window("alpha_trader").page
     expect(desk.locator("#halted")).to_be_hidden()
