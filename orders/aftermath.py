@@ -1,7 +1,8 @@
-"""After a fill: did it keep to what was sent, and does every limit still hold?
+"""After a fill: did it keep to what was sent, does every limit still hold, and who has to know?
 
 A fill is a fact and always moves the position. One outside its order's terms opens a break (D43);
-one that takes a limit over is told in the same transaction, with the figures (D44).
+one that takes a limit over is told in the same transaction, with the figures (D44). Whoever fills
+orders calls `follow` once at the end of the unit, wherever the fills came from.
 """
 
 from __future__ import annotations
@@ -11,11 +12,26 @@ from datetime import datetime
 
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
-from orders import breaks, execution, rescreen
+from orders import breaks, closing, execution, grouping, holdings, list_watch, rescreen
 from orders.models import Execution, ExecutionOrder
 from orders.tree import Tree
 from venues import instruments
 from venues.messages import ExecutionReport
+
+
+def follow(work: Unit, trees: Mapping[str, Tree], *, at: datetime) -> None:
+    """What follows from the fills that this unit has made, once: `trees` are those filled, by id.
+
+    Groups count, lists wake, holdings move, limits are looked at, and allocations are queued.
+    """
+    orders = {key: one.order for key, one in trees.items()}
+    fills: list[Execution] = work.added(Execution)
+    grouping.count(work, orders, at=at)
+    list_watch.wake(orders.values())
+    holdings.book(work, orders, at=at)
+    alert(work, trees, [fill for fill in fills if fill.order_id in trees], at=at)
+    for one in trees.values():
+        closing.allocate_later(work, one, at=at)
 
 
 def compare(

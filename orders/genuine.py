@@ -16,7 +16,7 @@ import msgspec
 from oms_site.journal import unit
 from oms_site.journal.actors import Actor
 from orders import breaks, execution
-from orders.models import ReplaceLeg, VenueOrder
+from orders.models import Quote, ReplaceLeg, VenueOrder
 from venues import instruments, messages, transmission
 from venues.messages import NewOrder, QuoteResponse, QuoteRespType, ReplaceRequest
 from venues.models import Outbound
@@ -39,6 +39,7 @@ class Terms:
     qty: object
     price: object
     once_sent: bool = False
+    quote: tuple[str, str] = ("", "")  # of a hit: its inquiry, and the dealer's id of the quote
 
 
 def only(venue_id: str, rows: Sequence[Outbound], *, by: Actor, at: datetime) -> Sequence[Outbound]:
@@ -82,6 +83,8 @@ def _trading(row: Outbound) -> _Trading | str | None:
 def _decided(asked: Iterable[_Trading]) -> Mapping[str, Terms]:
     names = sorted({one.cl_ord_id for one in asked})
     rows = VenueOrder.objects.filter(id__in=names).select_related("order").order_by("id")
+    hits = any(isinstance(one, QuoteResponse) for one in asked)
+    quotes = _quotes(names) if hits else {}
     found = {
         child.id: Terms(
             child.organization_id,
@@ -92,6 +95,7 @@ def _decided(asked: Iterable[_Trading]) -> Mapping[str, Terms]:
             child.qty,
             child.limit_price,
             bool(child.cl_ord_id),
+            quotes.get(child.id, ("", "")),
         )
         for child in rows
     }
@@ -110,6 +114,13 @@ def _decided(asked: Iterable[_Trading]) -> Mapping[str, Terms]:
     return found
 
 
+def _quotes(names: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+    """The inquiry and the dealer's id of the quote that each of these venue orders takes."""
+    rows = Quote.objects.filter(venue_order_id__in=names).order_by("id")
+    taken = rows.values_list("venue_order_id", "rfq_id", "quote_ref")
+    return {child_id: (rfq_id, ref) for child_id, rfq_id, ref in taken if child_id}
+
+
 def _fault(
     venue_id: str, row: Outbound, said: _Trading | str | None, decided: Mapping[str, Terms]
 ) -> str:
@@ -126,8 +137,10 @@ def _fault(
         return "it goes to another venue, or the other way"
     if said.security_id != instruments.by_id(terms.instrument_id).cusip:
         return "it is another security"
-    if isinstance(said, QuoteResponse) or terms.once_sent:
+    if terms.once_sent:
         return ""
+    if isinstance(said, QuoteResponse) and (said.quote_req_id, said.quote_id) != terms.quote:
+        return "it takes another quote"
     if (said.order_qty, said.price) != (terms.qty, terms.price):
         return f"it asks for {said.order_qty} at {said.price}, not {terms.qty} at {terms.price}"
     return ""

@@ -91,7 +91,8 @@ def _drain(*, limit: int, only: str = "") -> int:
         cleared = clearances.of(orders.values())
         used = _used_ids(orders.values())
         looked = _look([trees[key] for key in orders], cleared, at=at)
-        for order_id, one in trees.items():
+        # Wheels of brokers are rows of firms: whoever turns several locks them in one order.
+        for order_id, one in sorted(trees.items(), key=lambda item: item[1].order.organization_id):
             _route(work, one, cleared.get(order_id), used, looked, at=at)
     return len(orders)
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from celery import shared_task
+from celery import Task, shared_task
+from django.db import connection
 
+from oms_site import later
+from oms_site.firm.database import of_content
 from orders import (
     breaking,
     corporate,
@@ -25,6 +29,7 @@ from orders.replacing import resuming, stuck
 from orders.rfq import sweeping
 from orders.schedules import sending
 
+log = logging.getLogger(__name__)
 _MOST_ROUNDS = 50
 
 
@@ -60,7 +65,13 @@ def run_schedules() -> int:
 @shared_task(name="orders.tasks.trigger")
 def trigger() -> int:
     """Release orders whose stop price the market has reached."""
-    trailing.drain()
+    try:
+        trailing.drain()
+    except Exception as error:
+        if not of_content(error):
+            raise
+        # A level that cannot be worked out holds up no order whose price has come.
+        log.exception("trailing stops could not follow")
     return _empty(triggers.drain)
 
 
@@ -146,3 +157,39 @@ def reconcile() -> int:
 def corporate_actions() -> int:
     """Announce and apply what bonds' schedules say; stop orders in what is no more."""
     return corporate.run()
+
+
+# Seldom due, and a question each: one task a second asks all of them, in this order.
+_ROUND: tuple[tuple[Task, Callable[[], int]], ...] = (
+    (drain_halts, halting.drain),
+    (drain_order_groups, halting.drain_groups),
+    (drain_mass_cancels, mass_canceling.drain),
+    (look_at_breakers, breaking.drain),
+    (expire, expiry.sweep),
+    (settle_lists, settling.drain),
+    (resume_replacing, resuming.sweep),
+    (run_schedules, sending.drain),
+    (quote, sweeping.sweep),
+    (allocate, lots.drain),
+)
+
+
+@shared_task(name="orders.tasks.look_round")
+def look_round() -> list[str]:
+    """One turn of everything that is seldom due; what found something goes on by its own bell.
+
+    Returns the names of those. Raises the last failure, after the others have had their turn.
+    """
+    found, failure = list[str](), None
+    for task, drain in _ROUND:
+        try:
+            if drain():
+                later.ring(task.name)
+                found.append(task.name)
+        except Exception as error:
+            log.exception("%s broke off", task.name)
+            connection.close_if_unusable_or_obsolete()
+            failure = error
+    if failure is not None:
+        raise failure
+    return found

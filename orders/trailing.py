@@ -1,8 +1,8 @@
 """Stops that follow the market: the level moves with the best price seen and never back.
 
-A sweep over rows and quotes, run before `triggers` looks. What it has seen is on the order, so a
-restart forgets nothing; it writes only when the level comes a tick nearer, many orders per event
-batch, and a quote that would loosen it writes nothing.
+A sweep over rows and quotes, page by page, run before `triggers` looks. What it has seen is on the
+order, so a restart forgets nothing; it writes only when the level comes a tick nearer, many orders
+per event batch, and a quote that would loosen it writes nothing.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ SELECT o.id, CASE o.side WHEN 'sell' THEN p.bid_px ELSE p.ask_px END
 FROM orders_order o
 JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
 JOIN venues_instrument i ON i.id = o.instrument_id
-WHERE o.ord_type = ANY(%(trailing)s) AND o.triggered_at IS NULL
+WHERE o.id > %(after)s AND o.ord_type = ANY(%(trailing)s) AND o.triggered_at IS NULL
   AND o.status = ANY(%(open)s) AND o.status IN ('partially_filled', 'pending_execution')
   AND (o.released_qty IS NULL OR o.armed_at IS NOT NULL)
   AND o.eligible_at <= %(at)s AND o.expires_at > %(at)s
   AND p.source <> 'evaluated' AND NOT p.crossed AND p.at >= o.approved_at
+  AND CASE o.side WHEN 'sell' THEN p.bid_px ELSE p.ask_px END IS NOT NULL
   AND (o.water_mark IS NULL OR
     (CASE o.side WHEN 'sell' THEN p.bid_px - o.water_mark ELSE o.water_mark - p.ask_px END)
     * (1 + CASE o.side WHEN 'sell' THEN -1 ELSE 1 END * coalesce(o.trail_percent, 0) / 100)
@@ -49,16 +50,27 @@ FOR NO KEY UPDATE OF o SKIP LOCKED
 
 
 def drain(*, limit: int = 200) -> int:
-    """Let stops follow, in one transaction. Returns how many levels moved."""
-    at = clock.now()
+    """Let stops follow, page by page, each in one transaction. Returns how many levels moved."""
+    moved, last = 0, ""
+    while True:
+        of_page, found = _page(limit, last)
+        moved += of_page
+        if len(found) < limit:
+            return moved
+        *_, last = found
+
+
+def _page(limit: int, after: str) -> tuple[int, Mapping[str, Decimal]]:
+    """How many levels of a page moved, and whom it looked at."""
+    at, moved = clock.now(), 0
     with unit.work(by=_by, at=at) as work:
         generation.enter()
-        seen = _moved(at, limit)
-        moved = 0
+        seen = _moved(at, limit, after)
         for order_id, one in tree.lock(work, seen).items():
+            # Those whose market is shut stay as they are, and must not fill the next page again.
             if time_in_force.is_open(one.order, at=at):
                 moved += _follow(work, one, seen[order_id], at=at)
-    return moved
+    return moved, seen
 
 
 def level_of(
@@ -89,12 +101,13 @@ def tick_of(asset_class: str) -> Decimal:
     return TICKS.get(asset_class, TICK)
 
 
-def _moved(at: datetime, limit: int) -> Mapping[str, Decimal]:
+def _moved(at: datetime, limit: int, after: str) -> Mapping[str, Decimal]:
     asked: dict[str, Any] = {
         "trailing": sorted(order_types.TRAILING),
         "open": sorted(str(status) for status in ORDER_EXECUTABLE),
         "at": at,
         "limit": limit,
+        "after": after,
         "equity": tick_of("equity"),
         "treasury": tick_of("treasury"),
         "other": TICK,

@@ -32,7 +32,7 @@ _REACHED = """
 SELECT o.id, p.bid_px, p.ask_px, p.source, p.at
 FROM orders_order o JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
 CROSS JOIN LATERAL (SELECT coalesce(o.stop_price, o.trigger_price) AS px) level
-WHERE (o.stop_price IS NOT NULL OR o.ord_type = ANY(%(trailing)s))
+WHERE o.id > %(after)s AND (o.stop_price IS NOT NULL OR o.ord_type = ANY(%(trailing)s))
   AND level.px IS NOT NULL AND o.triggered_at IS NULL AND o.pending = ''
   AND (o.released_qty IS NULL OR o.armed_at IS NOT NULL)
   AND o.status = ANY(%(open)s)
@@ -56,20 +56,35 @@ Seen = tuple[Decimal, Decimal, str, datetime]
 
 
 def drain(*, limit: int = 200) -> int:
-    """Release what is due, in one transaction. Returns how many orders were released."""
-    at = clock.now()
+    """Release what is due, page by page, each in one transaction. Returns how many were released.
+
+    What it has looked at counts as watched only when the last page is done.
+    """
+    began = clock.now()
+    unwatched, released, last = _unwatched_since(began), 0, ""
+    while True:
+        of_page, found = _page(limit, last, unwatched)
+        released += of_page
+        if len(found) < limit:
+            break
+        *_, last = found
+    with connection.cursor() as cursor:
+        cursor.execute(_LOOKED, [_WATCH, began])
+    return released
+
+
+def _page(limit: int, after: str, unwatched: datetime | None) -> tuple[int, Mapping[str, Seen]]:
+    """How many orders of a page were released, and whom it looked at."""
+    at, released = clock.now(), 0
     with unit.work(by=_by, at=at) as work:
         generation.enter()
-        unwatched = _unwatched_since(at)
-        seen = _reached(at, limit)
-        released = 0
+        seen = _reached(at, limit, after)
         for order_id, one in tree.lock(work, seen).items():
+            # Those whose market is shut wait on, and must not fill the next page again.
             if time_in_force.is_open(one.order, at=at):
                 _release(work, one, seen[order_id], unwatched, at=at)
                 released += 1
-    with connection.cursor() as cursor:
-        cursor.execute(_LOOKED, [_WATCH, at])
-    return released
+    return released, seen
 
 
 def _unwatched_since(at: datetime) -> datetime | None:
@@ -78,13 +93,14 @@ def _unwatched_since(at: datetime) -> datetime | None:
     return last if last is not None and at - last > LATE else None
 
 
-def _reached(at: datetime, limit: int) -> Mapping[str, Seen]:
+def _reached(at: datetime, limit: int, after: str) -> Mapping[str, Seen]:
     asked: dict[str, Any] = {
         "open": sorted(str(status) for status in ORDER_EXECUTABLE),
         "adverse": sorted(order_types.ADVERSE),
         "trailing": sorted(order_types.TRAILING),
         "at": at,
         "limit": limit,
+        "after": after,
     }
     with connection.cursor() as cursor:
         cursor.execute(_REACHED, asked)

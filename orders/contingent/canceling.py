@@ -10,10 +10,10 @@ from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit.errors import NotFound
-from orders import desk
+from orders import tree
+from orders.desk import canceling
 from orders.desk.canceling import CancelResult
-from orders.models import Order, OrderList
-from orders.states import ORDER_TERMINAL
+from orders.models import OrderList, OrderListLeg
 
 
 def cancel(
@@ -24,19 +24,20 @@ def cancel(
     Each answers for itself, by order id; those that have ended are not asked.
     """
     by.require("order.cancel")
-    with unit.work(by=actors.person(by, correlation_id), at=at) as work:
+    actor = actors.person(by, correlation_id)
+    with unit.work(by=actor, at=at) as work:
         generation.check()
+        # Legs never change: they can be read before anything is locked, and orders come first.
+        legs = OrderListLeg.objects.filter(
+            order_list_id=order_list_id, organization_id=by.organization_id
+        )
+        trees = tree.lock(work, legs.values_list("order_id", flat=True))
         row = work.lock(OrderList, [order_list_id]).get(order_list_id)
         if row is None or row.organization_id != by.organization_id:
             raise NotFound("order list")
         row.request_cancel(at=at)
         body = {"order_list_id": row.id, "client_order_list_id": row.client_order_list_id}
         work.record(row, "order_list_cancel_request", msg_type=MsgType.SYSTEM_UPDATE, body=body)
-    open_ = Order.objects.filter(order_list_id=order_list_id).exclude(
-        status__in=[str(status) for status in ORDER_TERMINAL]
-    )
-    wanted = list(open_.order_by("id").values_list("id", flat=True))
-    if not wanted:
-        return {}
-    asked = desk.cancel(wanted, by=by, at=at, correlation_id=correlation_id)
+        open_ = [key for key, one in sorted(trees.items()) if not one.order.is_terminal]
+        asked = canceling.cancel_in(work, trees, open_, by=actor, at=at)
     return {one.order_id: one for one in asked}

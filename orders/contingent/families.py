@@ -50,7 +50,7 @@ class Family:
 
 def leg_of(leg: OrderListLeg, one: Tree) -> Leg:
     """One order as the rules see it."""
-    order = one.order
+    order, facts = one.order, instruments.by_id(one.order.instrument_id)
     return Leg(
         id=order.id,
         role=leg.role,
@@ -59,7 +59,8 @@ def leg_of(leg: OrderListLeg, one: Tree) -> Leg:
         filled=order.cum_qty,
         working=one.committed(),
         released=order.released_qty or order.cum_qty * 0,
-        increment=instruments.by_id(order.instrument_id).min_increment,
+        increment=facts.min_increment,
+        least=facts.min_denomination,
         armed=order.armed_at is not None,
         waits_for_price=order.awaits_trigger,
         triggered_at=order.triggered_at,

@@ -2,7 +2,8 @@
 
 * A list begins when all of its legs have passed the gate; one that is refused ends all of it.
 * A parent goes to market whole. Its children are let go in proportion to what it has filled,
-  rounded down to their increment; all of them once it is filled.
+  rounded down to their increment; all of them once it is filled. While more may come, nothing is
+  let go that is too small to trade, nor what would leave too little for later.
 * Of legs that exclude each other one at a time may be at work: the one that waits for no price,
   until another one's price comes. That one gets what the others have neither filled nor are still
   working; they are asked to stop, and what they fill until they have stopped is taken off.
@@ -34,6 +35,7 @@ class Leg:
     working: Decimal = ZERO
     released: Decimal = ZERO
     increment: Decimal = Decimal(1)
+    least: Decimal = ZERO  # the smallest piece of it that trades
     armed: bool = False
     waits_for_price: bool = False
     triggered_at: datetime | None = None
@@ -85,6 +87,19 @@ def plan(legs: Sequence[Leg]) -> Plan:
     return made
 
 
+def _let_go(leg: Leg, may: Decimal, most: Decimal) -> Decimal:
+    """How much of a leg is let go altogether, of what it `may` now and `most` it may ever.
+
+    Never less than it has at work; every piece, and what stays for later, is large enough to trade.
+    """
+    if ZERO < most - may < leg.least:
+        may = most - leg.least
+        may -= may % leg.increment
+    if may < most and may - leg.exposed < leg.least:
+        may = leg.exposed
+    return min(max(may, leg.exposed), leg.qty)
+
+
 def _due(leg: Leg, parent: Leg | None) -> Decimal:
     """How much of a leg the parent's fills call for, rounded down to the leg's increment."""
     if parent is None or parent.filled >= parent.qty:
@@ -95,7 +110,7 @@ def _due(leg: Leg, parent: Leg | None) -> Decimal:
 
 def _follow(made: Plan, leg: Leg, due: Decimal, *, last: bool) -> None:
     """A child of its own: let go as far as it is due; never called back what has gone."""
-    made.released[leg.id] = min(max(due, leg.exposed), leg.qty)
+    made.released[leg.id] = _let_go(leg, due, due if last else leg.qty)
     made.excess += max(leg.exposed - due, ZERO)
     if due > 0:
         made.armed.add(leg.id)
@@ -114,8 +129,10 @@ def _exclude(made: Plan, legs: Sequence[Leg], due: Decimal, *, last: bool) -> No
         # Taken back what nobody works; never what a venue may still fill.
         made.released[leg.id] = min(leg.exposed, leg.qty)
     if first is not None:
-        room = due - sum((leg.exposed for leg in legs if leg is not first), ZERO)
-        made.released[first.id] = min(max(first.exposed, room), first.qty)
+        others = [leg for leg in legs if leg is not first]
+        room = due - sum((leg.exposed for leg in others), ZERO)
+        most = (due if last else first.qty) - sum((leg.filled for leg in others), ZERO)
+        made.released[first.id] = _let_go(first, room, most)
     for leg in legs:
         elected = first is not None and first.triggered_at is not None and leg is not first
         if not leg.over and (elected or (last and filled >= due)):

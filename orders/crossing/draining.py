@@ -23,10 +23,7 @@ from oms_site.kit.errors import OmsError
 from orders import (
     aftermath,
     clearances,
-    closing,
     execution,
-    grouping,
-    holdings,
     rescreen,
     sor,
     tree,
@@ -220,12 +217,6 @@ def _tell(work: Unit, mine: Sequence[Tree], refusal: OmsError, *, at: datetime) 
 
 
 def _follow_up(work: Unit, trees: Mapping[str, Tree], *, at: datetime) -> None:
-    """Holdings, limits and allocations follow as after any fill."""
+    """What crossed has its consequences as after any fill."""
     fills: list[Execution] = work.added(Execution)
-    filled = {fill.order_id: trees[fill.order_id] for fill in fills}
-    orders = {key: one.order for key, one in filled.items()}
-    grouping.count(work, orders, at=at)
-    holdings.book(work, orders, at=at)
-    aftermath.alert(work, filled, fills, at=at)
-    for one in filled.values():
-        closing.allocate_later(work, one, at=at)
+    aftermath.follow(work, {fill.order_id: trees[fill.order_id] for fill in fills}, at=at)

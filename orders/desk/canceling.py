@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -54,11 +54,18 @@ def cancel(
         trees = tree.lock(work, order_ids, organization_id=by.organization_id)
         if len(trees) < len(set(order_ids)):
             raise NotFound("order")
-        books = schedules.lock(work, trees)
-        return [
-            _cancel(work, trees[order_id], books.get(order_id), actor, at, by_name=True)
-            for order_id in order_ids
-        ]
+        return cancel_in(work, trees, order_ids, by=actor, at=at)
+
+
+def cancel_in(
+    work: Unit, trees: Mapping[str, Tree], order_ids: Sequence[str], *, by: Actor, at: datetime
+) -> list[CancelResult]:
+    """As `cancel`, in the caller's unit, which has locked the trees and nothing below them."""
+    books = schedules.lock(work, order_ids)
+    return [
+        _cancel(work, trees[order_id], books.get(order_id), by, at, by_name=True)
+        for order_id in order_ids
+    ]
 
 
 def stop(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[CancelResult]:

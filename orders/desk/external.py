@@ -14,7 +14,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, NotFound, OmsError, refuse
-from orders import aftermath, closing, execution, fills, grouping, holdings, terms, tree
+from orders import aftermath, execution, fills, terms, tree
 from orders.desk import holding_reports
 from orders.models import Execution, ExecutionOrder, HeldReport
 from orders.tree import Tree
@@ -140,10 +140,7 @@ def book(
         bypass_street_side_leg=report.bypass_street_side_leg,
     )
     fills.apply(work, one, row, fill, by=work.by, at=at, extra=named)
-    grouping.count(work, {one.order.id: one.order}, at=at)
-    holdings.book(work, {one.order.id: one.order}, at=at)
-    aftermath.alert(work, {one.order.id: one}, [fill], at=at)
-    closing.allocate_later(work, one, at=at)
+    aftermath.follow(work, {one.order.id: one}, at=at)
     return fill
 
 

@@ -14,7 +14,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import breaks, closing, execution, terms
+from orders import breaks, closing, execution
 from orders.models import ExecutionOrder, ReplaceLeg, VenueOrder
 from orders.replacing import settling
 from orders.revisions import dropping, rows
@@ -161,15 +161,15 @@ def given_back(
 
 
 def _follow(work: Unit, found: Below, asked: Asked, *, more: Decimal, at: datetime) -> None:
-    """The execution order has what its venue orders have, at the loosest limit of theirs."""
+    """The execution order has what its venue orders have, at the loosest limit of the live ones."""
     one, row, child = found
-    limit = child.limit_price
-    for other in one.working(row):
-        if other.limit_price is None or terms.worse_limit(one.order.side, limit, other.limit_price):
-            limit = other.limit_price
+    limits = [other.limit_price for other in one.working(row)] or [child.limit_price]
+    given = [limit for limit in limits if limit is not None]
+    loosest = max if one.order.side == "buy" else min
     row.replace(
         qty=max(row.qty + more, row.cum_qty),
-        limit_price=limit,
+        # One without a limit is the loosest.
+        limit_price=loosest(given) if len(given) == len(limits) else None,
         cleared=settling.clearance(work, asked),
         at=at,
         replacing=_others(asked, row, one),

@@ -33,7 +33,11 @@ QUEUE_ROOMS = {
     "Outbound": {"venues.transmission"},
     "Inbound": {"venues.inbox"},
     "MassCancelOrder": {"orders.mass_canceling"},
-    "OrderListWatch": {"orders.contingent.submitting", "orders.contingent.settling"},
+    "OrderListWatch": {
+        "orders.contingent.submitting",
+        "orders.contingent.settling",
+        "orders.list_watch",
+    },
     "PriceWatch": {"orders.triggers"},
     "SecurityNotice": {"orders.breaking", "orders.reports.notices"},
     "ClearingDue": {"allocations.clearing.dues"},

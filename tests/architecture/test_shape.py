@@ -56,6 +56,15 @@ def bare_ignores(text: str) -> list[int]:
     return found
 
 
+def absent_pages(module: Module) -> list[str]:
+    """Pages that a docstring sends its reader to and that are not there."""
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    holders = [node for node in ast.walk(module.tree) if isinstance(node, kinds)]
+    text = "\n".join(ast.get_docstring(node) or "" for node in holders)
+    named = sorted(set(re.findall(r"docs/[\w./-]+\.md", text)))
+    return [f"{module.name}: {page}" for page in named if not (ROOT / page).exists()]
+
+
 def tracked() -> list[Path]:
     """Every file of the project, new ones too."""
     said = subprocess.run(
@@ -98,6 +107,10 @@ def test_nothing_mentions_what_lies_outside_the_project() -> None:
     assert found == []
 
 
+def test_every_page_that_a_docstring_names_is_there() -> None:
+    assert [fault for module in modules() for fault in absent_pages(module)] == []
+
+
 def test_the_checkers_can_fail() -> None:
     long = "def f():\n" + "    x = 1\n" * FUNCTION_MOST
     assert oversized(snippet(long)) == [f"orders.bad.f: {FUNCTION_MOST + 1} lines"]
@@ -111,3 +124,5 @@ def test_the_checkers_can_fail() -> None:
     assert bare_ignores(f"x = 1  {ignore}\n") == [1]
     assert bare_ignores(f"x = 1  {ignore}[misc]\n") == [1]
     assert bare_ignores(f"x = 1  {ignore}[misc]  # the library has no types\n") == []
+    told = 'def f():\n    """See `docs/ARCHITECTURE.md` and `docs/subsystems/nowhere.md`."""\n'
+    assert absent_pages(snippet(told)) == ["orders.bad: docs/subsystems/nowhere.md"]

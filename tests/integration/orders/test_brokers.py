@@ -135,6 +135,24 @@ def test_orders_are_dealt_by_the_wheel_and_the_turn_is_kept() -> None:
     assert all("broker wheel version 1 (SIMA 1, SIMB 3)" in reason for reason in reasons)
 
 
+def test_wheels_are_turned_in_the_order_of_their_firms(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = trading.instruction(3000, strategy=wheel.STRATEGY, venue_id="")
+    turned: list[str] = []
+    spin = wheel.spin
+
+    def noting(organization_id: str) -> tuple[tuple[str, ...], str]:
+        turned.append(organization_id)
+        return spin(organization_id)
+
+    monkeypatch.setattr(wheel, "spin", noting)
+    for name in ("beta", "alpha", "beta"):
+        account = {"account_id": f"{name}-002", "by": f"{name}_trader"}
+        trading.submit(instructions=(asked,), **account)
+    assert routing.drain() == 3
+    # Two processes that hold several of them never wait for each other.
+    assert turned == ["alpha", "beta", "beta"]
+
+
 def test_a_broker_that_may_not_or_cannot_passes_its_turn_on() -> None:
     in_force(SIMA=1, SIMB=1)
     agreed(restricted_brokers=["SIMA"])
@@ -156,7 +174,9 @@ def test_weights_that_no_wheel_can_turn_by_are_refused(weights: dict[str, Any]) 
     assert not wheel.problem_of({"SIMA": 3, "SIMB": 0}, frozenset({"SIMA", "SIMB"}))
 
 
-def test_a_mandate_that_cannot_be_read_allows_nobody() -> None:
+def test_a_mandate_that_cannot_be_read_allows_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As it was written when anything was taken.
+    monkeypatch.setattr(listing, "fault", lambda rules: "")
     agreed(approved_brokers="SIMA")
     order = trading.order(trading.submit(bypass_auto_execution=True))
     with pytest.raises(OmsError):

@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import desk, triggers
+from orders import desk, execution, triggers
 from orders.contingent import canceling, settling, submitting, viewing
 from orders.models import Break, Order, OrderList, OrderListLeg, OrderListWatch, VenueOrder
 from orders.requests import AmendAsk, AmendRequest
@@ -299,6 +299,49 @@ def test_a_list_that_has_ended_is_not_looked_at_any_more() -> None:
     with _later(8 * 3600):
         settling.drain()
     assert OrderListWatch.objects.get().over
+
+
+def test_a_cancel_that_breaks_has_asked_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaks(*_: Any, **__: Any) -> bool:
+        raise RuntimeError("gone")
+
+    _bracket()
+    lists.settle()
+    row = OrderList.objects.get()
+    with monkeypatch.context() as patch:
+        patch.setattr(execution, "stop", breaks)
+        with pytest.raises(RuntimeError, match="gone"):
+            canceling.cancel(row.id, by=trading.person(), at=clock.now())
+    assert OrderList.objects.get().cancel_requested_at is None
+    assert not Event.objects.filter(event_type="order_list_cancel_request").exists()
+    assert canceling.cancel(row.id, by=trading.person(), at=clock.now())
+    assert OrderList.objects.get().cancel_requested_at is not None
+
+
+def test_a_fill_that_comes_after_the_list_was_over_is_told() -> None:
+    profit, _ = lists.made("oco", lists.profit(), lists.loss())
+    lists.settle()
+    resting = lists.child(profit)
+    with _later(1):
+        lists.quote("97.9", "98.1")
+        lists.settle()
+        lists.canceled(resting)
+        lists.settle()
+        loss = VenueOrder.objects.exclude(pk=resting.pk).get()
+        trading.receive(trading.fill(loss, 10_000, cum=10_000, side="2"))
+        lists.settle()
+    with _later(8 * 3600):
+        settling.drain()
+        assert OrderListWatch.objects.get().over
+        assert not Break.objects.filter(kind=settling.EXCESS).exists()
+        trading.receive(trading.fill(resting, 3_000, cum=3_000, side="2"))
+        assert settling.drain() == 1
+        found = Break.objects.get(kind=settling.EXCESS)
+        assert D(found.evidence["excess"]) == D(3_000)
+        # Nothing more is to come: it is over again.
+        settling.drain()
+        assert OrderListWatch.objects.get().over
+        assert settling.drain() == 0
 
 
 def test_a_basket_is_staged_together_and_its_lines_stand_alone() -> None:

@@ -15,7 +15,7 @@ from controls.models import Halt
 from oms_site.kit import clock
 from orders import halting, last_look, reports
 from orders.models import Break, ExecutionOrder, Order, VenueOrder
-from tests import trading
+from tests import quoting, trading
 from venues import inbox, messages
 from venues.messages import ExecType, NewOrder
 from venues.models import Outbound
@@ -87,6 +87,37 @@ def test_a_message_put_into_the_queue_by_hand_is_never_sent() -> None:
 def test_a_message_that_was_changed_after_the_gate_is_never_sent(forgery: dict[str, Any]) -> None:
     _, row = _waiting()
     assert _sent(_changed(row, **forgery)) == []
+    assert Break.objects.filter(kind="forged_message").count() == 1
+
+
+def _hit() -> Outbound:
+    rfq = quoting.ask(quoting.staged())
+    found = quoting.quoted(rfq, [(quoting.SWIFT, "99.30"), (quoting.LOOK, "99.25")])
+    child = quoting.child(quoting.hit(found[quoting.LOOK]))
+    return Outbound.objects.get(cl_ord_id=child.id)
+
+
+def test_a_hit_that_was_decided_is_sent() -> None:
+    row = _hit()
+    assert last_look.before_wire(quoting.VENUE, [row]) == [row]
+    assert not Break.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "forgery",
+    [
+        {"order_qty": Decimal(999_000)},
+        {"order_qty": None},
+        {"price": Decimal(150)},
+        {"price": None},
+        {"quote_id": "Q-of-another"},
+        {"quote_id": ""},
+        {"quote_req_id": "rfq_of_another"},
+    ],
+)
+def test_a_hit_that_was_changed_after_the_gate_is_never_sent(forgery: dict[str, Any]) -> None:
+    row = _hit()
+    assert last_look.before_wire(quoting.VENUE, [_changed(row, **forgery)]) == []
     assert Break.objects.filter(kind="forged_message").count() == 1
 
 

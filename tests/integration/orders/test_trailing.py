@@ -12,14 +12,17 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from oms_site.journal.models import Event
-from oms_site.kit import clock
+from oms_site.kit import clock, ids
 from oms_site.kit.errors import OmsError
-from orders import routing, trailing, triggers
+from orders import routing, tasks, trailing, triggers
 from orders.api import intake
 from orders.models import Order, VenueOrder
 from orders.requests import Handling
 from tests import policies, trading
 from tests.integration.orders import lists
+from venues import market_data
+from venues.messages import Quote
+from venues.models import ReferencePrice
 
 D = Decimal
 
@@ -152,6 +155,78 @@ def test_a_trailing_stop_limit_rests_at_its_limit() -> None:
             triggers.drain()
             routing.drain()
     assert VenueOrder.objects.get(order_id=order_id).limit_price == D("97.5")
+
+
+def _in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Orders get ids that sort as they were made."""
+    monkeypatch.setattr(ids, "order_id", lambda: ids.prefixed("mo"))
+
+
+def test_all_of_them_follow_however_many_a_look_takes_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _in_turn(monkeypatch)
+    # The first one's market is shut by then, and it stays on top of every look.
+    shut = _trailing(time_in_force="gtc")
+    others = [_trailing(time_in_force="gtc", extended_hours=True) for _ in range(2)]
+    assert shut < min(others)
+    with _later(6.5 * 3600):
+        lists.quote("99", "99.1")
+        assert trailing.drain(limit=1) == 2
+    assert [_level(one) for one in others] == [(D(99), D(98))] * 2
+    assert _level(shut) == (None, None)
+
+
+def test_one_whose_market_is_shut_is_in_nobodys_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    _in_turn(monkeypatch)
+    stop: dict[str, Any] = {"ord_type": "stop", "handling": Handling(), "stop_price": D(98)}
+    shut = _trailing(time_in_force="gtc", **stop)
+    others = [_trailing(time_in_force="gtc", extended_hours=True, **stop) for _ in range(2)]
+    assert shut < min(others)
+    with _later(6.5 * 3600):
+        lists.quote("97", "97.1")
+        assert triggers.drain(limit=1) == 2
+    assert Order.objects.get(pk=shut).triggered_at is None
+
+
+def test_a_price_without_a_bid_holds_up_nobody() -> None:
+    waits = _trailing()
+    other = "912810SX7"
+    stop: dict[str, Any] = {"ord_type": "stop", "handling": Handling(), "stop_price": D(98)}
+    reached = _trailing(instrument_id=other, **stop)
+    with _later(1):
+        ReferencePrice.objects.update_or_create(
+            instrument_id=trading.order(waits).instrument_id,
+            defaults={
+                "bid_px": None,
+                "ask_px": D(99),
+                "mid_px": D(99),
+                "source": "desk",
+                "at": clock.now(),
+            },
+        )
+        told = Quote(other, clock.now(), D(97), D(1000), D("97.1"), D(1000))
+        assert market_data.take([told], source=trading.VENUE) == 1
+        assert tasks.trigger() == 1
+    assert Order.objects.get(pk=reached).triggered_at is not None
+    assert _level(waits) == (None, None)
+
+
+def test_a_trail_that_cannot_be_worked_out_holds_up_no_trigger(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def breaks(*_: Any, **__: Any) -> Decimal:
+        raise ValueError("no level")
+
+    monkeypatch.setattr(trailing, "level_of", breaks)
+    _trailing()
+    stop: dict[str, Any] = {"ord_type": "stop", "handling": Handling(), "stop_price": D(98)}
+    reached = _trailing(**stop)
+    with _later(1):
+        lists.quote("97", "97.1")
+        assert tasks.trigger() == 1
+    assert Order.objects.get(pk=reached).triggered_at is not None
+    assert "no level" in caplog.text
 
 
 @pytest.mark.parametrize(

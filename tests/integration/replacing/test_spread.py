@@ -158,8 +158,8 @@ def test_a_cancel_of_the_order_wins_over_what_is_let_go() -> None:
     trading.check_tree(order_id)
 
 
-def test_less_of_what_is_sliced_over_venues_lets_the_last_slice_go() -> None:
-    """One execution order at two venues: its last part is canceled, the first works on."""
+def _sliced() -> tuple[str, VenueOrder, VenueOrder]:
+    """One execution order, limit 100.5, at two venues."""
     with clean_shelf():
         books = Venue("SIMA"), Venue("SIMB")
         for book in books:
@@ -169,10 +169,32 @@ def test_less_of_what_is_sliced_over_venues_lets_the_last_slice_go() -> None:
         asked = trading.instruction(whole, strategy="smart_order_routing", venue_id="")
         desk.execute(order_id, asked, by=trading.person(), at=clock.now())
     first, second = VenueOrder.objects.filter(order_id=order_id).order_by("id")
+    return order_id, first, second
+
+
+def test_less_of_what_is_sliced_over_venues_lets_the_last_slice_go() -> None:
+    """One execution order at two venues: its last part is canceled, the first works on."""
+    order_id, first, second = _sliced()
     assert story.amend(order_id, qty=first.qty).outcome == "pending"
     assert (_leg(second).qty, _leg(second).emulated) == (D(0), True)
     trading.receive(_gone(second), venue_id=second.venue_id)
     one = story.order(order_id)
     assert (one.order_qty, one.leaves_qty, one.revision) == (first.qty, first.qty, 2)
     assert _rows(order_id) == [(first.qty, "pending_execution")]
+    trading.check_tree(order_id)
+
+
+@pytest.mark.parametrize("first_answers_first", [True, False])
+def test_a_tighter_limit_that_every_venue_took_is_the_orders(first_answers_first: bool) -> None:
+    """What worked at the looser limit is gone: no venue has it any more."""
+    order_id, first, second = _sliced()
+    story.amend(order_id, qty=first.qty, limit_price=D("100.2"))
+    said = [(_took(first), first), (_gone(second), second)]
+    for answer, child in said if first_answers_first else reversed(said):
+        trading.receive(answer, venue_id=child.venue_id)
+    one = story.order(order_id)
+    assert (one.order_qty, one.limit_price, one.revision) == (first.qty, D("100.2"), 2)
+    (row,) = ExecutionOrder.objects.filter(order_id=order_id)
+    assert row.limit_price == D("100.2")
+    assert story.body(order_id, "replace")["as_asked"] is True
     trading.check_tree(order_id)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,3 +185,70 @@ def test_the_mark_and_the_level_are_never_loosened(
         if was is not None and was_mark is not None:
             assert (level >= was, mark >= was_mark) == (True, True) or side == "buy"
             assert (level <= was, mark <= was_mark) == (True, True) or side == "sell"
+
+
+def _child(role: str, **changes: Any) -> Leg:
+    terms: dict[str, Any] = {"status": "pending_execution", "qty": D(10_000)}
+    sizes: dict[str, Any] = {"least": D(2_000), "increment": D(1_000)}
+    return Leg(id="c", role=role, **{**terms, **sizes, **changes})
+
+
+def _entry(filled: int) -> Leg:
+    status = "filled" if filled == 10_000 else "partially_filled"
+    return Leg("p", "parent", status, D(10_000), filled=D(filled))
+
+
+@pytest.mark.parametrize("role", ["child", "take_profit"])
+@pytest.mark.parametrize(
+    ("filled", "exposed", "released"),
+    [
+        (1_000, 0, 0),  # less than trades at all
+        (2_000, 0, 2_000),
+        (5_000, 4_000, 4_000),  # one more is less than trades
+        (6_000, 4_000, 6_000),
+        (9_000, 0, 8_000),  # the last one alone would never trade
+        (9_000, 8_000, 8_000),
+        (9_000, 9_000, 9_000),  # what has gone is not called back
+        (10_000, 8_000, 10_000),
+        (10_000, 9_000, 10_000),
+    ],
+)
+def test_what_is_let_go_and_what_is_left_can_both_trade(
+    role: str, filled: int, exposed: int, released: int
+) -> None:
+    child = _child(role, working=D(exposed), released=D(exposed))
+    assert planning.plan([_entry(filled), child]).released["c"] == released
+
+
+def test_legs_that_exclude_each_other_keep_back_together_what_could_not_trade() -> None:
+    """What the one has filled on its way out counts as gone for the other."""
+    profit = _child("take_profit", filled=D(6_000), status="canceled")
+    loss = replace(_child("stop_loss"), id="b", triggered_at=NOON)
+    made = planning.plan([_entry(7_000), profit, loss])
+    assert (made.released["b"], made.excess) == (D(0), D(0))
+    made = planning.plan([_entry(9_000), profit, loss])
+    assert made.released["b"] == D(2_000)
+    made = planning.plan([_entry(10_000), profit, loss])
+    assert made.released["b"] == D(4_000)
+
+
+@given(
+    steps=st.lists(st.integers(1, 10), min_size=1, max_size=10),
+    least=st.sampled_from([1, 2, 3]),
+    role=st.sampled_from(["child", "take_profit"]),
+)
+def test_every_piece_that_is_let_go_can_trade_and_the_last_one_too(
+    steps: list[int], least: int, role: str
+) -> None:
+    child = _child(role, qty=D(10), least=D(least), increment=D(1))
+    filled = 0
+    for n in [*steps, 10]:
+        filled = min(filled + n, 10)
+        parent = replace(_entry(0), qty=D(10), filled=D(filled))
+        released = planning.plan([parent, child]).released["c"]
+        piece = released - child.exposed
+        assert piece == 0 or piece >= least
+        assert released <= filled
+        assert released == 10 or 10 - released >= least
+        child = replace(child, released=released, working=released)
+    assert child.released == 10
