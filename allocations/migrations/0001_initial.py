@@ -24,6 +24,15 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.CreateModel(
+            name='RiskGroup',
+            fields=[
+                ('id', models.CharField(max_length=40, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=80)),
+                ('fees', models.JSONField(blank=True, default=list)),
+                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
+            ],
+        ),
+        migrations.CreateModel(
             name='Account',
             fields=[
                 ('id', models.CharField(max_length=40, primary_key=True, serialize=False)),
@@ -33,7 +42,13 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended'), ('closed', 'Closed')], default='active', max_length=10)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='firm.organization')),
                 ('custodian', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='allocations.custodian')),
+                ('risk_group', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='allocations.riskgroup')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'code'), name='account_code_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Allocation',
@@ -56,6 +71,12 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
                 ('custodian', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='allocations.custodian')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('client_allocation_id', None), _negated=True), fields=('organization', 'client_allocation_id'), name='client_allocation_id_for_ever'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['created', 'calculated', 'submitted', 'approved', 'rejected', 'failed', 'canceled', 'reversed'])), name='allocation_status_known'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='AccountAllocation',
@@ -70,6 +91,12 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
                 ('allocation', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='allocations.allocation')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('allocation', 'account'), name='account_once_per_allocation'),
+                    models.CheckConstraint(condition=models.Q(('requested_qty__gt', 0)), name='requested_qty_positive'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='BookingLeg',
@@ -98,6 +125,16 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
                 ('custodian', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='allocations.custodian')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('due_at', None), _negated=True), fields=['due_at'], name='leg_due'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('account_allocation', 'sequence'), name='leg_once_per_sequence'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'sent', 'booked', 'rejected', 'failed', 'canceled'])), name='leg_status_known'),
+                    models.CheckConstraint(condition=models.Q(('qty__gt', 0)), name='leg_qty_positive'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='IntroducingBroker',
@@ -106,55 +143,5 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80)),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
             ],
-        ),
-        migrations.CreateModel(
-            name='RiskGroup',
-            fields=[
-                ('id', models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('fees', models.JSONField(blank=True, default=list)),
-                ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
-            ],
-        ),
-        migrations.AddField(
-            model_name='account',
-            name='risk_group',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='accounts', to='allocations.riskgroup'),
-        ),
-        migrations.AddConstraint(
-            model_name='accountallocation',
-            constraint=models.UniqueConstraint(fields=('allocation', 'account'), name='account_once_per_allocation'),
-        ),
-        migrations.AddConstraint(
-            model_name='accountallocation',
-            constraint=models.CheckConstraint(condition=models.Q(('requested_qty__gt', 0)), name='requested_qty_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='bookingleg',
-            index=models.Index(condition=models.Q(('due_at', None), _negated=True), fields=['due_at'], name='leg_due'),
-        ),
-        migrations.AddConstraint(
-            model_name='bookingleg',
-            constraint=models.UniqueConstraint(fields=('account_allocation', 'sequence'), name='leg_once_per_sequence'),
-        ),
-        migrations.AddConstraint(
-            model_name='bookingleg',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['queued', 'sent', 'booked', 'rejected', 'failed', 'canceled'])), name='leg_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='bookingleg',
-            constraint=models.CheckConstraint(condition=models.Q(('qty__gt', 0)), name='leg_qty_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='allocation',
-            constraint=models.UniqueConstraint(condition=models.Q(('client_allocation_id', None), _negated=True), fields=('organization', 'client_allocation_id'), name='client_allocation_id_for_ever'),
-        ),
-        migrations.AddConstraint(
-            model_name='allocation',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['created', 'calculated', 'submitted', 'approved', 'rejected', 'failed', 'canceled', 'reversed'])), name='allocation_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='account',
-            constraint=models.UniqueConstraint(fields=('organization', 'code'), name='account_code_once'),
         ),
     ]

@@ -3,37 +3,18 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = {
     "allocations_position": ["id", "organization_id", "account_id", "instrument_id"],
     "allocations_cashbalance": ["id", "organization_id", "account_id", "currency"],
     "allocations_taxlot": [
-        "id",
-        "organization_id",
-        "position_id",
-        "movement_id",
-        "acquired",
-        "opened",
-        "price",
+        *("id", "organization_id", "position_id", "movement_id", "acquired", "opened", "price"),
     ],
     "allocations_transaction": [
-        "id",
-        "organization_id",
-        "client_transaction_id",
-        "fingerprint",
-        "kind",
-        "account_id",
-        "to_account_id",
-        "instrument_id",
-        "currency",
-        "qty",
-        "amount",
-        "cost",
-        "settlement_date",
-        "reason",
-        "maker_id",
-        "created_at",
+        *("id", "organization_id", "client_transaction_id", "fingerprint", "kind"),
+        *("account_id", "to_account_id", "instrument_id", "currency", "qty", "amount", "cost"),
+        *("settlement_date", "reason", "maker_id", "created_at"),
     ],
 }
 FACTS = ("allocations_movement", "allocations_lotchoice")
@@ -89,51 +70,27 @@ class Migration(migrations.Migration):
                 ("reverses", models.CharField(blank=True, max_length=40)),
                 ("order_id", models.CharField(blank=True, max_length=40)),
                 ("update_id", models.CharField(max_length=40)),
-                ("qty", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
+                ("qty", columns.qty(default=0)),
                 (
                     "price",
                     models.DecimalField(blank=True, decimal_places=10, max_digits=24, null=True),
                 ),
-                ("principal", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
-                (
-                    "accrued_interest",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=20),
-                ),
-                ("fees", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
-                ("consideration", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
-                ("cash", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("principal", columns.money(default=0)),
+                ("accrued_interest", columns.money(default=0)),
+                ("fees", columns.money(default=0)),
+                ("consideration", columns.money(default=0)),
+                ("cash", columns.money(default=0)),
                 ("trade_date", models.DateField()),
                 ("settlement_date", models.DateField()),
                 ("relief", models.CharField(blank=True, max_length=8)),
                 ("at", models.DateTimeField()),
                 ("sequence", models.PositiveBigIntegerField(blank=True, null=True)),
-                (
-                    "qty_after",
-                    models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True),
-                ),
-                (
-                    "cost_after",
-                    models.DecimalField(blank=True, decimal_places=2, max_digits=20, null=True),
-                ),
-                (
-                    "realized_after",
-                    models.DecimalField(blank=True, decimal_places=2, max_digits=20, null=True),
-                ),
+                ("qty_after", columns.qty(null=True)),
+                ("cost_after", columns.money(null=True)),
+                ("realized_after", columns.money(null=True)),
                 ("cash_sequence", models.PositiveBigIntegerField(blank=True, null=True)),
-                (
-                    "cash_after",
-                    models.DecimalField(blank=True, decimal_places=2, max_digits=20, null=True),
-                ),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
+                ("cash_after", columns.money(null=True)),
+                ("account", columns.to("allocations.account", constraint=False)),
                 (
                     "instrument",
                     models.ForeignKey(
@@ -145,17 +102,52 @@ class Migration(migrations.Migration):
                         to="venues.instrument",
                     ),
                 ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("organization", columns.organization()),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("instrument", None), _negated=True),
+                        fields=["account", "instrument", "at", "sequence"],
+                        name="movement_of_position",
+                        include=("qty_after", "cost_after", "realized_after"),
+                    ),
+                    models.Index(
+                        fields=["account", "currency", "at", "cash_sequence"],
+                        name="movement_of_cash",
+                    ),
+                    models.Index(fields=["account", "settlement_date"], name="movement_unsettled"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("source_id", "account", "kind"), name="movement_once_per_source"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("source_id", ""), _negated=True),
+                        name="movement_has_a_source",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("qty", 0), _negated=True),
+                            models.Q(("cash", 0), _negated=True),
+                            models.Q(("consideration", 0), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="movement_moves",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("instrument", None), ("qty", 0), ("sequence", None)),
+                            models.Q(
+                                models.Q(("instrument", None), _negated=True),
+                                models.Q(("sequence", None), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="movement_of_a_position",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="LotChoice",
@@ -163,24 +155,8 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("lots", models.JSONField()),
                 ("at", models.DateTimeField()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "movement",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="choices",
-                        to="allocations.movement",
-                    ),
-                ),
+                ("organization", columns.organization()),
+                ("movement", columns.to("allocations.movement", "choices", index=True)),
             ],
             options={
                 "abstract": False,
@@ -191,47 +167,29 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("version", models.PositiveIntegerField(default=0)),
-                ("qty", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
-                ("cost", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
-                ("realized", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
-                (
-                    "accrued_interest",
-                    models.DecimalField(decimal_places=2, default=0, max_digits=20),
-                ),
-                ("fees", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("qty", columns.qty(default=0)),
+                ("cost", columns.money(default=0)),
+                ("realized", columns.money(default=0)),
+                ("accrued_interest", columns.money(default=0)),
+                ("fees", columns.money(default=0)),
                 ("sequence", models.PositiveBigIntegerField(default=0)),
                 ("moved_at", models.DateTimeField()),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="venues.instrument",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("account", columns.to("allocations.account", constraint=False)),
+                ("instrument", columns.to("venues.instrument", constraint=False)),
+                ("organization", columns.organization()),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["organization", "account", "instrument"], name="position_list"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("account", "instrument"), name="one_position_per_account"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="TaxLot",
@@ -245,30 +203,22 @@ class Migration(migrations.Migration):
                     "price",
                     models.DecimalField(blank=True, decimal_places=10, max_digits=24, null=True),
                 ),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("cost", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("open_qty", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("open_cost", models.DecimalField(decimal_places=2, max_digits=20)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "position",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="lots",
-                        to="allocations.position",
-                    ),
-                ),
+                ("qty", columns.qty()),
+                ("cost", columns.money()),
+                ("open_qty", columns.qty()),
+                ("open_cost", columns.money()),
+                ("organization", columns.organization()),
+                ("position", columns.to("allocations.position", "lots")),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("open_qty", 0), _negated=True),
+                        fields=["position", "opened"],
+                        name="open_lots",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Transaction",
@@ -290,9 +240,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("currency", models.CharField(max_length=3)),
-                ("qty", models.DecimalField(decimal_places=6, default=0, max_digits=20)),
-                ("amount", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
-                ("cost", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("qty", columns.qty(default=0)),
+                ("amount", columns.money(default=0)),
+                ("cost", columns.money(default=0)),
                 ("settlement_date", models.DateField()),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 ("maker_id", models.BigIntegerField()),
@@ -301,16 +251,7 @@ class Migration(migrations.Migration):
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 ("checker_id", models.BigIntegerField(blank=True, null=True)),
                 ("annotation", models.CharField(blank=True, max_length=300)),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
+                ("account", columns.to("allocations.account", constraint=False)),
                 (
                     "instrument",
                     models.ForeignKey(
@@ -322,29 +263,45 @@ class Migration(migrations.Migration):
                         to="venues.instrument",
                     ),
                 ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "to_account",
-                    models.ForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
+                ("organization", columns.organization()),
+                ("to_account", columns.to("allocations.account", constraint=False, null=True)),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["organization", "created_at", "id"], name="transaction_list"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("client_transaction_id", None), _negated=True),
+                        fields=("organization", "client_transaction_id"),
+                        name="client_transaction_id_for_ever",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("decision__in", ["", "applied", "rejected"])),
+                        name="transaction_decision_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("checker_id", None),
+                            models.Q(("checker_id", models.F("maker_id")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="transaction_maker_is_not_checker",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("decision", "applied"), ("kind", "correction"), _negated=True
+                            ),
+                            models.Q(("checker_id", None), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="correction_has_a_checker",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CashBalance",
@@ -352,29 +309,11 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("version", models.PositiveIntegerField(default=0)),
                 ("currency", models.CharField(max_length=3)),
-                ("amount", models.DecimalField(decimal_places=2, default=0, max_digits=20)),
+                ("amount", columns.money(default=0)),
                 ("sequence", models.PositiveBigIntegerField(default=0)),
                 ("moved_at", models.DateTimeField()),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("account", columns.to("allocations.account", constraint=False)),
+                ("organization", columns.organization()),
             ],
             options={
                 "constraints": [
@@ -383,126 +322,6 @@ class Migration(migrations.Migration):
                     )
                 ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="movement",
-            index=models.Index(
-                condition=models.Q(("instrument", None), _negated=True),
-                fields=["account", "instrument", "at", "sequence"],
-                name="movement_of_position",
-                include=("qty_after", "cost_after", "realized_after"),
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="movement",
-            index=models.Index(
-                fields=["account", "currency", "at", "cash_sequence"], name="movement_of_cash"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="movement",
-            index=models.Index(fields=["account", "settlement_date"], name="movement_unsettled"),
-        ),
-        migrations.AddConstraint(
-            model_name="movement",
-            constraint=models.UniqueConstraint(
-                fields=("source_id", "account", "kind"), name="movement_once_per_source"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="movement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("source_id", ""), _negated=True), name="movement_has_a_source"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="movement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("qty", 0), _negated=True),
-                    models.Q(("cash", 0), _negated=True),
-                    models.Q(("consideration", 0), _negated=True),
-                    _connector="OR",
-                ),
-                name="movement_moves",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="movement",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("instrument", None), ("qty", 0), ("sequence", None)),
-                    models.Q(
-                        models.Q(("instrument", None), _negated=True),
-                        models.Q(("sequence", None), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="movement_of_a_position",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="position",
-            index=models.Index(
-                fields=["organization", "account", "instrument"], name="position_list"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="position",
-            constraint=models.UniqueConstraint(
-                fields=("account", "instrument"), name="one_position_per_account"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="taxlot",
-            index=models.Index(
-                condition=models.Q(("open_qty", 0), _negated=True),
-                fields=["position", "opened"],
-                name="open_lots",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="transaction",
-            index=models.Index(
-                fields=["organization", "created_at", "id"], name="transaction_list"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("client_transaction_id", None), _negated=True),
-                fields=("organization", "client_transaction_id"),
-                name="client_transaction_id_for_ever",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("decision__in", ["", "applied", "rejected"])),
-                name="transaction_decision_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("checker_id", None),
-                    models.Q(("checker_id", models.F("maker_id")), _negated=True),
-                    _connector="OR",
-                ),
-                name="transaction_maker_is_not_checker",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="transaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("decision", "applied"), ("kind", "correction"), _negated=True),
-                    models.Q(("checker_id", None), _negated=True),
-                    _connector="OR",
-                ),
-                name="correction_has_a_checker",
-            ),
         ),
         migrations.RunSQL(
             [

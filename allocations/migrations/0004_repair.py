@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 LAWS = """
 CREATE TRIGGER allocations_bookingleg_terms_of_repair
@@ -45,12 +45,6 @@ REPAIR_TERMS = [
 ]
 
 
-def _refers(to, name="+", **given):
-    return models.ForeignKey(
-        on_delete=django.db.models.deletion.PROTECT, related_name=name, to=to, **given
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("allocations", "0003_holdings"),
@@ -62,14 +56,10 @@ class Migration(migrations.Migration):
         migrations.AddField("allocation", "revision", models.PositiveSmallIntegerField(default=0)),
         migrations.AddField("bookingleg", "revision", models.PositiveSmallIntegerField(default=0)),
         migrations.AddField(
-            "bookingleg",
-            "reverses",
-            _refers("allocations.bookingleg", blank=True, null=True, db_index=False),
+            "bookingleg", "reverses", columns.to("allocations.bookingleg", null=True)
         ),
         migrations.AddField(
-            "bookingleg",
-            "booked_account",
-            _refers("allocations.account", blank=True, null=True, db_index=False),
+            "bookingleg", "booked_account", columns.to("allocations.account", null=True)
         ),
         migrations.AddConstraint(
             "bookingleg",
@@ -98,25 +88,13 @@ class Migration(migrations.Migration):
                 ),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 ("note", models.CharField(blank=True, max_length=300)),
-                (
-                    "account",
-                    _refers("allocations.account", blank=True, null=True, db_index=False),
-                ),
-                ("allocation", _refers("allocations.allocation", "repairs")),
-                (
-                    "custodian",
-                    _refers("allocations.custodian", blank=True, null=True, db_index=False),
-                ),
-                (
-                    "decided_by",
-                    _refers(settings.AUTH_USER_MODEL, blank=True, null=True, db_index=False),
-                ),
-                ("leg", _refers("allocations.bookingleg", "repairs", db_index=False)),
-                (
-                    "organization",
-                    _refers("firm.organization", db_constraint=False, db_index=False),
-                ),
-                ("requested_by", _refers(settings.AUTH_USER_MODEL, db_index=False)),
+                ("account", columns.to("allocations.account", null=True)),
+                ("allocation", columns.to("allocations.allocation", "repairs", index=True)),
+                ("custodian", columns.to("allocations.custodian", null=True)),
+                ("decided_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("leg", columns.to("allocations.bookingleg", "repairs")),
+                ("organization", columns.organization()),
+                ("requested_by", columns.to(settings.AUTH_USER_MODEL)),
             ],
             options={
                 "constraints": [
@@ -138,16 +116,11 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Template",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("name", models.CharField(max_length=60)),
                 ("strategy", models.CharField(max_length=32)),
                 ("active", models.BooleanField(default=True)),
-                ("organization", _refers("firm.organization")),
+                ("organization", columns.to("firm.organization", index=True)),
             ],
             options={
                 "constraints": [
@@ -160,15 +133,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="TemplateShare",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("percent", models.DecimalField(decimal_places=4, max_digits=7)),
                 ("position", models.PositiveSmallIntegerField()),
-                ("account", _refers("allocations.account")),
+                ("account", columns.to("allocations.account", index=True)),
                 (
                     "template",
                     models.ForeignKey(

@@ -1,10 +1,10 @@
 """Entries after the fact, releases, booking configurations, currencies, corporate actions."""
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from allocations.migrations import _money
+from oms_site.journal import columns, laws
 
 TERMS = {
     "allocations_posttradeentry": [
@@ -90,83 +90,51 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name="account",
-            name="converts",
-            field=models.BooleanField(
+            "account",
+            "converts",
+            models.BooleanField(
                 default=False, help_text="trades in other currencies are paid in the account's own"
             ),
         ),
         migrations.AddField(
-            model_name="account",
-            name="margin",
-            field=models.BooleanField(
+            "account",
+            "margin",
+            models.BooleanField(
                 default=False, help_text="may owe money; must own a part of what it holds"
             ),
         ),
         migrations.AddField(
-            model_name="allocation",
-            name="release",
-            field=models.CharField(blank=True, default="", max_length=5),
+            "allocation", "release", models.CharField(blank=True, default="", max_length=5)
         ),
         migrations.AddField(
-            model_name="allocation",
-            name="released_at",
-            field=models.DateTimeField(blank=True, null=True),
+            "allocation", "released_at", models.DateTimeField(blank=True, null=True)
+        ),
+        migrations.AddField("movement", "fx_at", models.DateTimeField(blank=True, null=True)),
+        migrations.AddField(
+            "movement",
+            "fx_rate",
+            models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True),
+        ),
+        migrations.AddField("movement", "fx_source", models.CharField(blank=True, max_length=40)),
+        migrations.AddField("movement", "ratio_new", models.PositiveIntegerField(default=0)),
+        migrations.AddField("movement", "ratio_old", models.PositiveIntegerField(default=0)),
+        migrations.AddField("transaction", "fx_at", models.DateTimeField(blank=True, null=True)),
+        migrations.AddField(
+            "transaction",
+            "fx_rate",
+            models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True),
         ),
         migrations.AddField(
-            model_name="movement",
-            name="fx_at",
-            field=models.DateTimeField(blank=True, null=True),
+            "transaction", "fx_source", models.CharField(blank=True, max_length=40)
         ),
+        migrations.AddField("transaction", "to_amount", columns.money(default=0)),
         migrations.AddField(
-            model_name="movement",
-            name="fx_rate",
-            field=models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True),
-        ),
-        migrations.AddField(
-            model_name="movement",
-            name="fx_source",
-            field=models.CharField(blank=True, max_length=40),
-        ),
-        migrations.AddField(
-            model_name="movement",
-            name="ratio_new",
-            field=models.PositiveIntegerField(default=0),
-        ),
-        migrations.AddField(
-            model_name="movement",
-            name="ratio_old",
-            field=models.PositiveIntegerField(default=0),
-        ),
-        migrations.AddField(
-            model_name="transaction",
-            name="fx_at",
-            field=models.DateTimeField(blank=True, null=True),
-        ),
-        migrations.AddField(
-            model_name="transaction",
-            name="fx_rate",
-            field=models.DecimalField(blank=True, decimal_places=10, max_digits=20, null=True),
-        ),
-        migrations.AddField(
-            model_name="transaction",
-            name="fx_source",
-            field=models.CharField(blank=True, max_length=40),
-        ),
-        migrations.AddField(
-            model_name="transaction",
-            name="to_amount",
-            field=models.DecimalField(decimal_places=2, default=0, max_digits=20),
-        ),
-        migrations.AddField(
-            model_name="transaction",
-            name="to_currency",
-            field=models.CharField(blank=True, max_length=3),
+            "transaction", "to_currency", models.CharField(blank=True, max_length=3)
         ),
         migrations.AlterField(
-            model_name="movement",
-            name="kind",
-            field=models.CharField(
+            "movement",
+            "kind",
+            models.CharField(
                 choices=[
                     ("trade", "Trade"),
                     ("bust", "Bust"),
@@ -189,9 +157,9 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AlterField(
-            model_name="transaction",
-            name="kind",
-            field=models.CharField(
+            "transaction",
+            "kind",
+            models.CharField(
                 choices=[
                     ("deposit", "Deposit"),
                     ("withdrawal", "Withdrawal"),
@@ -205,12 +173,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="BookingConfiguration",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("number", models.PositiveIntegerField()),
                 (
                     "booking_type",
@@ -227,212 +190,27 @@ class Migration(migrations.Migration):
                 ("instructions", models.CharField(blank=True, max_length=200)),
                 ("active", models.BooleanField(default=True)),
                 ("created_at", models.DateTimeField()),
-                (
-                    "custodian",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.custodian",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-            ],
-        ),
-        migrations.AddField(
-            model_name="bookingleg",
-            name="configuration",
-            field=models.ForeignKey(
-                blank=True,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="allocations.bookingconfiguration",
-            ),
-        ),
-        migrations.CreateModel(
-            name="CorporateAction",
-            fields=[
-                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("version", models.PositiveIntegerField(default=0)),
-                (
-                    "kind",
-                    models.CharField(
-                        choices=[
-                            ("coupon", "Coupon"),
-                            ("dividend", "Dividend"),
-                            ("redemption", "redemption at maturity"),
-                            ("call", "full call"),
-                            ("split", "Split"),
-                        ],
-                        max_length=10,
-                    ),
-                ),
-                ("record_date", models.DateField()),
-                ("pay_date", models.DateField()),
-                ("rate", models.DecimalField(decimal_places=10, default=0, max_digits=20)),
-                ("ratio_new", models.PositiveIntegerField(default=0)),
-                ("ratio_old", models.PositiveIntegerField(default=0)),
-                ("source", models.CharField(max_length=40)),
-                ("reason", models.CharField(blank=True, max_length=300)),
-                ("announced_at", models.DateTimeField()),
-                (
-                    "status",
-                    models.CharField(
-                        choices=[
-                            ("announced", "Announced"),
-                            ("applied", "Applied"),
-                            ("withdrawn", "Withdrawn"),
-                        ],
-                        default="announced",
-                        max_length=10,
-                    ),
-                ),
-                ("decided_at", models.DateTimeField(blank=True, null=True)),
-                ("entitled", models.PositiveIntegerField(default=0)),
-                (
-                    "checker",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="venues.instrument",
-                    ),
-                ),
-                (
-                    "maker",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="FxRate",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                ("base", models.CharField(max_length=3)),
-                ("quote", models.CharField(max_length=3)),
-                ("rate", models.DecimalField(decimal_places=10, max_digits=20)),
-                ("source", models.CharField(max_length=40)),
-                ("at", models.DateTimeField()),
+                ("custodian", columns.to("allocations.custodian", index=True)),
+                ("organization", columns.to("firm.organization", index=True)),
             ],
             options={
                 "constraints": [
-                    models.CheckConstraint(
-                        condition=models.Q(("rate__gt", 0)), name="fx_rate_positive"
-                    ),
-                    models.CheckConstraint(
-                        condition=models.Q(("base", models.F("quote")), _negated=True),
-                        name="fx_of_two_currencies",
+                    models.UniqueConstraint(
+                        fields=("organization", "custodian", "number"),
+                        name="configuration_number_once",
                     ),
                     models.UniqueConstraint(
-                        fields=("organization", "base", "quote", "at", "source"),
-                        name="fx_rate_once",
+                        condition=models.Q(("active", True)),
+                        fields=("organization", "custodian"),
+                        name="one_active_configuration",
                     ),
                 ],
             },
         ),
-        migrations.CreateModel(
-            name="MarginCall",
-            fields=[
-                ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("version", models.PositiveIntegerField(default=0)),
-                ("currency", models.CharField(max_length=3)),
-                ("opened_at", models.DateTimeField()),
-                ("requirement", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("equity", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("met_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-            ],
+        migrations.AddField(
+            "bookingleg", "configuration", columns.to("allocations.bookingconfiguration", null=True)
         ),
-        migrations.CreateModel(
-            name="MarginRate",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("asset_class", models.CharField(max_length=12)),
-                ("percent", models.DecimalField(decimal_places=4, max_digits=7)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-            ],
-        ),
+        *_money.OPERATIONS,
         migrations.CreateModel(
             name="PostTradeEntry",
             fields=[
@@ -442,8 +220,8 @@ class Migration(migrations.Migration):
                 ("client_allocation_id", models.CharField(blank=True, max_length=80, null=True)),
                 ("strategy", models.CharField(max_length=32)),
                 ("requested", models.JSONField(default=list)),
-                ("requested_qty", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("filled_qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("requested_qty", columns.qty()),
+                ("filled_qty", columns.qty()),
                 ("first_fill_at", models.DateTimeField(blank=True, null=True)),
                 ("reason", models.CharField(max_length=300)),
                 ("requested_at", models.DateTimeField()),
@@ -461,73 +239,62 @@ class Migration(migrations.Migration):
                 ),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 ("note", models.CharField(blank=True, max_length=300)),
-                (
-                    "checker",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "custodian",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.custodian",
-                    ),
-                ),
-                (
-                    "maker",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("checker", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("custodian", columns.to("allocations.custodian", null=True)),
+                ("maker", columns.to(settings.AUTH_USER_MODEL)),
+                ("organization", columns.organization()),
             ],
             options={
                 "verbose_name_plural": "post-trade entries",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "requested")),
+                        fields=("order_id",),
+                        name="one_open_entry",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("status", "approved")),
+                        fields=("order_id",),
+                        name="one_entry_per_order",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("checker", None),
+                            models.Q(("checker", models.F("maker")), _negated=True),
+                            _connector="OR",
+                        ),
+                        name="entry_maker_is_not_checker",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("checker", None), ("decided_at", None), ("status", "requested")
+                            ),
+                            models.Q(
+                                ("checker__isnull", False),
+                                ("decided_at__isnull", False),
+                                ("status__in", ["approved", "refused"]),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="entry_is_decided_by_somebody",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("reason", ""), _negated=True), name="entry_says_why"
+                    ),
+                ],
+                "indexes": [
+                    models.Index(fields=["organization", "requested_at", "id"], name="entry_list"),
+                ],
             },
         ),
         migrations.AddField(
-            model_name="allocation",
-            name="entry",
-            field=models.ForeignKey(
-                blank=True,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="allocations.posttradeentry",
-            ),
+            "allocation", "entry", columns.to("allocations.posttradeentry", null=True)
         ),
         migrations.CreateModel(
             name="ReleaseRule",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("name", models.CharField(max_length=60)),
                 ("position", models.PositiveSmallIntegerField(default=0)),
                 ("asset_class", models.CharField(blank=True, max_length=12)),
@@ -544,180 +311,19 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("active", models.BooleanField(default=True)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("organization", columns.to("firm.organization", index=True)),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="bookingconfiguration",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "custodian", "number"), name="configuration_number_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="bookingconfiguration",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("active", True)),
-                fields=("organization", "custodian"),
-                name="one_active_configuration",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="corporateaction",
-            index=models.Index(
-                condition=models.Q(("status", "announced")),
-                fields=["record_date"],
-                name="action_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="corporateaction",
-            index=models.Index(fields=["organization", "announced_at", "id"], name="action_list"),
-        ),
-        migrations.AddConstraint(
-            model_name="corporateaction",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "withdrawn"), _negated=True),
-                fields=("organization", "instrument", "kind", "record_date"),
-                name="corporate_action_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="corporateaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("checker", None),
-                    ("maker", None),
-                    models.Q(("checker", models.F("maker")), _negated=True),
-                    _connector="OR",
-                ),
-                name="action_maker_is_not_checker",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="corporateaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("status", "applied"), _negated=True),
-                    ("maker", None),
-                    ("checker__isnull", False),
-                    _connector="OR",
-                ),
-                name="action_has_a_checker",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="corporateaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("kind", "split"), ("ratio_new__gt", 0), ("ratio_old__gt", 0)),
-                    models.Q(models.Q(("kind", "split"), _negated=True), ("rate__gte", 0)),
-                    _connector="OR",
-                ),
-                name="action_has_its_terms",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="corporateaction",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("pay_date__gte", models.F("record_date"))),
-                name="action_pays_after_record",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="margincall",
-            index=models.Index(fields=["organization", "opened_at", "id"], name="margin_list"),
-        ),
-        migrations.AddConstraint(
-            model_name="margincall",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("met_at", None)),
-                fields=("account",),
-                name="one_open_margin_call",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="marginrate",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "asset_class"), name="margin_rate_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="marginrate",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("percent__gt", 0), ("percent__lte", 100)),
-                name="margin_rate_sensible",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="posttradeentry",
-            index=models.Index(fields=["organization", "requested_at", "id"], name="entry_list"),
-        ),
-        migrations.AddConstraint(
-            model_name="posttradeentry",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "requested")),
-                fields=("order_id",),
-                name="one_open_entry",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="posttradeentry",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status", "approved")),
-                fields=("order_id",),
-                name="one_entry_per_order",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="posttradeentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("checker", None),
-                    models.Q(("checker", models.F("maker")), _negated=True),
-                    _connector="OR",
-                ),
-                name="entry_maker_is_not_checker",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="posttradeentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("checker", None), ("decided_at", None), ("status", "requested")),
-                    models.Q(
-                        ("checker__isnull", False),
-                        ("decided_at__isnull", False),
-                        ("status__in", ["approved", "refused"]),
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("organization", "name"), name="release_rule_name_once"
                     ),
-                    _connector="OR",
-                ),
-                name="entry_is_decided_by_somebody",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="posttradeentry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("reason", ""), _negated=True), name="entry_says_why"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="releaserule",
-            constraint=models.UniqueConstraint(
-                fields=("organization", "name"), name="release_rule_name_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="releaserule",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("release__in", ["fill", "close", "hand"])), name="release_known"
-            ),
+                    models.CheckConstraint(
+                        condition=models.Q(("release__in", ["fill", "close", "hand"])),
+                        name="release_known",
+                    ),
+                ],
+            },
         ),
         migrations.RunSQL(
             [

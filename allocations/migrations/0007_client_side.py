@@ -1,12 +1,9 @@
 """Give-ups, accounts that a block went on without, bookings elsewhere, prevailing prices."""
 
-from typing import Any
-
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 GIVE_UP_TERMS = [
     *("id", "organization_id", "allocation_id", "leg_id", "kind", "clearing_firm_id", "qty"),
@@ -98,27 +95,6 @@ DROP FUNCTION allocations_give_up_moves();
 _STATUSES = ["queued", "sent", "booked", "rejected", "failed", "canceled"]
 
 
-def _organization() -> Any:
-    return models.ForeignKey(
-        db_constraint=False,
-        db_index=False,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="+",
-        to="firm.organization",
-    )
-
-
-def _to(model: str, *, name: str = "+", index: bool = False, null: bool = False) -> Any:
-    return models.ForeignKey(
-        blank=null,
-        db_index=index,
-        null=null,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name=name,
-        to=model,
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("allocations", "0006_post_trade"),
@@ -133,11 +109,7 @@ class Migration(migrations.Migration):
             name="elsewhere",
             field=models.BooleanField(default=False),
         ),
-        migrations.AddField(
-            model_name="movement",
-            name="pmp",
-            field=models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),
-        ),
+        migrations.AddField(model_name="movement", name="pmp", field=columns.price(null=True)),
         migrations.AddField(
             model_name="movement",
             name="pmp_at",
@@ -162,14 +134,14 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("client_account_allocation_id", models.CharField(blank=True, max_length=80)),
                 ("position", models.PositiveSmallIntegerField()),
-                ("requested_qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("requested_qty", columns.qty()),
                 ("screening_id", models.CharField(max_length=40)),
                 ("code", models.CharField(max_length=60)),
                 ("reason", models.CharField(max_length=300)),
                 ("at", models.DateTimeField()),
-                ("account", _to("allocations.account")),
-                ("allocation", _to("allocations.allocation", name="dropped", index=True)),
-                ("organization", _organization()),
+                ("account", columns.to("allocations.account")),
+                ("allocation", columns.to("allocations.allocation", "dropped", index=True)),
+                ("organization", columns.organization()),
             ],
             options={
                 "constraints": [
@@ -204,7 +176,7 @@ class Migration(migrations.Migration):
                         max_length=8,
                     ),
                 ),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("qty", columns.qty()),
                 ("reason", models.CharField(max_length=300)),
                 ("requested_at", models.DateTimeField()),
                 (
@@ -224,22 +196,13 @@ class Migration(migrations.Migration):
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 ("note", models.CharField(blank=True, max_length=300)),
                 ("answered_at", models.DateTimeField(blank=True, null=True)),
-                ("allocation", _to("allocations.allocation", name="give_ups")),
-                ("checker", _to(settings.AUTH_USER_MODEL, null=True)),
-                ("clearing_firm", _to("allocations.custodian")),
-                (
-                    "clearing_leg",
-                    models.OneToOneField(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="clears",
-                        to="allocations.bookingleg",
-                    ),
-                ),
-                ("leg", _to("allocations.bookingleg", name="give_ups")),
-                ("maker", _to(settings.AUTH_USER_MODEL)),
-                ("organization", _organization()),
+                ("allocation", columns.to("allocations.allocation", "give_ups")),
+                ("checker", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("clearing_firm", columns.to("allocations.custodian")),
+                ("clearing_leg", columns.one("allocations.bookingleg", "clears", null=True)),
+                ("leg", columns.to("allocations.bookingleg", "give_ups")),
+                ("maker", columns.to(settings.AUTH_USER_MODEL)),
+                ("organization", columns.organization()),
             ],
             options={
                 "indexes": [

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 CLEARING_TERMS = [
     *("id", "organization_id", "party_id", "member", "execution_id", "refers_to_id"),
@@ -62,12 +61,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ClearingDue",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("execution_id", models.CharField(max_length=40)),
                 ("due_at", models.DateTimeField(db_index=True)),
             ],
@@ -104,36 +98,23 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField()),
                 ("active", models.BooleanField(default=True)),
                 ("secret_version", models.PositiveIntegerField(default=1)),
-                (
-                    "created_by",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("created_by", columns.to(settings.AUTH_USER_MODEL)),
+                ("organization", columns.organization()),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("active", True)),
+                        fields=("organization", "url"),
+                        name="one_active_feed_per_address",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="FeedDelivery",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("queued_at", models.DateTimeField()),
                 ("due_at", models.DateTimeField(blank=True, null=True)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
@@ -142,68 +123,56 @@ class Migration(migrations.Migration):
                 ("error", models.CharField(blank=True, max_length=200)),
                 ("delivered_at", models.DateTimeField(blank=True, null=True)),
                 ("dead_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "account",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
-                (
-                    "movement",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.movement",
-                    ),
-                ),
-                (
-                    "endpoint",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="deliveries",
-                        to="allocations.feedendpoint",
-                    ),
-                ),
+                ("account", columns.to("allocations.account", constraint=False)),
+                ("movement", columns.to("allocations.movement", constraint=False)),
+                ("endpoint", columns.to("allocations.feedendpoint", "deliveries")),
             ],
             options={
                 "verbose_name_plural": "feed deliveries",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("endpoint", "movement"), name="feed_delivery_once"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("dead_at", None), ("delivered_at", None), ("due_at__isnull", False)
+                            ),
+                            models.Q(
+                                ("dead_at", None), ("delivered_at__isnull", False), ("due_at", None)
+                            ),
+                            models.Q(
+                                ("dead_at__isnull", False), ("delivered_at", None), ("due_at", None)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="feed_delivery_waits_or_is_over",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("due_at", None), _negated=True),
+                        fields=["due_at"],
+                        name="feed_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("dead_at", None), _negated=True),
+                        fields=["endpoint", "dead_at"],
+                        name="feed_dead",
+                    ),
+                    models.Index(fields=["endpoint", "-id"], name="feed_latest"),
+                ],
             },
         ),
         migrations.CreateModel(
             name="ClearingArrangement",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("asset_class", models.CharField(max_length=12)),
                 ("member", models.CharField(max_length=20)),
                 ("active", models.BooleanField(default=True)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "party",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.clearingparty",
-                    ),
-                ),
+                ("organization", columns.to("firm.organization", index=True)),
+                ("party", columns.to("allocations.clearingparty", index=True)),
             ],
             options={
                 "constraints": [
@@ -234,11 +203,11 @@ class Migration(migrations.Migration):
                 ("counterparty", models.CharField(blank=True, max_length=40)),
                 ("side", models.CharField(max_length=4)),
                 ("currency", models.CharField(max_length=3)),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("price", models.DecimalField(decimal_places=8, max_digits=18)),
-                ("principal", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("accrued_interest", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("net_money", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("qty", columns.qty()),
+                ("price", columns.price()),
+                ("principal", columns.money()),
+                ("accrued_interest", columns.money()),
+                ("net_money", columns.money()),
                 ("trade_date", models.DateField()),
                 ("settlement_date", models.DateField()),
                 ("created_at", models.DateTimeField()),
@@ -249,45 +218,12 @@ class Migration(migrations.Migration):
                 ("code", models.CharField(blank=True, max_length=40)),
                 ("reason", models.CharField(blank=True, max_length=200)),
                 ("answered_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="venues.instrument",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "party",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.clearingparty",
-                    ),
-                ),
+                ("instrument", columns.to("venues.instrument", constraint=False)),
+                ("organization", columns.organization()),
+                ("party", columns.to("allocations.clearingparty", constraint=False)),
                 (
                     "refers_to",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="followers",
-                        to="allocations.clearingreport",
-                    ),
+                    columns.to("allocations.clearingreport", "followers", index=True, null=True),
                 ),
             ],
             options={
@@ -336,52 +272,6 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="feedendpoint",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("active", True)),
-                fields=("organization", "url"),
-                name="one_active_feed_per_address",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="feeddelivery",
-            index=models.Index(
-                condition=models.Q(("due_at", None), _negated=True),
-                fields=["due_at"],
-                name="feed_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="feeddelivery",
-            index=models.Index(
-                condition=models.Q(("dead_at", None), _negated=True),
-                fields=["endpoint", "dead_at"],
-                name="feed_dead",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="feeddelivery",
-            index=models.Index(fields=["endpoint", "-id"], name="feed_latest"),
-        ),
-        migrations.AddConstraint(
-            model_name="feeddelivery",
-            constraint=models.UniqueConstraint(
-                fields=("endpoint", "movement"), name="feed_delivery_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="feeddelivery",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("dead_at", None), ("delivered_at", None), ("due_at__isnull", False)),
-                    models.Q(("dead_at", None), ("delivered_at__isnull", False), ("due_at", None)),
-                    models.Q(("dead_at__isnull", False), ("delivered_at", None), ("due_at", None)),
-                    _connector="OR",
-                ),
-                name="feed_delivery_waits_or_is_over",
-            ),
         ),
         migrations.RunSQL(
             [

@@ -29,6 +29,15 @@ class Migration(migrations.Migration):
                 ('screened_at', models.DateTimeField()),
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['subject'], name='screening_of_subject'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('outcome__in', ['passed', 'flagged', 'rejected'])), name='outcome_known'),
+                    models.UniqueConstraint(fields=('id', 'subject', 'subject_version', 'outcome'), name='screening_identity'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Review',
@@ -50,6 +59,18 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
                 ('screening', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, related_name='review', to='controls.screening')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('status', 'open')), fields=['organization', 'opened_at'], name='review_open'),
+                    models.Index(fields=['subject'], name='review_of_subject'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['open', 'approved', 'rejected', 'expired', 'withdrawn'])), name='review_status_known'),
+                    models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('maker')), _negated=True), _connector='OR'), name='maker_is_not_checker'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['open', 'expired', 'withdrawn']), models.Q(('decided_by__isnull', False), ('decided_at__isnull', False)), _connector='OR'), name='decision_has_a_decider'),
+                    models.UniqueConstraint(fields=('id', 'screening', 'subject', 'subject_version', 'status'), name='review_identity'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Control',
@@ -84,41 +105,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(fields=('organization', 'list_name', 'cusip'), name='restricted_once')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='screening',
-            index=models.Index(fields=['subject'], name='screening_of_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='screening',
-            constraint=models.CheckConstraint(condition=models.Q(('outcome__in', ['passed', 'flagged', 'rejected'])), name='outcome_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='screening',
-            constraint=models.UniqueConstraint(fields=('id', 'subject', 'subject_version', 'outcome'), name='screening_identity'),
-        ),
-        migrations.AddIndex(
-            model_name='review',
-            index=models.Index(condition=models.Q(('status', 'open')), fields=['organization', 'opened_at'], name='review_open'),
-        ),
-        migrations.AddIndex(
-            model_name='review',
-            index=models.Index(fields=['subject'], name='review_of_subject'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'approved', 'rejected', 'expired', 'withdrawn'])), name='review_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('decided_by', None), models.Q(('decided_by', models.F('maker')), _negated=True), _connector='OR'), name='maker_is_not_checker'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['open', 'expired', 'withdrawn']), models.Q(('decided_by__isnull', False), ('decided_at__isnull', False)), _connector='OR'), name='decision_has_a_decider'),
-        ),
-        migrations.AddConstraint(
-            model_name='review',
-            constraint=models.UniqueConstraint(fields=('id', 'screening', 'subject', 'subject_version', 'status'), name='review_identity'),
         ),
     ]

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 # What a version states, for ever.
 CONTENT = [
@@ -183,22 +183,14 @@ def _person(**given):
     )
 
 
-def _belongs(to, name="+"):
-    return models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name=name, to=to)
-
-
-def _number():
-    return models.BigAutoField(
-        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-    )
-
-
 def _added(name, field, **options):
     return migrations.AddField("control", name, field, **options)
 
 
-def _checked(name, condition, model="control"):
-    return migrations.AddConstraint(model, models.CheckConstraint(condition=condition, name=name))
+def _checked(name, condition):
+    return migrations.AddConstraint(
+        "control", models.CheckConstraint(condition=condition, name=name)
+    )
 
 
 class Migration(migrations.Migration):
@@ -240,17 +232,7 @@ class Migration(migrations.Migration):
         _added("reason", models.CharField(blank=True, max_length=500)),
         _added("requested_by", _person(blank=True)),
         _added("slice", models.JSONField(blank=True, default=dict)),
-        _added(
-            "superseded_by",
-            models.ForeignKey(
-                blank=True,
-                db_index=False,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="+",
-                to="controls.control",
-            ),
-        ),
+        _added("superseded_by", columns.to("controls.control", null=True)),
         migrations.AlterField(
             "control",
             "remediation",
@@ -293,7 +275,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ControlChange",
             fields=[
-                ("id", _number()),
+                ("id", columns.number()),
                 ("code", models.CharField(max_length=60)),
                 ("version", models.PositiveIntegerField()),
                 ("action", models.CharField(max_length=20)),
@@ -301,8 +283,8 @@ class Migration(migrations.Migration):
                 ("to_status", models.CharField(max_length=16)),
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("at", models.DateTimeField()),
-                ("control", _belongs("controls.control", "changes")),
-                ("organization", _belongs("firm.organization")),
+                ("control", columns.to("controls.control", "changes", index=True)),
+                ("organization", columns.to("firm.organization", index=True)),
                 ("maker", _person()),
                 ("checker", _person()),
             ],
@@ -311,17 +293,18 @@ class Migration(migrations.Migration):
                     models.Index(fields=["organization", "code", "id"], name="change_of_control"),
                     models.Index(fields=["organization", "at"], name="change_by_time"),
                 ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=Q(checker=None) | ~Q(checker=F("maker")),
+                        name="change_maker_is_not_checker",
+                    )
+                ],
             },
-        ),
-        _checked(
-            "change_maker_is_not_checker",
-            Q(checker=None) | ~Q(checker=F("maker")),
-            model="controlchange",
         ),
         migrations.CreateModel(
             name="Simulation",
             fields=[
-                ("id", _number()),
+                ("id", columns.number()),
                 ("fingerprint", models.CharField(max_length=64)),
                 ("since", models.DateTimeField()),
                 ("until", models.DateTimeField()),
@@ -329,7 +312,7 @@ class Migration(migrations.Migration):
                 ("complete", models.BooleanField()),
                 ("report", models.JSONField()),
                 ("made_at", models.DateTimeField()),
-                ("control", _belongs("controls.control", "simulations")),
+                ("control", columns.to("controls.control", "simulations", index=True)),
                 ("made_by", _person()),
             ],
         ),

@@ -5,27 +5,11 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 KINDS = ["restricted", "watch", "do_not_trade", "universe", "group"]
 LABELS = ["Restricted", "Watch", "Do Not Trade", "Universe", "Group"]
 TABLES = ("controls_controllist", "controls_mandate")
-
-
-def _belongs(to, **given):
-    return models.ForeignKey(
-        db_index=False,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="+",
-        to=to,
-        **given,
-    )
-
-
-def _number():
-    return models.BigAutoField(
-        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-    )
 
 
 def _names(length):
@@ -45,7 +29,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ControlList",
             fields=[
-                ("id", _number()),
+                ("id", columns.number()),
                 ("name", models.CharField(max_length=40)),
                 ("version", models.PositiveIntegerField()),
                 (
@@ -57,8 +41,8 @@ class Migration(migrations.Migration):
                 ("accounts", _names(40)),
                 ("reason", models.CharField(blank=True, max_length=200)),
                 ("created_at", models.DateTimeField()),
-                ("created_by", _belongs(settings.AUTH_USER_MODEL, null=True, blank=True)),
-                ("organization", _belongs("firm.organization")),
+                ("created_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("organization", columns.to("firm.organization")),
             ],
             options={
                 "constraints": [
@@ -77,14 +61,14 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Mandate",
             fields=[
-                ("id", _number()),
+                ("id", columns.number()),
                 ("version", models.PositiveIntegerField()),
                 ("rules", models.JSONField(blank=True, default=dict)),
                 ("reason", models.CharField(blank=True, max_length=200)),
                 ("created_at", models.DateTimeField()),
-                ("account", _belongs("allocations.account")),
-                ("created_by", _belongs(settings.AUTH_USER_MODEL, null=True, blank=True)),
-                ("organization", _belongs("firm.organization")),
+                ("account", columns.to("allocations.account")),
+                ("created_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("organization", columns.to("firm.organization")),
             ],
             options={
                 "constraints": [

@@ -1,11 +1,10 @@
 """Claims, several approvers and decisions per failed control."""
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 LAWS = """
 ALTER TABLE controls_reviewvote ADD CONSTRAINT vote_of_that_maker_and_version
@@ -53,26 +52,6 @@ ALTER TABLE controls_reviewvote DROP CONSTRAINT vote_of_that_maker_and_version;
 """
 
 
-def _person(**given):
-    return models.ForeignKey(
-        db_index=False,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="+",
-        to=settings.AUTH_USER_MODEL,
-        **given,
-    )
-
-
-def _organization():
-    return models.ForeignKey(
-        db_constraint=False,
-        db_index=False,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="+",
-        to="firm.organization",
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("controls", "0004_exposure"),
@@ -84,7 +63,9 @@ class Migration(migrations.Migration):
             "review", "approvals_required", models.PositiveSmallIntegerField(default=1)
         ),
         migrations.AddField("review", "approvals", models.PositiveSmallIntegerField(default=0)),
-        migrations.AddField("review", "claimed_by", _person(blank=True, null=True)),
+        migrations.AddField(
+            "review", "claimed_by", columns.to(settings.AUTH_USER_MODEL, null=True)
+        ),
         migrations.AddField("review", "claimed_until", models.DateTimeField(blank=True, null=True)),
         migrations.AddConstraint(
             "review",
@@ -101,17 +82,10 @@ class Migration(migrations.Migration):
                 ("client_decision_id", models.CharField(blank=True, max_length=80)),
                 ("annotation", models.TextField()),
                 ("decided_at", models.DateTimeField()),
-                ("decided_by", _person()),
-                ("maker", _person()),
-                ("organization", _organization()),
-                (
-                    "review",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="votes",
-                        to="controls.review",
-                    ),
-                ),
+                ("decided_by", columns.to(settings.AUTH_USER_MODEL)),
+                ("maker", columns.to(settings.AUTH_USER_MODEL)),
+                ("organization", columns.organization()),
+                ("review", columns.to("controls.review", "votes", index=True)),
             ],
             options={
                 "constraints": [
@@ -136,15 +110,8 @@ class Migration(migrations.Migration):
                 ("annotation", models.TextField(blank=True)),
                 ("limit_text", models.CharField(blank=True, max_length=80)),
                 ("actual_text", models.CharField(blank=True, max_length=80)),
-                ("organization", _organization()),
-                (
-                    "vote",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="decisions",
-                        to="controls.reviewvote",
-                    ),
-                ),
+                ("organization", columns.organization()),
+                ("vote", columns.to("controls.reviewvote", "decisions", index=True)),
             ],
             options={
                 "constraints": [

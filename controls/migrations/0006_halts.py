@@ -1,10 +1,9 @@
 """Kill switches and trading halts."""
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = [
     "id",
@@ -117,60 +116,11 @@ class Migration(migrations.Migration):
                 ("release_requested_at", models.DateTimeField(blank=True, null=True)),
                 ("release_reason", models.CharField(blank=True, max_length=500)),
                 ("released_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "engaged_by",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "release_requested_by",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "released_by",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "target_user",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ("engaged_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("organization", columns.organization()),
+                ("release_requested_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("released_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("target_user", columns.to(settings.AUTH_USER_MODEL, null=True)),
             ],
             options={
                 "indexes": [

@@ -6,7 +6,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 STANDING = ["confirmed_flat", "draining", "engaged", "release_requested"]
 # Only the upper part of the number moves: what is no halt need not be read again.
@@ -47,15 +47,6 @@ def _released_by(kinds: list[str]) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=~Q(status="released", kind__in=tuple(kinds)) | Q(released_by__isnull=False),
         name="halt_released_by_a_person",
-    )
-
-
-def _key() -> tuple[str, models.Field]:
-    return (
-        "id",
-        models.BigAutoField(
-            auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-        ),
     )
 
 
@@ -101,7 +92,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Breaker",
             fields=[
-                _key(),
+                ("id", columns.number()),
                 ("name", models.CharField(max_length=60)),
                 (
                     "kind",
@@ -131,15 +122,7 @@ class Migration(migrations.Migration):
                 ),
                 ("cancels", models.BooleanField(default=False)),
                 ("active", models.BooleanField(default=True)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("organization", columns.to("firm.organization")),
             ],
             options={
                 "constraints": [
@@ -161,9 +144,9 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="PriceMark",
             fields=[
-                _key(),
+                ("id", columns.number()),
                 ("at", models.DateTimeField(db_index=True)),
-                ("price", models.DecimalField(decimal_places=8, max_digits=18)),
+                ("price", columns.price()),
                 (
                     "instrument",
                     models.ForeignKey(

@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 # What was restricted without versions becomes a list; what was in force stays so.
 CARRY_OVER = """
@@ -146,13 +146,7 @@ DROP TRIGGER controls_review_birth ON controls_review;
 
 
 def _about(name):
-    return models.OneToOneField(
-        blank=True,
-        null=True,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="decision",
-        to=f"controls.{name}",
-    )
+    return columns.one(f"controls.{name}", "decision", null=True)
 
 
 class Migration(migrations.Migration):
@@ -166,12 +160,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ListingDecision",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("approve", models.BooleanField()),
                 ("decided_at", models.DateTimeField()),
                 ("reason", models.CharField(blank=True, max_length=500)),
@@ -187,15 +176,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("mandate", _about("mandate")),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("organization", columns.to("firm.organization")),
             ],
             options={
                 "constraints": [

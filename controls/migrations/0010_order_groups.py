@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = [
     "id",
@@ -33,18 +32,6 @@ CREATE TRIGGER controls_ordergroup_reset BEFORE UPDATE ON controls_ordergroup FO
 """
 
 
-def _user(*, null: bool = False) -> models.Field:
-    return models.ForeignKey(
-        blank=null,
-        null=null,
-        db_constraint=False,
-        db_index=False,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name="+",
-        to=settings.AUTH_USER_MODEL,
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("controls", "0009_list_approval"),
@@ -58,7 +45,7 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveIntegerField(default=0)),
                 ("client_order_group_id", models.CharField(blank=True, max_length=80, null=True)),
                 ("name", models.CharField(max_length=80)),
-                ("limit_qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("limit_qty", columns.qty()),
                 ("window_s", models.PositiveIntegerField()),
                 ("created_at", models.DateTimeField()),
                 ("status", models.CharField(default="open", max_length=8)),
@@ -69,18 +56,9 @@ class Migration(migrations.Migration):
                     "locked_qty",
                     models.DecimalField(blank=True, decimal_places=6, max_digits=24, null=True),
                 ),
-                ("created_by", _user()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                ("reset_by", _user(null=True)),
+                ("created_by", columns.to(settings.AUTH_USER_MODEL, constraint=False)),
+                ("organization", columns.organization()),
+                ("reset_by", columns.to(settings.AUTH_USER_MODEL, constraint=False, null=True)),
             ],
             options={
                 "indexes": [

@@ -77,6 +77,24 @@ class Migration(migrations.Migration):
                 ('screening', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='controls.screening')),
                 ('submitted_by', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['organization', 'created_at', 'id'], name='order_blotter'),
+                    models.Index(condition=models.Q(('route_at', None), _negated=True), fields=['route_at'], name='order_route_due'),
+                    models.Index(condition=models.Q(('status__in', [orders.states.OrderStatus['CANCELED'], orders.states.OrderStatus['EXPIRED'], orders.states.OrderStatus['FILLED'], orders.states.OrderStatus['REJECTED']]), _negated=True), fields=['expires_at'], name='order_expiry_due'),
+                    models.Index(fields=['economics', 'created_at'], name='order_economics'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('client_order_id', None), _negated=True), fields=('organization', 'client_order_id'), name='client_order_id_for_ever'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['pending_approval', 'pending_execution', 'partially_filled', 'filled', 'canceled', 'rejected', 'expired'])), name='order_status_known'),
+                    models.CheckConstraint(condition=models.Q(('pending__in', ['', 'cancel', 'replace', 'expire'])), name='order_pending_known'),
+                    models.CheckConstraint(condition=models.Q(('side__in', ['buy', 'sell'])), name='order_side_known'),
+                    models.CheckConstraint(condition=models.Q(('order_qty__gt', 0)), name='order_qty_positive'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('ord_type', 'limit'), ('limit_price__gt', 0)), models.Q(('ord_type', 'market'), ('limit_price', None)), _connector='OR'), name='order_price_by_type'),
+                    models.CheckConstraint(condition=models.Q(('cum_qty__gte', 0), ('leaves_qty__gte', 0)), name='order_quantities'),
+                    models.CheckConstraint(condition=models.Q(('account', None), ('allocation', None), _connector='OR'), name='account_or_allocation'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='ExecutionOrder',
@@ -113,6 +131,18 @@ class Migration(migrations.Migration):
                 ('venue', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='venues.venue')),
                 ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='execution_orders', to='orders.order')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['order', 'id'], name='execution_orders_of_order'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('client_execution_order_id', None), _negated=True), fields=('organization', 'client_execution_order_id'), name='client_execution_order_id_for_ever'),
+                    models.CheckConstraint(condition=models.Q(models.Q(('screening_outcome', 'passed'), ('review', None), ('review_status', None)), models.Q(('screening_outcome', 'flagged'), ('review__isnull', False), ('review_status__isnull', False), ('review_status', 'approved')), _connector='OR'), name='execution_order_cleared'),
+                    models.CheckConstraint(condition=models.Q(('status__in', ['pending_approval', 'pending_execution', 'partially_filled', 'filled', 'canceled', 'rejected', 'expired'])), name='execution_order_status_known'),
+                    models.CheckConstraint(condition=models.Q(('pending__in', ['', 'cancel', 'replace', 'expire'])), name='execution_order_pending_known'),
+                    models.CheckConstraint(condition=models.Q(('qty__gt', 0), ('cum_qty__gte', 0), ('leaves_qty__gte', 0)), name='execution_order_quantities'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='AllocationDue',
@@ -135,6 +165,12 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField()),
                 ('organization', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='rulesets', to='firm.organization')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(fields=('organization', 'version'), name='ruleset_version_once'),
+                    models.UniqueConstraint(condition=models.Q(('active', True)), fields=('organization',), name='one_active_ruleset'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='VenueOrder',
@@ -159,6 +195,16 @@ class Migration(migrations.Migration):
                 ('organization', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='firm.organization')),
                 ('venue', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='venues.venue')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['execution_order'], name='venue_orders_of_execution'),
+                    models.Index(condition=models.Q(('status__in', [orders.states.VenueStatus['CANCELED'], orders.states.VenueStatus['EXPIRED'], orders.states.VenueStatus['FILLED'], orders.states.VenueStatus['REJECTED']]), _negated=True), fields=['venue', 'id'], name='venue_order_live'),
+                ],
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('status__in', ['pending_new', 'new', 'partially_filled', 'filled', 'canceled', 'rejected', 'expired'])), name='venue_order_status_known'),
+                    models.CheckConstraint(condition=models.Q(('qty__gt', 0), ('cum_qty__gte', 0), ('leaves_qty__gte', 0)), name='venue_order_quantities'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Execution',
@@ -190,6 +236,15 @@ class Migration(migrations.Migration):
                 ('order', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='executions', to='orders.order')),
                 ('venue_order', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='executions', to='orders.venueorder')),
             ],
+            options={
+                'indexes': [
+                    models.Index(fields=['order', 'sequence'], name='executions_of_order'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('source', 'trade_date', 'exec_id'), name='execution_once'),
+                    models.CheckConstraint(condition=models.Q(('qty', 0), _negated=True), name='execution_moves_something'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Break',
@@ -208,113 +263,5 @@ class Migration(migrations.Migration):
             options={
                 'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('organization', 'kind', 'key'), name='one_open_break')],
             },
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['organization', 'created_at', 'id'], name='order_blotter'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('route_at', None), _negated=True), fields=['route_at'], name='order_route_due'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(condition=models.Q(('status__in', [orders.states.OrderStatus['CANCELED'], orders.states.OrderStatus['EXPIRED'], orders.states.OrderStatus['FILLED'], orders.states.OrderStatus['REJECTED']]), _negated=True), fields=['expires_at'], name='order_expiry_due'),
-        ),
-        migrations.AddIndex(
-            model_name='order',
-            index=models.Index(fields=['economics', 'created_at'], name='order_economics'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.UniqueConstraint(condition=models.Q(('client_order_id', None), _negated=True), fields=('organization', 'client_order_id'), name='client_order_id_for_ever'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending_approval', 'pending_execution', 'partially_filled', 'filled', 'canceled', 'rejected', 'expired'])), name='order_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('pending__in', ['', 'cancel', 'replace', 'expire'])), name='order_pending_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('side__in', ['buy', 'sell'])), name='order_side_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('order_qty__gt', 0)), name='order_qty_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('ord_type', 'limit'), ('limit_price__gt', 0)), models.Q(('ord_type', 'market'), ('limit_price', None)), _connector='OR'), name='order_price_by_type'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('cum_qty__gte', 0), ('leaves_qty__gte', 0)), name='order_quantities'),
-        ),
-        migrations.AddConstraint(
-            model_name='order',
-            constraint=models.CheckConstraint(condition=models.Q(('account', None), ('allocation', None), _connector='OR'), name='account_or_allocation'),
-        ),
-        migrations.AddIndex(
-            model_name='executionorder',
-            index=models.Index(fields=['order', 'id'], name='execution_orders_of_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionorder',
-            constraint=models.UniqueConstraint(condition=models.Q(('client_execution_order_id', None), _negated=True), fields=('organization', 'client_execution_order_id'), name='client_execution_order_id_for_ever'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionorder',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('screening_outcome', 'passed'), ('review', None), ('review_status', None)), models.Q(('screening_outcome', 'flagged'), ('review__isnull', False), ('review_status__isnull', False), ('review_status', 'approved')), _connector='OR'), name='execution_order_cleared'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionorder',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending_approval', 'pending_execution', 'partially_filled', 'filled', 'canceled', 'rejected', 'expired'])), name='execution_order_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionorder',
-            constraint=models.CheckConstraint(condition=models.Q(('pending__in', ['', 'cancel', 'replace', 'expire'])), name='execution_order_pending_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='executionorder',
-            constraint=models.CheckConstraint(condition=models.Q(('qty__gt', 0), ('cum_qty__gte', 0), ('leaves_qty__gte', 0)), name='execution_order_quantities'),
-        ),
-        migrations.AddConstraint(
-            model_name='ruleset',
-            constraint=models.UniqueConstraint(fields=('organization', 'version'), name='ruleset_version_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='ruleset',
-            constraint=models.UniqueConstraint(condition=models.Q(('active', True)), fields=('organization',), name='one_active_ruleset'),
-        ),
-        migrations.AddIndex(
-            model_name='venueorder',
-            index=models.Index(fields=['execution_order'], name='venue_orders_of_execution'),
-        ),
-        migrations.AddIndex(
-            model_name='venueorder',
-            index=models.Index(condition=models.Q(('status__in', [orders.states.VenueStatus['CANCELED'], orders.states.VenueStatus['EXPIRED'], orders.states.VenueStatus['FILLED'], orders.states.VenueStatus['REJECTED']]), _negated=True), fields=['venue', 'id'], name='venue_order_live'),
-        ),
-        migrations.AddConstraint(
-            model_name='venueorder',
-            constraint=models.CheckConstraint(condition=models.Q(('status__in', ['pending_new', 'new', 'partially_filled', 'filled', 'canceled', 'rejected', 'expired'])), name='venue_order_status_known'),
-        ),
-        migrations.AddConstraint(
-            model_name='venueorder',
-            constraint=models.CheckConstraint(condition=models.Q(('qty__gt', 0), ('cum_qty__gte', 0), ('leaves_qty__gte', 0)), name='venue_order_quantities'),
-        ),
-        migrations.AddIndex(
-            model_name='execution',
-            index=models.Index(fields=['order', 'sequence'], name='executions_of_order'),
-        ),
-        migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.UniqueConstraint(fields=('source', 'trade_date', 'exec_id'), name='execution_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='execution',
-            constraint=models.CheckConstraint(condition=models.Q(('qty', 0), _negated=True), name='execution_moves_something'),
         ),
     ]

@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = {
     "orders_rfq": [
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ("client_rfq_id", models.CharField(blank=True, max_length=80, null=True)),
                 ("fingerprint", models.CharField(blank=True, max_length=64)),
                 ("list_id", models.CharField(blank=True, max_length=40)),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("qty", columns.qty()),
                 (
                     "dealers",
                     django.contrib.postgres.fields.ArrayField(
@@ -72,47 +72,52 @@ class Migration(migrations.Migration):
                 ("hits", models.PositiveSmallIntegerField(default=0)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
                 ("reason", models.CharField(blank=True, max_length=300)),
-                (
-                    "execution_order",
-                    models.OneToOneField(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="rfq",
-                        to="orders.executionorder",
-                    ),
-                ),
-                (
-                    "order",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="rfqs",
-                        to="orders.order",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "venue",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="venues.venue",
-                    ),
-                ),
+                ("execution_order", columns.one("orders.executionorder", "rfq", null=True)),
+                ("order", columns.to("orders.order", "rfqs", index=True)),
+                ("organization", columns.organization()),
+                ("venue", columns.to("venues.venue")),
             ],
             options={
                 "verbose_name": "request for quotes",
                 "verbose_name_plural": "requests for quotes",
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("client_rfq_id", None), _negated=True),
+                        fields=("organization", "client_rfq_id"),
+                        name="client_rfq_id_for_ever",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "sent",
+                                    "quoting",
+                                    "executing",
+                                    "executed",
+                                    "expired",
+                                    "canceled",
+                                    "rejected",
+                                    "no_quotes",
+                                ],
+                            )
+                        ),
+                        name="rfq_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("qty__gt", 0), ("expires_at__gt", models.F("created_at"))
+                        ),
+                        name="rfq_terms",
+                    ),
+                ],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("status__in", ["executing", "quoting", "sent"])),
+                        fields=["wake_at"],
+                        name="rfq_open",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -122,165 +127,71 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveIntegerField(default=0)),
                 ("quote_ref", models.CharField(blank=True, max_length=60)),
                 ("round", models.PositiveSmallIntegerField(default=1)),
-                (
-                    "price",
-                    models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),
-                ),
-                (
-                    "qty",
-                    models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True),
-                ),
+                ("price", columns.price(null=True)),
+                ("qty", columns.qty(null=True)),
                 ("valid_until", models.DateTimeField(blank=True, null=True)),
                 ("quoted_at", models.DateTimeField()),
                 ("received_at", models.DateTimeField()),
                 ("status", models.CharField(default="active", max_length=10)),
-                (
-                    "counter_price",
-                    models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),
-                ),
+                ("counter_price", columns.price(null=True)),
                 ("rank", models.PositiveSmallIntegerField(blank=True, null=True)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
                 ("reason", models.CharField(blank=True, max_length=300)),
-                (
-                    "dealer",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="venues.dealer",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "venue_order",
-                    models.ForeignKey(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="quotes",
-                        to="orders.venueorder",
-                    ),
-                ),
-                (
-                    "rfq",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="quotes",
-                        to="orders.rfq",
-                    ),
-                ),
+                ("dealer", columns.to("venues.dealer")),
+                ("organization", columns.organization()),
+                ("venue_order", columns.to("orders.venueorder", "quotes", index=True, null=True)),
+                ("rfq", columns.to("orders.rfq", "quotes")),
             ],
-        ),
-        migrations.AddIndex(
-            model_name="rfq",
-            index=models.Index(
-                condition=models.Q(("status__in", ["executing", "quoting", "sent"])),
-                fields=["wake_at"],
-                name="rfq_open",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rfq",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("client_rfq_id", None), _negated=True),
-                fields=("organization", "client_rfq_id"),
-                name="client_rfq_id_for_ever",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rfq",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "sent",
-                            "quoting",
-                            "executing",
-                            "executed",
-                            "expired",
-                            "canceled",
-                            "rejected",
-                            "no_quotes",
-                        ],
-                    )
-                ),
-                name="rfq_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="rfq",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("qty__gt", 0), ("expires_at__gt", models.F("created_at"))),
-                name="rfq_terms",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="quote",
-            index=models.Index(fields=["rfq", "id"], name="quotes_of_rfq"),
-        ),
-        migrations.AddConstraint(
-            model_name="quote",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("status__in", ["hit", "done"])),
-                fields=("rfq",),
-                name="one_winner_per_rfq",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quote",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("quote_ref", ""), _negated=True),
-                fields=("rfq", "quote_ref"),
-                name="quote_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "status__in",
-                        [
-                            "active",
-                            "hit",
-                            "done",
-                            "rejected",
-                            "passed",
-                            "countered",
-                            "replaced",
-                            "withdrawn",
-                            "expired",
-                            "canceled",
-                            "cover",
-                            "tied",
-                            "done_away",
-                        ],
-                    )
-                ),
-                name="quote_status_known",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="quote",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("status", "passed"),
-                    models.Q(("price__gt", 0), ("qty__gt", 0), ("valid_until__isnull", False)),
-                    _connector="OR",
-                ),
-                name="quote_has_a_price",
-            ),
+            options={
+                "indexes": [
+                    models.Index(fields=["rfq", "id"], name="quotes_of_rfq"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("status__in", ["hit", "done"])),
+                        fields=("rfq",),
+                        name="one_winner_per_rfq",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("quote_ref", ""), _negated=True),
+                        fields=("rfq", "quote_ref"),
+                        name="quote_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "status__in",
+                                [
+                                    "active",
+                                    "hit",
+                                    "done",
+                                    "rejected",
+                                    "passed",
+                                    "countered",
+                                    "replaced",
+                                    "withdrawn",
+                                    "expired",
+                                    "canceled",
+                                    "cover",
+                                    "tied",
+                                    "done_away",
+                                ],
+                            )
+                        ),
+                        name="quote_status_known",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("status", "passed"),
+                            models.Q(
+                                ("price__gt", 0), ("qty__gt", 0), ("valid_until__isnull", False)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="quote_has_a_price",
+                    ),
+                ],
+            },
         ),
         migrations.RunSQL(
             [sql for table, terms in TERMS.items() for sql in laws.living(table, terms)],

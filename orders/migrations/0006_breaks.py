@@ -1,11 +1,10 @@
 """Breaks with an owner and two people who close them, adjustments, reconciliations."""
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 REASONS = [
     ("timing", "Timing: both sides agree by now"),
@@ -22,16 +21,6 @@ OUTCOMES = [
 ]
 
 
-def _refers(to, name="+", **given):
-    return models.ForeignKey(
-        on_delete=django.db.models.deletion.PROTECT, related_name=name, to=to, **given
-    )
-
-
-def _person():
-    return _refers(settings.AUTH_USER_MODEL, blank=True, null=True, db_index=False)
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("orders", "0005_rfq"),
@@ -41,16 +30,18 @@ class Migration(migrations.Migration):
     ]
 
     operations: list[migrations.operations.base.Operation] = [
-        migrations.AddField("break", "owner", _person()),
+        migrations.AddField("break", "owner", columns.to(settings.AUTH_USER_MODEL, null=True)),
         migrations.AddField(
             "break",
             "reason_code",
             models.CharField(blank=True, choices=REASONS, default="", max_length=20),
             preserve_default=False,
         ),
-        migrations.AddField("break", "proposed_by", _person()),
+        migrations.AddField(
+            "break", "proposed_by", columns.to(settings.AUTH_USER_MODEL, null=True)
+        ),
         migrations.AddField("break", "proposed_at", models.DateTimeField(blank=True, null=True)),
-        migrations.AddField("break", "closed_by", _person()),
+        migrations.AddField("break", "closed_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
         migrations.AddConstraint(
             "break",
             models.CheckConstraint(
@@ -74,13 +65,10 @@ class Migration(migrations.Migration):
                 ("text", models.CharField(max_length=200)),
                 ("evidence", models.JSONField(default=dict)),
                 ("made_at", models.DateTimeField()),
-                ("approved_by", _refers(settings.AUTH_USER_MODEL, db_index=False)),
-                ("explained", _refers("orders.break", "adjustments")),
-                ("made_by", _refers(settings.AUTH_USER_MODEL, db_index=False)),
-                (
-                    "organization",
-                    _refers("firm.organization", db_constraint=False, db_index=False),
-                ),
+                ("approved_by", columns.to(settings.AUTH_USER_MODEL)),
+                ("explained", columns.to("orders.break", "adjustments", index=True)),
+                ("made_by", columns.to(settings.AUTH_USER_MODEL)),
+                ("organization", columns.organization()),
             ],
             options={
                 "constraints": [
@@ -94,12 +82,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Reconciliation",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("phase", models.CharField(max_length=10)),
                 ("kind", models.CharField(max_length=10)),
                 ("party", models.CharField(blank=True, max_length=40)),
@@ -110,7 +93,7 @@ class Migration(migrations.Migration):
                 ("compared", models.PositiveIntegerField(default=0)),
                 ("found", models.PositiveIntegerField(default=0)),
                 ("note", models.CharField(blank=True, max_length=200)),
-                ("organization", _refers("firm.organization", db_constraint=False)),
+                ("organization", columns.to("firm.organization", index=True, constraint=False)),
             ],
             options={
                 "indexes": [

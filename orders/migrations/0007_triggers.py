@@ -5,7 +5,7 @@ from importlib import import_module
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 WITH_LIMIT = ["limit", "limit_if_touched", "stop_limit"]
 WITHOUT_LIMIT = ["market", "market_if_touched", "stop"]
@@ -22,11 +22,7 @@ class Migration(migrations.Migration):
             "DROP TRIGGER orders_order_terms ON orders_order", migrations.RunSQL.noop
         ),
         migrations.AlterField("order", "ord_type", models.CharField(max_length=20)),
-        migrations.AddField(
-            "order",
-            "stop_price",
-            models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True),
-        ),
+        migrations.AddField("order", "stop_price", columns.price(null=True)),
         migrations.AddField("order", "triggered_at", models.DateTimeField(null=True, blank=True)),
         migrations.RemoveConstraint("order", "order_price_by_type"),
         migrations.AddConstraint(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 STATUSES = ["pending", "review", "replaced", "rejected"]
 # What a revision may change, per table; every other term stays as it was.
@@ -167,24 +166,6 @@ def _id() -> tuple[str, models.Field]:
     return "id", models.CharField(max_length=40, primary_key=True, serialize=False)
 
 
-def _qty(**more: object) -> models.Field:
-    return models.DecimalField(decimal_places=6, max_digits=20, **more)
-
-
-def _price() -> models.Field:
-    return models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True)
-
-
-def _to(model: str, related_name: str, *, index: bool = False, **more: object) -> models.Field:
-    return models.ForeignKey(
-        db_index=index,
-        on_delete=django.db.models.deletion.PROTECT,
-        related_name=related_name,
-        to=model,
-        **more,
-    )
-
-
 def _known(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(condition=Q(status__in=STATUSES), name=name)
 
@@ -205,8 +186,8 @@ class Migration(migrations.Migration):
         migrations.AddField("order", "revision", models.PositiveSmallIntegerField(default=1)),
         migrations.AddField("order", "revisions_made", models.PositiveSmallIntegerField(default=1)),
         migrations.AddField("order", "amending", _word(6)),
-        migrations.AddField("order", "asked_qty", _qty(blank=True, null=True)),
-        migrations.AddField("order", "asked_price", _price()),
+        migrations.AddField("order", "asked_qty", columns.qty(null=True)),
+        migrations.AddField("order", "asked_price", columns.price(null=True)),
         migrations.AddField("order", "cancel_request_id", _word(40)),
         migrations.AddField("executionorder", "cancel_request_id", _word(40)),
         migrations.AddField("venueorder", "cl_ord_id", _word(40)),
@@ -234,13 +215,13 @@ class Migration(migrations.Migration):
             fields=[
                 _id(),
                 ("revision", models.PositiveSmallIntegerField()),
-                ("order_qty", _qty()),
-                ("limit_price", _price()),
-                ("stop_price", _price()),
+                ("order_qty", columns.qty()),
+                ("limit_price", columns.price(null=True)),
+                ("stop_price", columns.price(null=True)),
                 ("basis", models.JSONField(default=list)),
                 ("since", models.DateTimeField()),
-                ("order", _to("orders.order", "terms")),
-                ("organization", _to("firm.organization", "+", db_constraint=False)),
+                ("order", columns.to("orders.order", "terms")),
+                ("organization", columns.organization()),
             ],
             options={
                 "verbose_name_plural": "order terms",
@@ -259,13 +240,13 @@ class Migration(migrations.Migration):
                 ("revision", models.PositiveSmallIntegerField()),
                 ("client_amend_id", models.CharField(blank=True, max_length=80, null=True)),
                 ("fingerprint", models.CharField(max_length=64)),
-                ("order_qty", _qty()),
-                ("limit_price", _price()),
-                ("stop_price", _price()),
-                ("was_qty", _qty()),
-                ("was_limit_price", _price()),
-                ("was_stop_price", _price()),
-                ("was_cum_qty", _qty()),
+                ("order_qty", columns.qty()),
+                ("limit_price", columns.price(null=True)),
+                ("stop_price", columns.price(null=True)),
+                ("was_qty", columns.qty()),
+                ("was_limit_price", columns.price(null=True)),
+                ("was_stop_price", columns.price(null=True)),
+                ("was_cum_qty", columns.qty()),
                 ("shares", models.JSONField(default=list)),
                 ("annotation", models.TextField(blank=True)),
                 ("created_at", models.DateTimeField()),
@@ -273,15 +254,15 @@ class Migration(migrations.Migration):
                     "status",
                     models.CharField(default="pending", max_length=8),
                 ),
-                ("now_qty", _qty(blank=True, null=True)),
-                ("now_limit_price", _price()),
+                ("now_qty", columns.qty(null=True)),
+                ("now_limit_price", columns.price(null=True)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
                 ("code", models.CharField(blank=True, max_length=60)),
                 ("reason", models.CharField(blank=True, max_length=300)),
-                ("order", _to("orders.order", "replacements", index=True)),
-                ("organization", _to("firm.organization", "+", db_constraint=False)),
-                ("requested_by", _to(settings.AUTH_USER_MODEL, "+", db_constraint=False)),
-                ("screening", _to("controls.screening", "+", blank=True, null=True)),
+                ("order", columns.to("orders.order", "replacements", index=True)),
+                ("organization", columns.organization()),
+                ("requested_by", columns.to(settings.AUTH_USER_MODEL, constraint=False)),
+                ("screening", columns.to("controls.screening", null=True)),
             ],
             options={
                 "constraints": [
@@ -312,24 +293,24 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveIntegerField(default=0)),
                 ("orig_cl_ord_id", models.CharField(max_length=40)),
                 ("emulated", models.BooleanField(default=False)),
-                ("qty", _qty()),
-                ("limit_price", _price()),
-                ("was_qty", _qty()),
-                ("was_limit_price", _price()),
+                ("qty", columns.qty()),
+                ("limit_price", columns.price(null=True)),
+                ("was_qty", columns.qty()),
+                ("was_limit_price", columns.price(null=True)),
                 ("created_at", models.DateTimeField()),
                 (
                     "status",
                     models.CharField(default="pending", max_length=8),
                 ),
                 ("successor_id", models.CharField(blank=True, max_length=40)),
-                ("now_qty", _qty(blank=True, null=True)),
+                ("now_qty", columns.qty(null=True)),
                 ("answered_at", models.DateTimeField(blank=True, null=True)),
                 ("code", models.CharField(blank=True, max_length=60)),
                 ("text", models.CharField(blank=True, max_length=200)),
-                ("order", _to("orders.order", "+")),
-                ("organization", _to("firm.organization", "+", db_constraint=False)),
-                ("replacement", _to("orders.replacement", "legs")),
-                ("venue_order", _to("orders.venueorder", "replace_legs", index=True)),
+                ("order", columns.to("orders.order")),
+                ("organization", columns.organization()),
+                ("replacement", columns.to("orders.replacement", "legs")),
+                ("venue_order", columns.to("orders.venueorder", "replace_legs", index=True)),
             ],
             options={
                 "indexes": [models.Index(fields=["replacement"], name="legs_of_replacement")],

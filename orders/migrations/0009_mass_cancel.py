@@ -7,7 +7,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = [
     "id",
@@ -71,26 +71,8 @@ class Migration(migrations.Migration):
                 ("leaves_qty", models.DecimalField(decimal_places=6, max_digits=24)),
                 ("notional", models.DecimalField(decimal_places=10, max_digits=34)),
                 ("done_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "requested_by",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
+                ("organization", columns.organization()),
+                ("requested_by", columns.to(settings.AUTH_USER_MODEL, constraint=False)),
             ],
             options={
                 "constraints": [
@@ -116,34 +98,13 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="MassCancelOrder",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("outcome", models.CharField(blank=True, max_length=10)),
                 ("cancel_request_id", models.CharField(blank=True, max_length=40)),
                 ("reason", models.CharField(blank=True, max_length=200)),
                 ("asked_at", models.DateTimeField(blank=True, null=True)),
-                (
-                    "mass_cancel",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="items",
-                        to="orders.masscancel",
-                    ),
-                ),
-                (
-                    "order",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="orders.order",
-                    ),
-                ),
+                ("mass_cancel", columns.to("orders.masscancel", "items")),
+                ("order", columns.to("orders.order")),
             ],
             options={
                 "constraints": [

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = {
     "orders_schedule": [
@@ -127,14 +126,11 @@ class Migration(migrations.Migration):
                 ("fingerprint", models.CharField(blank=True, max_length=64)),
                 ("origin", models.CharField(max_length=12)),
                 ("strategy", models.CharField(max_length=24)),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("qty", columns.qty()),
                 ("start_at", models.DateTimeField()),
                 ("end_at", models.DateTimeField()),
-                (
-                    "limit_price",
-                    models.DecimalField(blank=True, decimal_places=8, max_digits=18, null=True),
-                ),
-                ("max_slice", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("limit_price", columns.price(null=True)),
+                ("max_slice", columns.qty()),
                 (
                     "max_participation",
                     models.DecimalField(blank=True, decimal_places=3, max_digits=6, null=True),
@@ -158,48 +154,10 @@ class Migration(migrations.Migration):
                 ("paused_at", models.DateTimeField(blank=True, null=True)),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
                 ("reason", models.CharField(blank=True, max_length=300)),
-                (
-                    "order",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="schedules",
-                        to="orders.order",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "requested_by",
-                    models.ForeignKey(
-                        blank=True,
-                        db_constraint=False,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "venue",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="venues.venue",
-                    ),
-                ),
+                ("order", columns.to("orders.order", "schedules")),
+                ("organization", columns.organization()),
+                ("requested_by", columns.to(settings.AUTH_USER_MODEL, constraint=False, null=True)),
+                ("venue", columns.to("venues.venue", null=True)),
             ],
             options={
                 "constraints": [
@@ -258,51 +216,18 @@ class Migration(migrations.Migration):
                 ("version", models.PositiveIntegerField(default=0)),
                 ("number", models.PositiveSmallIntegerField()),
                 ("due_at", models.DateTimeField()),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
+                ("qty", columns.qty()),
                 ("status", models.CharField(default="planned", max_length=8)),
-                (
-                    "sent_qty",
-                    models.DecimalField(blank=True, decimal_places=6, max_digits=20, null=True),
-                ),
+                ("sent_qty", columns.qty(null=True)),
                 ("closed_at", models.DateTimeField(blank=True, null=True)),
                 ("reason", models.CharField(blank=True, max_length=300)),
                 (
                     "execution_order",
-                    models.OneToOneField(
-                        blank=True,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="schedule_slice",
-                        to="orders.executionorder",
-                    ),
+                    columns.one("orders.executionorder", "schedule_slice", null=True),
                 ),
-                (
-                    "order",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="orders.order",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "schedule",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="slices",
-                        to="orders.schedule",
-                    ),
-                ),
+                ("order", columns.to("orders.order", index=True)),
+                ("organization", columns.organization()),
+                ("schedule", columns.to("orders.schedule", "slices")),
             ],
             options={
                 "constraints": [

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
-PROTECT = django.db.models.deletion.PROTECT
 WITH_LIMIT = ["limit", "limit_if_touched", "stop_limit", "trailing_stop_limit"]
 WITHOUT_LIMIT = ["market", "market_if_touched", "stop", "trailing_stop"]
 TRAILING = ["trailing_stop", "trailing_stop_limit"]
@@ -104,30 +102,6 @@ DROP FUNCTION oms_order_list_leg();
 """
 
 
-def _whole() -> models.Field:
-    return models.DecimalField(max_digits=20, decimal_places=6, null=True, blank=True)
-
-
-def _price() -> models.Field:
-    return models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
-
-
-def _organization() -> models.Field:
-    return models.ForeignKey(
-        to="firm.organization",
-        db_constraint=False,
-        db_index=False,
-        on_delete=PROTECT,
-        related_name="+",
-    )
-
-
-def _key() -> models.Field:
-    return models.BigAutoField(
-        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-    )
-
-
 LISTS = [
     migrations.CreateModel(
         name="OrderList",
@@ -139,17 +113,8 @@ LISTS = [
             ("contingency", models.CharField(max_length=8)),
             ("created_at", models.DateTimeField()),
             ("cancel_requested_at", models.DateTimeField(blank=True, null=True)),
-            ("organization", _organization()),
-            (
-                "submitted_by",
-                models.ForeignKey(
-                    to=settings.AUTH_USER_MODEL,
-                    db_constraint=False,
-                    db_index=False,
-                    on_delete=PROTECT,
-                    related_name="+",
-                ),
-            ),
+            ("organization", columns.organization()),
+            ("submitted_by", columns.to(settings.AUTH_USER_MODEL, constraint=False)),
         ],
         options={
             "constraints": [
@@ -168,35 +133,16 @@ LISTS = [
             ],
         },
     ),
-    migrations.AddField(
-        "order",
-        "order_list",
-        models.ForeignKey(
-            to="orders.orderlist",
-            blank=True,
-            db_index=False,
-            null=True,
-            on_delete=PROTECT,
-            related_name="orders",
-        ),
-    ),
+    migrations.AddField("order", "order_list", columns.to("orders.orderlist", "orders", null=True)),
     migrations.CreateModel(
         name="OrderListLeg",
         fields=[
             ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
             ("position", models.PositiveSmallIntegerField()),
             ("role", models.CharField(max_length=12)),
-            (
-                "order",
-                models.OneToOneField(to="orders.order", on_delete=PROTECT, related_name="leg"),
-            ),
-            (
-                "order_list",
-                models.ForeignKey(
-                    to="orders.orderlist", db_index=False, on_delete=PROTECT, related_name="legs"
-                ),
-            ),
-            ("organization", _organization()),
+            ("order", columns.one("orders.order", "leg")),
+            ("order_list", columns.to("orders.orderlist", "legs")),
+            ("organization", columns.organization()),
         ],
         options={
             "constraints": [
@@ -213,15 +159,10 @@ LISTS = [
     migrations.CreateModel(
         name="OrderListWatch",
         fields=[
-            ("id", _key()),
+            ("id", columns.number()),
             ("seen", models.BigIntegerField(default=0)),
             ("over", models.BooleanField(default=False)),
-            (
-                "order_list",
-                models.OneToOneField(
-                    to="orders.orderlist", on_delete=PROTECT, related_name="watch"
-                ),
-            ),
+            ("order_list", columns.one("orders.orderlist", "watch")),
         ],
         options={
             "indexes": [
@@ -234,26 +175,26 @@ LISTS = [
     migrations.CreateModel(
         name="PriceWatch",
         fields=[
-            ("id", _key()),
+            ("id", columns.number()),
             ("name", models.CharField(max_length=20, unique=True)),
             ("looked_at", models.DateTimeField()),
         ],
     ),
 ]
 HANDLING = [
-    migrations.AddField("order", "trail_amount", _price()),
+    migrations.AddField("order", "trail_amount", columns.price(null=True)),
     migrations.AddField(
         "order",
         "trail_percent",
         models.DecimalField(max_digits=9, decimal_places=6, null=True, blank=True),
     ),
-    migrations.AddField("order", "display_qty", _whole()),
-    migrations.AddField("order", "min_qty", _whole()),
+    migrations.AddField("order", "display_qty", columns.qty(null=True)),
+    migrations.AddField("order", "min_qty", columns.qty(null=True)),
     migrations.AddField("order", "post_only", models.BooleanField(default=False)),
     migrations.AddField("order", "reduce_only", models.BooleanField(default=False)),
-    migrations.AddField("order", "water_mark", _price()),
-    migrations.AddField("order", "trigger_price", _price()),
-    migrations.AddField("order", "released_qty", _whole()),
+    migrations.AddField("order", "water_mark", columns.price(null=True)),
+    migrations.AddField("order", "trigger_price", columns.price(null=True)),
+    migrations.AddField("order", "released_qty", columns.qty(null=True)),
     migrations.AddField("order", "armed_at", models.DateTimeField(null=True, blank=True)),
 ]
 CONSTRAINTS = [

@@ -5,17 +5,12 @@ And the broker wheel: weights by version, one in force.
 
 from __future__ import annotations
 
-from typing import Any
-
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import F, Q
 
 from oms_site.firm.exact_json import ExactJSONField
-from oms_site.journal import laws
-
-_PROTECT = django.db.models.deletion.PROTECT
+from oms_site.journal import columns, laws
 
 LAWS = """
 CREATE FUNCTION orders_cross_has_two_sides() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -100,29 +95,6 @@ CREATE TRIGGER orders_heldreport_once BEFORE UPDATE ON orders_heldreport
 """
 
 
-def _person(**more: Any) -> models.ForeignKey[Any, Any]:
-    return models.ForeignKey(
-        db_constraint=False,
-        db_index=False,
-        on_delete=_PROTECT,
-        related_name="+",
-        to=settings.AUTH_USER_MODEL,
-        **more,
-    )
-
-
-def _price() -> models.DecimalField[Any, Any]:
-    return models.DecimalField(decimal_places=8, max_digits=18)
-
-
-def _order() -> models.ForeignKey[Any, Any]:
-    return models.ForeignKey(on_delete=_PROTECT, related_name="+", to="orders.order")
-
-
-def _execution() -> models.OneToOneField[Any, Any]:
-    return models.OneToOneField(on_delete=_PROTECT, related_name="+", to="orders.execution")
-
-
 class Migration(migrations.Migration):
     dependencies = [
         ("orders", "0011_contingent"),
@@ -134,35 +106,18 @@ class Migration(migrations.Migration):
             name="Cross",
             fields=[
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("price", _price()),
-                ("bid_px", _price()),
-                ("ask_px", _price()),
+                ("qty", columns.qty()),
+                ("price", columns.price()),
+                ("bid_px", columns.price()),
+                ("ask_px", columns.price()),
                 ("reason", models.CharField(max_length=1000)),
                 ("crossed_at", models.DateTimeField()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=_PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
-                (
-                    "instrument",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=_PROTECT,
-                        related_name="+",
-                        to="venues.instrument",
-                    ),
-                ),
-                ("buy_order", _order()),
-                ("sell_order", _order()),
-                ("buy_execution", _execution()),
-                ("sell_execution", _execution()),
+                ("organization", columns.organization()),
+                ("instrument", columns.to("venues.instrument")),
+                ("buy_order", columns.to("orders.order", index=True)),
+                ("sell_order", columns.to("orders.order", index=True)),
+                ("buy_execution", columns.one("orders.execution")),
+                ("sell_execution", columns.one("orders.execution")),
             ],
             options={
                 "verbose_name_plural": "crosses",
@@ -183,23 +138,13 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="BrokerWheel",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("version", models.PositiveIntegerField()),
                 ("weights", models.JSONField(default=dict)),
                 ("active", models.BooleanField(default=False)),
                 ("turns", models.PositiveBigIntegerField(default=0)),
                 ("created_at", models.DateTimeField()),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        on_delete=_PROTECT, related_name="wheels", to="firm.organization"
-                    ),
-                ),
+                ("organization", columns.to("firm.organization", "wheels", index=True)),
             ],
             options={
                 "constraints": [
@@ -238,33 +183,11 @@ class Migration(migrations.Migration):
                 ),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
                 ("note", models.CharField(blank=True, max_length=500)),
-                ("decided_by", _person(blank=True, null=True)),
-                ("requested_by", _person()),
-                (
-                    "execution_order",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=_PROTECT,
-                        related_name="+",
-                        to="orders.executionorder",
-                    ),
-                ),
-                (
-                    "order",
-                    models.ForeignKey(
-                        on_delete=_PROTECT, related_name="held_reports", to="orders.order"
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=_PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("decided_by", columns.to(settings.AUTH_USER_MODEL, constraint=False, null=True)),
+                ("requested_by", columns.to(settings.AUTH_USER_MODEL, constraint=False)),
+                ("execution_order", columns.to("orders.executionorder")),
+                ("order", columns.to("orders.order", "held_reports", index=True)),
+                ("organization", columns.organization()),
             ],
             options={
                 "constraints": [

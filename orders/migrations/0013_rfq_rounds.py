@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 STATUSES = ["asked", "accepted", "improved", "held", "worsened", "withdrawn", "lapsed"]
 QUOTE = import_module("orders.migrations.0005_rfq").TERMS["orders_quote"]
@@ -27,22 +26,6 @@ ROUND = [
 ]
 
 
-def _price(**more: object) -> models.Field:
-    return models.DecimalField(decimal_places=8, max_digits=18, **more)
-
-
-def _to(model: str, name: str, **more: object) -> models.Field:
-    return models.ForeignKey(
-        on_delete=django.db.models.deletion.PROTECT, related_name=name, to=model, **more
-    )
-
-
-def _one(name: str, **more: object) -> models.Field:
-    return models.OneToOneField(
-        on_delete=django.db.models.deletion.PROTECT, related_name=name, to="orders.quote", **more
-    )
-
-
 def _quote_keeps(names: list[str]) -> str:
     return f"DROP TRIGGER orders_quote_terms ON orders_quote; {laws.terms('orders_quote', names)}"
 
@@ -54,32 +37,26 @@ class Migration(migrations.Migration):
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
     operations = [
-        migrations.AddField("quote", "ib_price", _price(blank=True, null=True)),
-        migrations.AddField("quote", "user_price", _price(blank=True, null=True)),
+        migrations.AddField("quote", "ib_price", columns.price(null=True)),
+        migrations.AddField("quote", "user_price", columns.price(null=True)),
         migrations.CreateModel(
             name="QuoteRound",
             fields=[
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("version", models.PositiveIntegerField(default=0)),
                 ("number", models.PositiveSmallIntegerField()),
-                ("price", _price()),
-                ("street_price", _price()),
+                ("price", columns.price()),
+                ("street_price", columns.price()),
                 ("asked_at", models.DateTimeField()),
                 ("status", models.CharField(default="asked", max_length=10)),
                 ("answered_at", models.DateTimeField(blank=True, null=True)),
                 ("reason", models.CharField(blank=True, max_length=300)),
-                ("answer", _one("answers", blank=True, null=True)),
-                (
-                    "asked_by",
-                    _to(settings.AUTH_USER_MODEL, "+", db_constraint=False, db_index=False),
-                ),
-                ("dealer", _to("venues.dealer", "+", db_index=False)),
-                (
-                    "organization",
-                    _to("firm.organization", "+", db_constraint=False, db_index=False),
-                ),
-                ("quote", _one("asked_for")),
-                ("rfq", _to("orders.rfq", "rounds")),
+                ("answer", columns.one("orders.quote", "answers", null=True)),
+                ("asked_by", columns.to(settings.AUTH_USER_MODEL, constraint=False)),
+                ("dealer", columns.to("venues.dealer")),
+                ("organization", columns.organization()),
+                ("quote", columns.one("orders.quote", "asked_for")),
+                ("rfq", columns.to("orders.rfq", "rounds", index=True)),
             ],
             options={
                 "verbose_name": "negotiation round",

@@ -1,9 +1,8 @@
 """Orders given in money: what they came to, to the cent."""
 
-import django.db.models.deletion
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 from orders.migrations import _external_orders
 
 # Looked at when the transaction ends: the order and all parts are written in one unit.
@@ -62,17 +61,7 @@ DROP TRIGGER orders_order_group ON orders_order;
 """
 ORDER_GROUPS = [
     migrations.AddField(
-        "order",
-        "order_group",
-        models.ForeignKey(
-            blank=True,
-            db_constraint=False,
-            db_index=False,
-            null=True,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to="controls.ordergroup",
-        ),
+        "order", "order_group", columns.to("controls.ordergroup", constraint=False, null=True)
     ),
     migrations.AddIndex(
         "order",
@@ -102,44 +91,18 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("position", models.PositiveSmallIntegerField()),
                 ("currency", models.CharField(max_length=3)),
-                ("notional", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("price", models.DecimalField(decimal_places=8, max_digits=18)),
+                ("notional", columns.money()),
+                ("price", columns.price()),
                 ("price_source", models.CharField(max_length=40)),
                 ("price_at", models.DateTimeField(blank=True, null=True)),
-                ("increment", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
-                ("principal", models.DecimalField(decimal_places=2, max_digits=20)),
-                ("residual", models.DecimalField(decimal_places=2, max_digits=20)),
+                ("increment", columns.qty()),
+                ("qty", columns.qty()),
+                ("principal", columns.money()),
+                ("residual", columns.money()),
                 ("at", models.DateTimeField()),
-                (
-                    "account",
-                    models.ForeignKey(
-                        blank=True,
-                        db_index=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="allocations.account",
-                    ),
-                ),
-                (
-                    "order",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="notional_parts",
-                        to="orders.order",
-                    ),
-                ),
-                (
-                    "organization",
-                    models.ForeignKey(
-                        db_constraint=False,
-                        db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="firm.organization",
-                    ),
-                ),
+                ("account", columns.to("allocations.account", null=True)),
+                ("order", columns.to("orders.order", "notional_parts", index=True)),
+                ("organization", columns.organization()),
             ],
             options={
                 "constraints": [

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 EXTERNAL_TERMS = [
     *("id", "organization_id", "venue_id", "cl_ord_id", "venue_order_id", "desk", "security_id"),
@@ -57,12 +56,7 @@ OPERATIONS: list[migrations.operations.base.Operation] = [
     migrations.CreateModel(
         name="DeskClaim",
         fields=[
-            (
-                "id",
-                models.BigAutoField(
-                    auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                ),
-            ),
+            ("id", columns.number()),
             (
                 "prefix",
                 models.CharField(
@@ -73,22 +67,18 @@ OPERATIONS: list[migrations.operations.base.Operation] = [
             ),
             ("desk", models.CharField(max_length=40)),
             ("active", models.BooleanField(default=True)),
+            ("organization", columns.to("firm.organization", index=True)),
+            ("venue", columns.to("venues.venue", index=True)),
         ],
-    ),
-    migrations.CreateModel(
-        name="ExternalFill",
-        fields=[
-            ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
-            ("exec_id", models.CharField(max_length=80)),
-            ("exec_ref_id", models.CharField(blank=True, max_length=80)),
-            ("sequence", models.PositiveIntegerField()),
-            ("qty", models.DecimalField(decimal_places=6, max_digits=20)),
-            ("price", models.DecimalField(decimal_places=8, max_digits=18)),
-            ("trade_date", models.DateField()),
-            ("executed_at", models.DateTimeField()),
-            ("received_at", models.DateTimeField()),
-            ("body", models.TextField()),
-        ],
+        options={
+            "constraints": [
+                models.UniqueConstraint(
+                    condition=models.Q(("active", True)),
+                    fields=("venue", "prefix"),
+                    name="one_claim",
+                )
+            ],
+        },
     ),
     migrations.CreateModel(
         name="ExternalOrder",
@@ -100,11 +90,11 @@ OPERATIONS: list[migrations.operations.base.Operation] = [
             ("desk", models.CharField(blank=True, max_length=40)),
             ("security_id", models.CharField(max_length=40)),
             ("side", models.CharField(max_length=4)),
-            ("order_qty", models.DecimalField(decimal_places=6, max_digits=20)),
+            ("order_qty", columns.qty()),
             ("created_at", models.DateTimeField()),
             ("status", models.CharField(default="suspense", max_length=8)),
             ("ord_status", models.CharField(max_length=2)),
-            ("cum_qty", models.DecimalField(decimal_places=6, default=Decimal(0), max_digits=20)),
+            ("cum_qty", columns.qty(default=Decimal(0))),
             ("fills_made", models.PositiveIntegerField(default=0)),
             ("last_report_at", models.DateTimeField()),
             ("order_id", models.CharField(blank=True, max_length=40)),
@@ -113,170 +103,80 @@ OPERATIONS: list[migrations.operations.base.Operation] = [
             ("reason", models.CharField(blank=True, max_length=200)),
             ("proposed_at", models.DateTimeField(blank=True, null=True)),
             ("decided_at", models.DateTimeField(blank=True, null=True)),
+            ("decided_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+            ("organization", columns.organization()),
+            ("proposed_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+            ("venue", columns.to("venues.venue", constraint=False)),
         ],
+        options={
+            "indexes": [
+                models.Index(
+                    condition=models.Q(("status__in", ["suspense", "proposed"])),
+                    fields=["organization", "created_at", "id"],
+                    name="external_waiting",
+                )
+            ],
+            "constraints": [
+                models.UniqueConstraint(fields=("venue", "cl_ord_id"), name="external_order_once"),
+                models.CheckConstraint(
+                    condition=models.Q(
+                        ("status__in", ["suspense", "proposed", "adopted", "disowned"])
+                    ),
+                    name="external_status_known",
+                ),
+                models.CheckConstraint(
+                    condition=models.Q(
+                        ("decided_by", None),
+                        models.Q(("decided_by", models.F("proposed_by")), _negated=True),
+                        _connector="OR",
+                    ),
+                    name="external_maker_is_not_checker",
+                ),
+                models.CheckConstraint(
+                    condition=models.Q(
+                        models.Q(("status__in", ["adopted", "disowned"]), _negated=True),
+                        models.Q(("decided_by__isnull", False), ("proposed_by__isnull", False)),
+                        _connector="OR",
+                    ),
+                    name="external_decided_by_two",
+                ),
+            ],
+        },
+    ),
+    migrations.CreateModel(
+        name="ExternalFill",
+        fields=[
+            ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
+            ("exec_id", models.CharField(max_length=80)),
+            ("exec_ref_id", models.CharField(blank=True, max_length=80)),
+            ("sequence", models.PositiveIntegerField()),
+            ("qty", columns.qty()),
+            ("price", columns.price()),
+            ("trade_date", models.DateField()),
+            ("executed_at", models.DateTimeField()),
+            ("received_at", models.DateTimeField()),
+            ("body", models.TextField()),
+            ("organization", columns.organization()),
+            ("venue", columns.to("venues.venue", constraint=False)),
+            ("external", columns.to("orders.externalorder", "fills")),
+        ],
+        options={
+            "constraints": [
+                models.UniqueConstraint(
+                    fields=("venue", "trade_date", "exec_id"), name="external_fill_once"
+                ),
+                models.UniqueConstraint(
+                    fields=("external", "sequence"), name="external_fill_order"
+                ),
+                models.CheckConstraint(
+                    condition=models.Q(("qty", 0), _negated=True), name="external_fill_moves"
+                ),
+            ],
+        },
     ),
     migrations.AddIndex(
         model_name="venueorder",
         index=models.Index(fields=["venue", "last_report_at"], name="venue_order_last_report"),
-    ),
-    migrations.AddField(
-        model_name="deskclaim",
-        name="organization",
-        field=models.ForeignKey(
-            on_delete=django.db.models.deletion.PROTECT, related_name="+", to="firm.organization"
-        ),
-    ),
-    migrations.AddField(
-        model_name="deskclaim",
-        name="venue",
-        field=models.ForeignKey(
-            on_delete=django.db.models.deletion.PROTECT, related_name="+", to="venues.venue"
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalfill",
-        name="organization",
-        field=models.ForeignKey(
-            db_constraint=False,
-            db_index=False,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to="firm.organization",
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalfill",
-        name="venue",
-        field=models.ForeignKey(
-            db_constraint=False,
-            db_index=False,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to="venues.venue",
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalorder",
-        name="decided_by",
-        field=models.ForeignKey(
-            blank=True,
-            db_index=False,
-            null=True,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to=settings.AUTH_USER_MODEL,
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalorder",
-        name="organization",
-        field=models.ForeignKey(
-            db_constraint=False,
-            db_index=False,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to="firm.organization",
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalorder",
-        name="proposed_by",
-        field=models.ForeignKey(
-            blank=True,
-            db_index=False,
-            null=True,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to=settings.AUTH_USER_MODEL,
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalorder",
-        name="venue",
-        field=models.ForeignKey(
-            db_constraint=False,
-            db_index=False,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="+",
-            to="venues.venue",
-        ),
-    ),
-    migrations.AddField(
-        model_name="externalfill",
-        name="external",
-        field=models.ForeignKey(
-            db_index=False,
-            on_delete=django.db.models.deletion.PROTECT,
-            related_name="fills",
-            to="orders.externalorder",
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="deskclaim",
-        constraint=models.UniqueConstraint(
-            condition=models.Q(("active", True)), fields=("venue", "prefix"), name="one_claim"
-        ),
-    ),
-    migrations.AddIndex(
-        model_name="externalorder",
-        index=models.Index(
-            condition=models.Q(("status__in", ["suspense", "proposed"])),
-            fields=["organization", "created_at", "id"],
-            name="external_waiting",
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalorder",
-        constraint=models.UniqueConstraint(
-            fields=("venue", "cl_ord_id"), name="external_order_once"
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalorder",
-        constraint=models.CheckConstraint(
-            condition=models.Q(("status__in", ["suspense", "proposed", "adopted", "disowned"])),
-            name="external_status_known",
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalorder",
-        constraint=models.CheckConstraint(
-            condition=models.Q(
-                ("decided_by", None),
-                models.Q(("decided_by", models.F("proposed_by")), _negated=True),
-                _connector="OR",
-            ),
-            name="external_maker_is_not_checker",
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalorder",
-        constraint=models.CheckConstraint(
-            condition=models.Q(
-                models.Q(("status__in", ["adopted", "disowned"]), _negated=True),
-                models.Q(("decided_by__isnull", False), ("proposed_by__isnull", False)),
-                _connector="OR",
-            ),
-            name="external_decided_by_two",
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalfill",
-        constraint=models.UniqueConstraint(
-            fields=("venue", "trade_date", "exec_id"), name="external_fill_once"
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalfill",
-        constraint=models.UniqueConstraint(
-            fields=("external", "sequence"), name="external_fill_order"
-        ),
-    ),
-    migrations.AddConstraint(
-        model_name="externalfill",
-        constraint=models.CheckConstraint(
-            condition=models.Q(("qty", 0), _negated=True), name="external_fill_moves"
-        ),
     ),
     migrations.RunSQL(
         [

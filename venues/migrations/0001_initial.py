@@ -14,6 +14,21 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
+            name='Venue',
+            fields=[
+                ('id', models.CharField(max_length=20, primary_key=True, serialize=False)),
+                ('name', models.CharField(max_length=80)),
+                ('mpid', models.CharField(max_length=8)),
+                ('gateway', models.CharField(default='simulator', max_length=20)),
+                ('asset_classes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None)),
+                ('ord_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None)),
+                ('preference', models.PositiveSmallIntegerField(default=100)),
+                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended')], default='active', max_length=10)),
+                ('connected_at', models.DateTimeField(blank=True, null=True)),
+                ('last_heard_at', models.DateTimeField(blank=True, null=True)),
+            ],
+        ),
+        migrations.CreateModel(
             name='Inbound',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -23,7 +38,16 @@ class Migration(migrations.Migration):
                 ('applied_at', models.DateTimeField(blank=True, null=True)),
                 ('verdict', models.CharField(blank=True, max_length=16)),
                 ('note', models.CharField(blank=True, max_length=200)),
+                ('venue', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='venues.venue')),
             ],
+            options={
+                'indexes': [
+                    models.Index(condition=models.Q(('applied_at', None)), fields=['venue', 'seq'], name='inbound_unapplied'),
+                ],
+                'constraints': [
+                    models.UniqueConstraint(fields=('venue', 'seq'), name='inbound_once'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Instrument',
@@ -50,6 +74,11 @@ class Migration(migrations.Migration):
                 ('illustrative', models.BooleanField(default=False)),
                 ('status', models.CharField(choices=[('active', 'Active'), ('halted', 'Halted'), ('matured', 'Matured')], default='active', max_length=10)),
             ],
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('min_increment__gt', 0), ('min_denomination__gt', 0)), name='instrument_sizes_positive'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='Outbound',
@@ -62,7 +91,17 @@ class Migration(migrations.Migration):
                 ('sent_at', models.DateTimeField(blank=True, null=True)),
                 ('sends', models.PositiveSmallIntegerField(default=0)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
+                ('venue', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='venues.venue')),
             ],
+            options={
+                'constraints': [
+                    models.UniqueConstraint(condition=models.Q(('kind', 'H'), _negated=True), fields=('cl_ord_id', 'kind'), name='outbound_once'),
+                ],
+                'indexes': [
+                    models.Index(condition=models.Q(('sent_at', None)), fields=['venue', 'id'], name='outbound_unsent'),
+                    models.Index(condition=models.Q(('answered_at', None), models.Q(('sent_at', None), _negated=True)), fields=['venue', 'sent_at'], name='outbound_in_doubt'),
+                ],
+            },
         ),
         migrations.CreateModel(
             name='TradingDayRow',
@@ -78,22 +117,11 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'trading day',
+                'constraints': [
+                    models.UniqueConstraint(fields=('market', 'date'), name='trading_day_once'),
+                    models.CheckConstraint(condition=models.Q(('extended_open__lte', models.F('regular_open')), ('regular_open__lt', models.F('regular_close')), ('regular_close__lte', models.F('extended_close'))), name='trading_day_in_order'),
+                ],
             },
-        ),
-        migrations.CreateModel(
-            name='Venue',
-            fields=[
-                ('id', models.CharField(max_length=20, primary_key=True, serialize=False)),
-                ('name', models.CharField(max_length=80)),
-                ('mpid', models.CharField(max_length=8)),
-                ('gateway', models.CharField(default='simulator', max_length=20)),
-                ('asset_classes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None)),
-                ('ord_types', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=12), blank=True, default=list, size=None)),
-                ('preference', models.PositiveSmallIntegerField(default=100)),
-                ('status', models.CharField(choices=[('active', 'Active'), ('suspended', 'Suspended')], default='active', max_length=10)),
-                ('connected_at', models.DateTimeField(blank=True, null=True)),
-                ('last_heard_at', models.DateTimeField(blank=True, null=True)),
-            ],
         ),
         migrations.CreateModel(
             name='ReferencePrice',
@@ -105,51 +133,10 @@ class Migration(migrations.Migration):
                 ('source', models.CharField(max_length=20)),
                 ('at', models.DateTimeField()),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name='instrument',
-            constraint=models.CheckConstraint(condition=models.Q(('min_increment__gt', 0), ('min_denomination__gt', 0)), name='instrument_sizes_positive'),
-        ),
-        migrations.AddConstraint(
-            model_name='tradingdayrow',
-            constraint=models.UniqueConstraint(fields=('market', 'date'), name='trading_day_once'),
-        ),
-        migrations.AddConstraint(
-            model_name='tradingdayrow',
-            constraint=models.CheckConstraint(condition=models.Q(('extended_open__lte', models.F('regular_open')), ('regular_open__lt', models.F('regular_close')), ('regular_close__lte', models.F('extended_close'))), name='trading_day_in_order'),
-        ),
-        migrations.AddField(
-            model_name='outbound',
-            name='venue',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='venues.venue'),
-        ),
-        migrations.AddField(
-            model_name='inbound',
-            name='venue',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='venues.venue'),
-        ),
-        migrations.AddConstraint(
-            model_name='referenceprice',
-            constraint=models.CheckConstraint(condition=models.Q(('mid_px__gt', 0)), name='reference_price_positive'),
-        ),
-        migrations.AddIndex(
-            model_name='outbound',
-            index=models.Index(condition=models.Q(('sent_at', None)), fields=['venue', 'id'], name='outbound_unsent'),
-        ),
-        migrations.AddIndex(
-            model_name='outbound',
-            index=models.Index(condition=models.Q(('answered_at', None), models.Q(('sent_at', None), _negated=True)), fields=['venue', 'sent_at'], name='outbound_in_doubt'),
-        ),
-        migrations.AddConstraint(
-            model_name='outbound',
-            constraint=models.UniqueConstraint(condition=models.Q(('kind', 'H'), _negated=True), fields=('cl_ord_id', 'kind'), name='outbound_once'),
-        ),
-        migrations.AddIndex(
-            model_name='inbound',
-            index=models.Index(condition=models.Q(('applied_at', None)), fields=['venue', 'seq'], name='inbound_unapplied'),
-        ),
-        migrations.AddConstraint(
-            model_name='inbound',
-            constraint=models.UniqueConstraint(fields=('venue', 'seq'), name='inbound_once'),
+            options={
+                'constraints': [
+                    models.CheckConstraint(condition=models.Q(('mid_px__gt', 0)), name='reference_price_positive'),
+                ],
+            },
         ),
     ]

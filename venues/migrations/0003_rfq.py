@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.db.models.deletion
 from django.db import migrations, models
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 
 class Migration(migrations.Migration):
@@ -37,14 +37,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
-                (
-                    "venue",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="dealers",
-                        to="venues.venue",
-                    ),
-                ),
+                ("venue", columns.to("venues.venue", "dealers", index=True)),
             ],
         ),
         migrations.RunSQL(

@@ -7,18 +7,13 @@ from django.db import migrations, models
 from django.db.models import Q
 
 import oms_site.firm.exact_json
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
-PRICE = {"max_digits": 18, "decimal_places": 8}
-QTY = {"max_digits": 20, "decimal_places": 6}
-
-
-def _refers(to: str, on_delete: object, **given: object) -> models.ForeignKey:
-    given = {"related_name": "+", "db_index": False, **given}
-    return models.ForeignKey(on_delete=on_delete, to=to, **given)
+_CASCADE = django.db.models.deletion.CASCADE
 
 
-_CASCADE, _PROTECT = django.db.models.deletion.CASCADE, django.db.models.deletion.PROTECT
+def _part_of(to: str, name: str = "+") -> models.ForeignKey:
+    return models.ForeignKey(db_index=False, on_delete=_CASCADE, related_name=name, to=to)
 
 
 class Migration(migrations.Migration):
@@ -32,22 +27,14 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="TopOfBook",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("bid_px", models.DecimalField(blank=True, null=True, **PRICE)),
-                ("bid_size", models.DecimalField(blank=True, null=True, **QTY)),
-                ("ask_px", models.DecimalField(blank=True, null=True, **PRICE)),
-                ("ask_size", models.DecimalField(blank=True, null=True, **QTY)),
+                ("id", columns.number()),
+                ("bid_px", columns.price(null=True)),
+                ("bid_size", columns.qty(null=True)),
+                ("ask_px", columns.price(null=True)),
+                ("ask_size", columns.qty(null=True)),
                 ("at", models.DateTimeField()),
-                (
-                    "instrument",
-                    _refers("venues.instrument", _CASCADE, related_name="tops_of_book"),
-                ),
-                ("venue", _refers("venues.venue", _CASCADE)),
+                ("instrument", _part_of("venues.instrument", "tops_of_book")),
+                ("venue", _part_of("venues.venue")),
             ],
             options={
                 "constraints": [
@@ -76,7 +63,7 @@ class Migration(migrations.Migration):
                 ),
                 ("latency_ms", models.PositiveIntegerField(default=0)),
                 ("is_dark", models.BooleanField(default=False)),
-                ("dark_min_size", models.DecimalField(default=0, **QTY)),
+                ("dark_min_size", columns.qty(default=0)),
             ],
             options={
                 "constraints": [
@@ -93,15 +80,15 @@ class Migration(migrations.Migration):
                 ("id", models.CharField(max_length=40, primary_key=True, serialize=False)),
                 ("subject", models.CharField(max_length=40)),
                 ("kind", models.CharField(max_length=8)),
-                ("qty", models.DecimalField(**QTY)),
-                ("limit_price", models.DecimalField(blank=True, null=True, **PRICE)),
+                ("qty", columns.qty()),
+                ("limit_price", columns.price(null=True)),
                 ("reason", models.CharField(max_length=1000)),
                 ("slices", oms_site.firm.exact_json.ExactJSONField()),
                 ("scores", oms_site.firm.exact_json.ExactJSONField()),
                 ("quotes", oms_site.firm.exact_json.ExactJSONField()),
                 ("decided_at", models.DateTimeField()),
-                ("instrument", _refers("venues.instrument", _PROTECT)),
-                ("organization", _refers("firm.organization", _PROTECT, db_constraint=False)),
+                ("instrument", columns.to("venues.instrument")),
+                ("organization", columns.organization()),
             ],
             options={
                 "indexes": [models.Index(fields=["subject"], name="routing_decision_of")],

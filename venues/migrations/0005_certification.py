@@ -8,9 +8,8 @@ from django.db import migrations, models
 from django.db.models import F, Q
 
 import venues.models.venue
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
-QTY = {"max_digits": 20, "decimal_places": 6, "null": True, "blank": True}
 # What a certification is about. Names, fees and hours may change without a new one.
 CERTIFIED = (
     "gateway",
@@ -70,17 +69,8 @@ def _words(size: int, default: object) -> django.contrib.postgres.fields.ArrayFi
     )
 
 
-def _refers(to: str, on_delete: object, **given: object) -> models.ForeignKey:
-    return models.ForeignKey(on_delete=on_delete, to=to, **{"related_name": "+", **given})
-
-
-_CASCADE, _PROTECT = django.db.models.deletion.CASCADE, django.db.models.deletion.PROTECT
-
-
-def _key() -> models.BigAutoField:
-    return models.BigAutoField(
-        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-    )
+def _part_of(to: str, name: str = "+") -> models.ForeignKey:
+    return models.ForeignKey(on_delete=models.CASCADE, related_name=name, to=to)
 
 
 class Migration(migrations.Migration):
@@ -90,14 +80,14 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Certification",
             fields=[
-                ("id", _key()),
+                ("id", columns.number()),
                 ("configuration", models.CharField(max_length=32)),
                 ("passed", models.BooleanField()),
                 ("findings", models.JSONField(default=list)),
                 ("began_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField()),
                 ("by", models.CharField(max_length=80)),
-                ("venue", _refers("venues.venue", _PROTECT, related_name="certifications")),
+                ("venue", columns.to("venues.venue", "certifications", index=True)),
             ],
             options={
                 "indexes": [models.Index(fields=["venue", "-id"], name="certification_latest")]
@@ -106,10 +96,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="VenueSymbol",
             fields=[
-                ("id", _key()),
+                ("id", columns.number()),
                 ("symbol", models.CharField(max_length=40)),
-                ("venue", _refers("venues.venue", _CASCADE, related_name="symbols")),
-                ("instrument", _refers("venues.instrument", _CASCADE)),
+                ("venue", _part_of("venues.venue", "symbols")),
+                ("instrument", _part_of("venues.instrument")),
             ],
             options={
                 "constraints": [
@@ -135,9 +125,9 @@ class Migration(migrations.Migration):
                 max_length=10,
             ),
         ),
-        _venue("min_qty", models.DecimalField(**QTY)),
-        _venue("max_qty", models.DecimalField(**QTY)),
-        _venue("qty_increment", models.DecimalField(**QTY)),
+        _venue("min_qty", columns.qty(null=True)),
+        _venue("max_qty", columns.qty(null=True)),
+        _venue("qty_increment", columns.qty(null=True)),
         _venue("opens_at", models.TimeField(blank=True, null=True)),
         _venue("closes_at", models.TimeField(blank=True, null=True)),
         _venue("cutoff_at", models.TimeField(blank=True, null=True)),

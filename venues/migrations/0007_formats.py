@@ -9,7 +9,7 @@ from django.db import migrations, models
 from django.db.models import F, Q
 
 import oms_site.firm.exact_json
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 _PROTECT = django.db.models.deletion.PROTECT
 STATUSES = ["proposed", "approved", "rejected", "withdrawn"]
@@ -103,14 +103,10 @@ DROP FUNCTION venues_format_birth();
 """
 
 
-def _key() -> models.BigAutoField:
-    return models.BigAutoField(
-        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+def _person() -> models.ForeignKey:
+    return models.ForeignKey(
+        null=True, on_delete=_PROTECT, related_name="+", to=settings.AUTH_USER_MODEL
     )
-
-
-def _refers(to: str, **given: object) -> models.ForeignKey:
-    return models.ForeignKey(on_delete=_PROTECT, to=to, **{"related_name": "+", **given})
 
 
 class Migration(migrations.Migration):
@@ -123,7 +119,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="VenueFormat",
             fields=[
-                ("id", _key()),
+                ("id", columns.number()),
                 ("version", models.PositiveIntegerField()),
                 ("content", models.JSONField(blank=True, default=dict)),
                 (
@@ -138,9 +134,9 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(blank=True, max_length=500)),
                 ("proposed_at", models.DateTimeField()),
                 ("decided_at", models.DateTimeField(blank=True, null=True)),
-                ("decided_by", _refers(settings.AUTH_USER_MODEL, null=True)),
-                ("proposed_by", _refers(settings.AUTH_USER_MODEL, null=True)),
-                ("venue", _refers("venues.venue", db_index=False, related_name="formats")),
+                ("decided_by", _person()),
+                ("proposed_by", _person()),
+                ("venue", columns.to("venues.venue", "formats")),
             ],
             options={
                 "constraints": [
@@ -193,7 +189,7 @@ class Migration(migrations.Migration):
                         ),
                     ),
                 ),
-                ("venue", _refers("venues.venue", related_name="fix_lines")),
+                ("venue", columns.to("venues.venue", "fix_lines", index=True)),
             ],
             options={
                 "constraints": [
@@ -225,7 +221,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="FixMessage",
             fields=[
-                ("id", _key()),
+                ("id", columns.number()),
                 ("session", models.CharField(max_length=32)),
                 ("epoch", models.PositiveIntegerField()),
                 ("way", models.CharField(max_length=1)),
@@ -282,14 +278,14 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="SecurityNotice",
             fields=[
-                ("id", _key()),
+                ("id", columns.number()),
                 ("security_id", models.CharField(max_length=40)),
                 ("trading_status", models.PositiveSmallIntegerField()),
                 ("text", models.CharField(blank=True, max_length=400)),
                 ("said_at", models.DateTimeField()),
                 ("done_at", models.DateTimeField(blank=True, null=True)),
                 ("note", models.CharField(blank=True, max_length=200)),
-                ("venue", _refers("venues.venue")),
+                ("venue", columns.to("venues.venue", index=True)),
             ],
             options={
                 "indexes": [
@@ -309,11 +305,8 @@ class Migration(migrations.Migration):
                 ("subject", models.CharField(max_length=40)),
                 ("algorithm", models.CharField(blank=True, max_length=40)),
                 ("parameters", oms_site.firm.exact_json.ExactJSONField()),
-                (
-                    "organization",
-                    _refers("firm.organization", db_index=False, db_constraint=False),
-                ),
-                ("venue", _refers("venues.venue", db_index=False)),
+                ("organization", columns.organization()),
+                ("venue", columns.to("venues.venue")),
             ],
             options={
                 "constraints": [

@@ -187,8 +187,10 @@ def _names(**given):
     )
 
 
-def _checked(model, name, condition):
-    return migrations.AddConstraint(model, models.CheckConstraint(condition=condition, name=name))
+def _checked(name, condition):
+    return migrations.AddConstraint(
+        "policy", models.CheckConstraint(condition=condition, name=name)
+    )
 
 
 def _added(name, field, **options):
@@ -225,9 +227,8 @@ class Migration(migrations.Migration):
         _added("decided_by", _person()),
         _added("decided_at", models.DateTimeField(blank=True, null=True)),
         _added("decision_reason", models.CharField(blank=True, max_length=500)),
-        _checked("policy", "policy_status_known", Q(status__in=STATUSES)),
+        _checked("policy_status_known", Q(status__in=STATUSES)),
         _checked(
-            "policy",
             "policy_maker_is_not_checker",
             Q(decided_by=None) | ~Q(decided_by=F("proposed_by")),
         ),
@@ -284,19 +285,19 @@ class Migration(migrations.Migration):
                         condition=Q(status="proposed"),
                         name="one_role_change_at_a_time",
                     ),
+                    models.CheckConstraint(
+                        condition=Q(status__in=STATUSES), name="role_change_status_known"
+                    ),
+                    models.CheckConstraint(
+                        condition=Q(decided_by=None) | ~Q(decided_by=F("proposed_by")),
+                        name="role_change_maker_is_not_checker",
+                    ),
+                    models.CheckConstraint(
+                        condition=~Q(status="approved") | ~Q(decided_by=F("user")),
+                        name="nobody_approves_his_own_roles",
+                    ),
                 ],
             },
-        ),
-        _checked("rolechange", "role_change_status_known", Q(status__in=STATUSES)),
-        _checked(
-            "rolechange",
-            "role_change_maker_is_not_checker",
-            Q(decided_by=None) | ~Q(decided_by=F("proposed_by")),
-        ),
-        _checked(
-            "rolechange",
-            "nobody_approves_his_own_roles",
-            ~Q(status="approved") | ~Q(decided_by=F("user")),
         ),
         migrations.RunSQL(LAWS, UNDO),
     ]

@@ -5,7 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 from django.db.models import Q
 
-from oms_site.journal import laws
+from oms_site.journal import columns, laws
 
 TERMS = ("id", "organization_id", "user_id", "api_key_id", "since", "until", "reason")
 STANDARD = (
@@ -13,12 +13,6 @@ STANDARD = (
     " burst_seconds, cancels_per_second, cancels_per_minute, others_per_second, others_per_minute)"
     " VALUES ('standard', 100, 1000, 2, 10, 500, 10000, 100, 3000)"
 )
-
-
-def _refers(to, **given):
-    return models.ForeignKey(
-        on_delete=django.db.models.deletion.PROTECT, related_name="+", to=to, **given
-    )
 
 
 def _has(to):
@@ -86,22 +80,10 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RateGrant",
             fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
+                ("id", columns.number()),
                 ("api_key", _has("firm.apikey")),
                 ("organization", _has("firm.organization")),
-                (
-                    "tier",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="grants",
-                        to="throttling.ratetier",
-                    ),
-                ),
+                ("tier", columns.to("throttling.ratetier", "grants", index=True)),
                 ("user", _has(settings.AUTH_USER_MODEL)),
             ],
             options={
@@ -125,16 +107,10 @@ class Migration(migrations.Migration):
                 ("reason", models.CharField(max_length=200)),
                 ("lifted_at", models.DateTimeField(blank=True, null=True)),
                 ("lift_reason", models.CharField(blank=True, max_length=500)),
-                ("api_key", _refers("firm.apikey", blank=True, null=True, db_index=False)),
-                (
-                    "lifted_by",
-                    _refers(settings.AUTH_USER_MODEL, blank=True, null=True, db_index=False),
-                ),
-                (
-                    "organization",
-                    _refers("firm.organization", db_index=False, db_constraint=False),
-                ),
-                ("user", _refers(settings.AUTH_USER_MODEL, db_index=False)),
+                ("api_key", columns.to("firm.apikey", null=True)),
+                ("lifted_by", columns.to(settings.AUTH_USER_MODEL, null=True)),
+                ("organization", columns.organization()),
+                ("user", columns.to(settings.AUTH_USER_MODEL)),
             ],
             options={
                 "indexes": [
@@ -153,8 +129,6 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.RunSQL(
-            laws.living("throttling_raterestriction", TERMS), migrations.RunSQL.noop
-        ),
+        migrations.RunSQL(laws.living("throttling_raterestriction", TERMS), migrations.RunSQL.noop),
         migrations.RunSQL(STANDARD, migrations.RunSQL.noop),
     ]
