@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+from django.conf import settings as django_settings
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.models import QuerySet
@@ -161,3 +162,5 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 def pytest_configure(config: pytest.Config) -> None:
     """Nothing here runs against the tables of a product that somebody uses."""
     assert os.environ["OMS_ENV"] == "test"
+    # Each test client is an application of its own, and would list all static files when it starts.
+    django_settings.WHITENOISE_AUTOREFRESH = True
