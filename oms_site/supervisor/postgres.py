@@ -108,7 +108,8 @@ def server(
         stop=[(signal.SIGINT, 60.0), (signal.SIGQUIT, 8.0)],
         orphaned=signal.SIGQUIT,
         account=account,
-        echo=re.compile(r"\b(FATAL|PANIC):"),
+        # Our own question whether it is ready is refused that way while it starts.
+        echo=re.compile(r"\b(FATAL|PANIC):(?!  the database system is starting up)"),
     )
 
 
