@@ -8,15 +8,17 @@ a time: those that were missed are passed over and the last one catches up withi
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection
 
-from oms_site.firm import generation
+from oms_site.firm import generation, principals
 from oms_site.firm.database import of_content
+from oms_site.firm.models import User
+from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -173,11 +175,22 @@ def _awaits_rest(turn: _Turn, one: Tree, book: Book, due: Sequence[ScheduleSlice
 
 def _send_all(turn: _Turn) -> None:
     """Everything that is ready passes the gate together, then goes out one by one."""
-    parts = [Part(item.id, one.order, asked) for one, _, item, asked in turn.ready]
+    who = _requesters(turn)
+    parts = [
+        Part(item.id, one.order, asked, who.get(book.row.requested_by_id))
+        for one, book, item, asked in turn.ready
+    ]
     looked = rescreen.at_execution(parts, at=turn.at)
     cleared = clearances.of([one.order for one, *_ in turn.ready])
     for one, book, item, asked in turn.ready:
         _send(turn, one, book, item, asked, looked[item.id], cleared.get(one.order.id))
+
+
+def _requesters(turn: _Turn) -> Mapping[int | None, Principal]:
+    """Who started what is ready, by id: a switch over them holds their slices too."""
+    keys = {book.row.requested_by_id for _, book, *_ in turn.ready if book.row.requested_by_id}
+    users = User.objects.in_bulk(keys) if keys else {}
+    return {key: principals.of_user(user, via="recheck") for key, user in users.items()}
 
 
 def _send(

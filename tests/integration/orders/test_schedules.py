@@ -11,14 +11,15 @@ from django.test.utils import CaptureQueriesContext
 
 from controls import halts
 from oms_site.firm import generation
+from oms_site.firm.models import ApiKey, digest
 from oms_site.journal.models import Event
 from oms_site.kit import clock
-from orders import desk, expiry, routing
+from orders import desk, expiry, halting, routing
 from orders.models import Ruleset, Schedule
 from orders.requests import SCHEDULED, Instruction, Scheduled, ScheduleTerms
 from orders.schedules import commands, sending
 from orders.schedules.shapes import STYLES
-from tests import scheduling, trading
+from tests import hiring, scheduling, trading
 from tests.scheduling import at, fill, run, sent, slices, staged, started, statuses, working
 from venues.messages import ExecType, OrdStatus
 
@@ -225,6 +226,25 @@ def test_a_paused_schedule_is_over_at_its_end() -> None:
     assert run(10) == 1
     row = scheduling.now(order_id)
     assert (row.status, row.reason) == ("expired", "paused_until_its_end")
+
+
+def test_a_switch_over_who_started_a_schedule_ends_it_on_a_colleagues_order_too() -> None:
+    colleague = hiring.hire("beta_trader2", of="beta", roles=["trader"])
+    token = "oems_test_beta_trader2"
+    ApiKey.objects.create(
+        user=colleague, digest=digest(token), prefix=token, created_at=clock.now()
+    )
+    order_id = staged(by="beta_trader2")
+    started(order_id)
+    run(0)
+    fill(order_id)
+    by = trading.person("beta_compliance")
+    target = halting.target_of("trader", scheduling.TRADER, by=by)
+    halts.engage(target, reason="for a test", cancels=False, by=by, at=clock.now())
+    assert run(1) == 1
+    row = scheduling.now(order_id)
+    assert (row.status, row.reason) == ("canceled", "trading_halted")
+    assert sent(order_id) == [1000]
 
 
 def test_a_halt_refuses_the_slice_and_ends_the_schedule() -> None:
