@@ -25,6 +25,14 @@ def state(at: datetime, market: str = "SIFMA") -> MarketState:
         return MarketState("UNKNOWN", "no trading calendar for today")
 
 
+def is_over(at: datetime, market: str = "SIFMA") -> bool:
+    """Whether a market's hours of the day, the extended ones too, are behind us."""
+    try:
+        return sessions.calendar(market).phase(at, extended=True) == Session.CLOSED
+    except (LookupError, OutsideCalendar):
+        return False
+
+
 def _state(calendar: Calendar, at: datetime) -> MarketState:
     today = new_york_date(at)
     regular, extended = calendar.phase(at, extended=False), calendar.phase(at, extended=True)

@@ -37,6 +37,7 @@ from orders import arithmetic, breaks, reconciliation, waiting_orders
 from orders.models import Break
 from venues import health as venue_health
 from venues import instruments, registry
+from venues.calendar import new_york_date
 from venues.models import Venue
 
 _View = Callable[..., HttpResponse]
@@ -85,6 +86,7 @@ def board(request: HttpRequest, by: Principal) -> HttpResponse:
         "venues": _venues(at),
         "machine": synchrony.read(),
         "checked": reconciliation.latest(organization_id),
+        "today": new_york_date(at),
         **_settling(organization_id, at),
         **waiting_orders.waiting(organization_id, at=at),
         "may": _may(by),

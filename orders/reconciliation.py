@@ -6,6 +6,7 @@ transaction; one that does not answer is "not checked", never "clean".
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 
@@ -13,21 +14,23 @@ from django.db.models import Exists, OuterRef
 
 from allocations import accounts, adapters
 from allocations.custodians.port import CustodianError
-from allocations.models import Custodian
 from oms_site.firm import generation
+from oms_site.firm.database import of_content
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import breaks, market
+from orders import breaks, market, start_of_day
 from orders.models import Order, Reconciliation, VenueOrder
-from orders.reconciling import custodian, internal, venue
+from orders.reconciling import custodian, explained, internal, venue
 from orders.reconciling.differences import Comparison
 from orders.states import VENUE_TERMINAL
-from venues import drop_copy, registry
+from venues import drop_copy
+from venues.calendar import new_york_date
 from venues.drop_copy import DropCopyUnsupported
 from venues.gateways.simulator import drop_copy as simulated
 from venues.models import Venue
 
+log = logging.getLogger(__name__)
 _by = actors.system("reconciliation")
 PATIENCE = timedelta(minutes=5)
 GRACE = timedelta(seconds=30)
@@ -73,22 +76,27 @@ def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> lis
         raise ValueError(f"{phase} is none of {', '.join(PHASES)}")
     generation.check()
     at = clock.now()
-    day, limit, since = day or at.date(), at - grace, _since(phase, at)
-    parties: list[tuple[str, str, Callable[[], Comparison]]] = [
-        ("internal", "", lambda: internal.run(since=since))
+    day, limit, since = day or new_york_date(at), at - grace, _since(phase, at)
+    asked: list[tuple[str, str, Callable[[], Comparison]]] = [
+        (*start_of_day.OURSELVES, lambda: internal.run(since=since))
     ]
-    outside = Venue.objects.exclude(gateway=registry.INTERNAL).order_by("id")
-    parties += [("venue", row.id, _venue(row, limit, since)) for row in outside]
-    houses = Custodian.objects.filter(active=True).order_by("id")
-    parties += [("custodian", row.id, _custodian(row.id, day, limit)) for row in houses]
-    return [_one(phase, kind, party, day, at, compare) for kind, party, compare in parties]
+    asked += [("venue", row.id, _venue(row, limit, since)) for row in start_of_day.venues()]
+    asked += [
+        ("custodian", name, _custodian(name, day, limit)) for name in start_of_day.custodians()
+    ]
+    return [_one(phase, kind, party, day, at, compare) for kind, party, compare in asked]
 
 
 def phase_now() -> str:
-    """The first comparison of a day is its start; after the close it is the close."""
+    """A day's comparisons are its start until everybody has answered one; then by the market.
+
+    After the close it is the close, whoever has not answered: the others are looked at for it.
+    """
     at = clock.now()
-    if not Reconciliation.objects.filter(day=at.date(), phase="start").exists():
-        return "start"
+    day = new_york_date(at)
+    began = Reconciliation.objects.filter(day=day, phase=start_of_day.FIRST_PHASE).exists()
+    if not (began and market.is_over(at)) and start_of_day.unanswered(day):
+        return start_of_day.FIRST_PHASE
     return "close" if market.state(at).word.lower() == "closed" else "intraday"
 
 
@@ -142,12 +150,18 @@ def _one(
         outcome, note = Reconciliation.Outcome.UNSUPPORTED.value, error.message
     except (OmsError, CustodianError) as error:
         note = f"{error.code}: {error.message}"
+    except Exception as error:
+        # One party's nonsense is not the others' silence: they are still compared.
+        if not of_content(error):
+            raise
+        log.exception("the comparison with %s %s broke off", kind, party)
+        note = f"broke_off: {type(error).__name__}: {error}"
     with unit.work(by=_by, at=at) as work:
-        for one in result.found:
+        for one in explained.without(result.found, party=party):
             breaks.open(
                 work,
                 kind=one.kind[:32],
-                key=f"{party}/{one.key}"[:120] if party else one.key,
+                key=explained.key_at(party, one.key),
                 evidence={**one.evidence, "party": party, "phase": phase, "day": str(day)},
                 at=at,
                 organization_id=one.organization_id,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from decimal import Decimal
 
@@ -26,7 +28,8 @@ def choose(
     """Take these lots for a movement that closed some; a later choice replaces an earlier one.
 
     Raises 404 for a movement that is not there, 422 (`relief_not_specific`, `lot_unknown`,
-    `too_much`) when the account does not choose or the lots do not fit.
+    `too_much`) when the account does not choose, or a lot has not so much left for this sale and
+    for those that it was named for before.
     """
     by.require("transaction.submit")
     movement = Movement.objects.filter(
@@ -55,8 +58,10 @@ def choose(
             at=at,
         )
         work.add(choice)
+        unkept = _unkept(book)
         book.picks[movement.id] = list(lots)
         book.refold()
+        _check_kept(_unkept(book), movement.id, unkept)
         body = {
             "account_id": movement.account_id,
             "movement_id": movement.id,
@@ -74,3 +79,31 @@ def _check(book: Book, movement: Movement, lots: Sequence[tuple[str, Decimal]]) 
             raise OmsError("lot_unknown", f"No lot {name} was there to sell.", field="lots")
         if qty > abs(known.qty):
             raise OmsError("too_much", f"Lot {name} is only {abs(known.qty):f}.", field="lots")
+
+
+def _unkept(book: Book) -> set[tuple[str, str]]:
+    """The choices, by movement and lot, of which less was taken than was named."""
+    short: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+    for movement_id, picks in book.picks.items():
+        for name, qty in picks:
+            short[movement_id, name] += qty
+    for one in book.state.closings:
+        short[one.movement_id, one.lot_id] -= abs(one.qty)
+    return {key for key, qty in short.items() if qty > 0}
+
+
+def _check_kept(
+    now: AbstractSet[tuple[str, str]], movement_id: str, before: AbstractSet[tuple[str, str]]
+) -> None:
+    """This choice is kept whole, and takes nothing away from one that was made for another sale.
+
+    What was not kept before is left alone: a lot whose purchase was busted is no longer there.
+    """
+    for maker, name in sorted(now):
+        if maker == movement_id:
+            said = f"Lot {name} has not so much left for this sale."
+        elif (maker, name) in before:
+            continue
+        else:
+            said = f"Lot {name} was named for another sale, {maker}, which would lose it."
+        raise OmsError("too_much", said, field="lots")

@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from allocations import accounts
 from allocations.holdings import base_currency, past, reading, reservations, valuation, washed
@@ -302,10 +302,7 @@ def movements(
     asked: Sequence[str], *, limit: int = 200, as_of: datetime | None = None
 ) -> list[dict[str, Any]]:
     """The latest movements of these accounts, newest first."""
-    known = Movement.objects.filter(account_id__in=asked)
-    if as_of is not None:
-        known = known.filter(at__lte=as_of)
-    rows = known.order_by("-at", "-id")[:limit]
+    rows = _moved(asked, as_of).order_by("-at", "-id")[:limit]
     return [
         {
             "movement_id": row.id,
@@ -323,6 +320,16 @@ def movements(
         }
         for row in rows
     ]
+
+
+def count_movements(asked: Sequence[str], *, as_of: datetime | None = None) -> int:
+    """How many movements these accounts have had."""
+    return _moved(asked, as_of).count()
+
+
+def _moved(asked: Sequence[str], as_of: datetime | None) -> QuerySet[Movement]:
+    known = Movement.objects.filter(account_id__in=asked)
+    return known if as_of is None else known.filter(at__lte=as_of)
 
 
 def totals(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, Decimal | None]]:

@@ -122,7 +122,7 @@ class ReconciliationRun(Endpoint):
     )
     def post(self, request: Request) -> Response:
         self.principal.require(breaks.RESOLVE)
-        made = reconciliation.run("intraday")
+        made = reconciliation.run(reconciliation.phase_now())
         return Response(
             {
                 "results": [

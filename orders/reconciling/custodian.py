@@ -106,7 +106,7 @@ def _bookings(
             # The reference of what waits is not known here yet, which is no difference.
             "booking_ref": "" if one.key in waiting else one.booking_ref,
         },
-        told=lambda key: names.get(key, (_owner(theirs[key].account), "")),
+        told=lambda key: names[key] if key in names else (_owner(theirs[key].account), ""),
         fresh=lambda one: younger_than(one.booked_at, grace),
     )
 

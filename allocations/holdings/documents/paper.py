@@ -6,7 +6,7 @@ import csv
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fpdf import FPDF
 from fpdf.enums import Align, TableCellFillMode
@@ -68,7 +68,7 @@ def _is_number(text: str) -> bool:
 
 def _pdf(paper: Paper) -> bytes:
     pdf = FPDF(orientation="landscape", format="A4")
-    pdf.set_creation_date(paper.at)
+    pdf.set_creation_date(paper.at.astimezone(UTC))  # one moment, one text, in whatever zone
     pdf.set_title(_latin(paper.title))
     pdf.set_auto_page_break(auto=True, margin=14)
     pdf.add_page()

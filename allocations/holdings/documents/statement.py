@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +13,8 @@ from allocations.holdings.documents.paper import TYPES, Paper, Table
 from oms_site.kit import numbers
 from venues.calendar import NEW_YORK
 
-__all__ = ["TYPES", "of_account"]
+__all__ = ["MOST_MOVEMENTS", "TYPES", "of_account"]
+MOST_MOVEMENTS = 500  # a statement says so when there are more
 
 
 def of_account(
@@ -31,7 +32,7 @@ def of_account(
                 _positions(positions),
                 _cash(views.balances(organization_id, asked, as_of=as_of)),
                 _lots(views.lots(organization_id, asked, as_of=as_of)),
-                _movements(views.movements(asked, limit=500, as_of=as_of)),
+                _movements(asked, as_of),
             ),
             at,
         ),
@@ -92,9 +93,15 @@ def _lots(rows: Iterable[dict[str, Any]]) -> Table:
     )
 
 
-def _movements(rows: Iterable[dict[str, Any]]) -> Table:
+def _movements(asked: Sequence[str], as_of: datetime | None) -> Table:
+    rows = views.movements(asked, limit=MOST_MOVEMENTS, as_of=as_of)
+    title = "Movements"
+    if len(rows) == MOST_MOVEMENTS:
+        made = views.count_movements(asked, as_of=as_of)
+        if made > len(rows):
+            title = f"Movements, the latest {len(rows)} of {made}"
     return Table(
-        "Movements",
+        title,
         ("Traded", "Settles", "Kind", "CUSIP", "Quantity", "Price", "Cash", "Source"),
         [
             (
