@@ -27,6 +27,13 @@ class AccountFacts:
     lot_relief: str = "fifo"
     converts: bool = False
     margin: bool = False
+    account_type: str = "individual"
+    categories: tuple[str, ...] = ()
+    currencies: tuple[str, ...] = ()
+
+    def may_hold(self, currency: str) -> bool:
+        """Whether money may be exchanged into this currency; without a list into any."""
+        return not self.currencies or currency in (self.currency, *self.currencies)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +57,11 @@ class RiskGroupFacts:
 
 @dataclass(frozen=True, slots=True)
 class BrokerFacts:
-    """An introducing broker."""
+    """An introducing broker, and whose branch it is."""
 
     id: str
     name: str
+    parent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +122,9 @@ def _load() -> _Parties:
             lot_relief=row.lot_relief,
             converts=row.converts,
             margin=row.margin,
+            account_type=row.account_type,
+            categories=tuple(row.categories),
+            currencies=tuple(row.currencies),
         )
         accounts.setdefault(row.organization_id, []).append(facts)
         parties.by_id[row.organization_id, row.id] = facts
@@ -128,7 +139,9 @@ def _load() -> _Parties:
             group.id, group.name, tuple(group.fees)
         )
     for broker in IntroducingBroker.objects.all():
-        parties.brokers[broker.organization_id, broker.id] = BrokerFacts(broker.id, broker.name)
+        parties.brokers[broker.organization_id, broker.id] = BrokerFacts(
+            broker.id, broker.name, broker.parent_id
+        )
     return parties
 
 

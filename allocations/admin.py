@@ -1,28 +1,24 @@
-"""The back office's pages of the client side: accounts and their fees, allocations, bookings."""
+"""The back office's pages of the client side: allocations, bookings, holdings."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
 
-from allocations import booking, fees
+from allocations import booking
 from allocations.clearing_admin import ClearingArrangementAdmin as ClearingArrangementAdmin
 from allocations.give_up_admin import DroppedAccountAdmin as DroppedAccountAdmin
 from allocations.give_up_admin import GiveUpAdmin as GiveUpAdmin
 from allocations.models import (
-    Account,
     AccountAllocation,
     Allocation,
     BookingConfiguration,
     BookingLeg,
     CashBalance,
     CorporateAction,
-    Custodian,
     FxRate,
-    IntroducingBroker,
     MarginCall,
     MarginRate,
     Movement,
@@ -30,108 +26,16 @@ from allocations.models import (
     PostTradeEntry,
     ReleaseRule,
     Repair,
-    RiskGroup,
     TaxLot,
     Transaction,
 )
+from allocations.parties_admin import AccountAdmin as AccountAdmin
 from allocations.settlement_admin import StandingInstructionAdmin as StandingInstructionAdmin
 from allocations.states import AllocationStatus, LegStatus
-from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, access, commands, unfolded
+from oms_site.admin import ConfigAdmin, ReadOnlyAdmin, access, commands
 from oms_site.admin.filters import one_of
 from oms_site.journal import actors
 from oms_site.kit import clock
-from oms_site.kit.errors import OmsError
-
-
-class AccountForm(unfolded.RowForm):
-    """An account whose risk group is of its own organization."""
-
-    def clean(self) -> dict[str, Any] | None:
-        """A superuser is offered the groups of all organizations."""
-        given = super().clean() or {}
-        group, owner = given.get("risk_group"), given.get("organization")
-        if group is not None and owner is not None and group.organization_id != owner.pk:
-            self.add_error("risk_group", "This risk group is of another organization.")
-        return given
-
-
-@admin.register(Account)
-class AccountAdmin(ConfigAdmin):
-    """Client accounts. They are closed, never deleted."""
-
-    id_prefix = "acc"
-    form = AccountForm
-    list_display = ("code", "name", "organization", "custodian", "risk_group", "currency", "status")
-    list_filter = ("status",)
-    list_select_related = ("organization", "custodian", "risk_group")
-    search_fields = ("id", "code", "name")
-    ordering = ("code", "id")
-    fields = (
-        "id",
-        "organization",
-        "code",
-        "name",
-        "custodian",
-        "risk_group",
-        "currency",
-        "status",
-        "lot_relief",
-        "converts",
-        "margin",
-    )
-
-
-class RiskGroupForm(unfolded.RowForm):
-    """Fees that can be charged."""
-
-    def clean_fees(self) -> Any:
-        """What intake would refuse at the first order is refused here."""
-        given = self.cleaned_data["fees"] or []
-        if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
-            raise forms.ValidationError("A list of fee objects.", code="fees")
-        try:
-            fees.parse(given)
-        except OmsError as error:
-            faults = [f"{fault.field}: {fault.message}" for fault in error.details]
-            raise forms.ValidationError(faults or [error.message], code="fees") from error
-        return given
-
-
-@admin.register(RiskGroup)
-class RiskGroupAdmin(ConfigAdmin):
-    """Cohorts of accounts with the same fees."""
-
-    form = RiskGroupForm
-    id_prefix = "rg"
-    list_display = ("id", "name", "organization")
-    list_select_related = ("organization",)
-    search_fields = ("id", "name")
-    ordering = ("name", "id")
-    fields = ("id", "organization", "name", "fees")
-
-
-@admin.register(IntroducingBroker)
-class IntroducingBrokerAdmin(ConfigAdmin):
-    """Brokers that bring clients."""
-
-    id_prefix = "ib"
-    list_display = ("id", "name", "organization")
-    list_select_related = ("organization",)
-    search_fields = ("id", "name")
-    ordering = ("name", "id")
-    fields = ("id", "organization", "name")
-
-
-@admin.register(Custodian)
-class CustodianAdmin(ConfigAdmin):
-    """Where trades are booked; all organizations share them."""
-
-    organization_path = ""
-    list_display = ("id", "name", "adapter", "active")
-    list_filter = ("active",)
-    search_fields = ("id", "name")
-    ordering = ("id",)
-    fields = ("id", "name", "adapter", "active")
 
 
 @admin.register(Allocation)

@@ -115,8 +115,14 @@ def seed(at: datetime) -> None:
 def _seed_house(organization_id: str, house: House) -> None:
     IntroducingBroker.objects.bulk_create(
         [
-            IntroducingBroker(id=key, organization_id=organization_id, name=name)
-            for key, name in house.brokers
+            IntroducingBroker(
+                id=key,
+                organization_id=organization_id,
+                name=name,
+                # The first is the firm, the others are its branches.
+                parent_id=house.brokers[0][0] if number else None,
+            )
+            for number, (key, name) in enumerate(house.brokers)
         ],
         ignore_conflicts=True,
     )

@@ -270,6 +270,10 @@ def _exchanged(ask: Ask, names: _Names, organization_id: str, at: datetime) -> d
     if ask.kind != Transaction.Kind.EXCHANGE:
         return {}
     into = (ask.to_currency or "").upper()
+    account = accounts.find_account(organization_id, names.account_id)
+    if account is not None and not account.may_hold(into):
+        text = f"{account.code} holds {', '.join((account.currency, *account.currencies))} only."
+        raise OmsError("currency_not_allowed", text, field="to_currency")
     found = fx.require(names.currency, into, organization_id=organization_id, at=at)
     (bought,) = fx.convert([ask.amount], found.rate)
     if bought <= 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from oms_site.firm.models import Organization
@@ -20,11 +21,22 @@ class Custodian(models.Model):
 
 
 class IntroducingBroker(models.Model):
-    """The broker that brought the client."""
+    """The broker that brought the client; `parent` is the firm that it is a branch of."""
 
     id = models.CharField(primary_key=True, max_length=40)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="+")
     name = models.CharField(max_length=80)
+    parent = models.ForeignKey(
+        "self", on_delete=models.PROTECT, related_name="branches", null=True, blank=True
+    )
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(parent=None) | ~models.Q(parent=models.F("id")),
+                name="ib_is_not_its_own_parent",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -59,15 +71,40 @@ class Account(models.Model):
         AVERAGE = "average", "average cost: all shares are one lot"
         SPECIFIC = "specific", "the lots that are named, else the first in"
 
+    class Type(models.TextChoices):
+        """Whose money it is."""
+
+        INDIVIDUAL = "individual"
+        JOINT = "joint"
+        RETIREMENT = "retirement"
+        TRUST = "trust"
+        CORPORATE = "corporate"
+        INSTITUTION = "institution"
+        OMNIBUS = "omnibus", "omnibus: several clients of another firm"
+        HOUSE = "house", "house: the firm's own"
+
     id = models.CharField(primary_key=True, max_length=40)
     organization = models.ForeignKey(
         Organization, on_delete=models.PROTECT, related_name="accounts"
     )
     code = models.CharField(max_length=40)
     name = models.CharField(max_length=80)
+    account_type = models.CharField(max_length=12, choices=Type.choices, default=Type.INDIVIDUAL)
+    categories = ArrayField(
+        models.CharField(max_length=40),
+        default=list,
+        blank=True,
+        help_text="names to find it by, separated by commas",
+    )
     custodian = models.ForeignKey(Custodian, on_delete=models.PROTECT, related_name="+")
     risk_group = models.ForeignKey(RiskGroup, on_delete=models.PROTECT, related_name="accounts")
     currency = models.CharField(max_length=3, default="USD")
+    currencies = ArrayField(
+        models.CharField(max_length=3),
+        default=list,
+        blank=True,
+        help_text="other currencies it may exchange money into; none named: any",
+    )
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ACTIVE)
     lot_relief = models.CharField(max_length=8, choices=Relief.choices, default=Relief.FIFO)
     converts = models.BooleanField(

@@ -62,10 +62,12 @@ class AccountList(Endpoint):
     @extend_schema(
         operation_id="account_list",
         summary="List accounts",
+        parameters=[OpenApiParameter(name, str) for name in ("account_type", "category")],
         responses={200: schema.AccountPage, **bricks.errors(401)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
+        wanted = request.query_params
         rows = accounts.accounts_of(self.principal.organization_id)
         return Response(
             {
@@ -79,8 +81,13 @@ class AccountList(Endpoint):
                         "custodian_id": row.custodian_id,
                         "risk_group_id": row.risk_group_id,
                         "currency": row.currency,
+                        "currencies": [row.currency, *row.currencies],
+                        "account_type": row.account_type,
+                        "categories": list(row.categories),
                     }
                     for row in rows
+                    if wanted.get("account_type", row.account_type) == row.account_type
+                    and wanted.get("category", "") in ("", *row.categories)
                 ]
             }
         )

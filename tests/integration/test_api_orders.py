@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from allocations.models import Account
+from oms_site.firm import generation
 from oms_site.kit import clock
 
 pytestmark = pytest.mark.usefixtures("sandbox")
@@ -228,3 +230,19 @@ def test_pages_stay_stable_while_orders_arrive(api: Callable[..., Any]) -> None:
         _, page = trader.get(f"/v1/trading/order/?limit=2&cursor={page['next_cursor']}")
         seen += [row["id"] for row in page["orders"]]
     assert sorted(seen) == sorted(made)
+
+
+def test_accounts_tell_their_kind_and_are_found_by_it(api: Callable[..., Any]) -> None:
+    Account.objects.filter(id="alpha-002").update(
+        account_type="trust", categories=["income", "west"], currencies=["EUR"]
+    )
+    generation.check()
+    told = {one["id"]: one for one in api("alpha_trader").get("/v1/account/")[1]["accounts"]}
+    mine = told["alpha-002"]
+    assert (mine["account_type"], mine["categories"]) == ("trust", ["income", "west"])
+    assert mine["currencies"] == ["USD", "EUR"]
+    assert told["alpha-003"]["account_type"] == "individual"
+    for query in ("account_type=trust", "category=west", "account_type=trust&category=income"):
+        _, body = api("alpha_trader").get(f"/v1/account/?{query}")
+        assert [one["id"] for one in body["accounts"]] == ["alpha-002"], query
+    assert api("alpha_trader").get("/v1/account/?category=east")[1]["accounts"] == []

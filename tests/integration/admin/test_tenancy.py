@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from allocations.models import Account, RiskGroup
+from allocations.models import Account, IntroducingBroker, RiskGroup
 from controls.models import Control
 from oms_site.firm.models import ApiKey, Organization, RoleChange, User
 from orders.models import Order
@@ -183,6 +184,7 @@ def test_an_account_cannot_be_moved_to_another_organization(
         "currency": "USD",
         "status": "suspended",
         "lot_relief": account.lot_relief,
+        "account_type": account.account_type,
     }
     answer = client.post(address(Account, "change", account.pk), values)
     assert answer.status_code == 302
@@ -193,6 +195,28 @@ def test_an_account_cannot_be_moved_to_another_organization(
         "suspended",
     )
     assert not Account.objects.filter(id="other").exists()
+
+
+def test_a_broker_is_no_branch_of_its_own_branch_nor_of_another_firms(
+    alphas: dict[type[Model], Model],
+) -> None:
+    head = factories.introducing_broker(organization=Organization.objects.get(pk="alpha"))
+    branch = factories.introducing_broker(organization=head.organization)
+    theirs = factories.introducing_broker(organization=Organization.objects.get(pk="beta"))
+    client = browser("root", of=None, is_superuser=True)
+
+    def becomes(row: IntroducingBroker, parent: IntroducingBroker) -> IntroducingBroker | None:
+        values = {"organization": row.organization_id, "name": row.name, "parent": parent.pk}
+        client.post(address(IntroducingBroker, "change", row.pk), values)
+        row.refresh_from_db()
+        return row.parent
+
+    assert becomes(branch, head) == head
+    assert becomes(head, branch) is None
+    assert becomes(head, head) is None
+    assert becomes(head, theirs) is None
+    with pytest.raises(IntegrityError, match="ib_is_not_its_own_parent"), transaction.atomic():
+        IntroducingBroker.objects.filter(pk=head.pk).update(parent=head)
 
 
 def test_an_organizations_admin_cannot_take_over_a_superuser() -> None:

@@ -180,6 +180,21 @@ def test_money_is_exchanged_at_the_newest_rate_and_only_what_is_there(
     assert api("alpha_trader").post("/v1/fx-rate/", body)[0] == 403
 
 
+def test_money_goes_only_into_currencies_that_the_account_may_hold(api: Apis) -> None:
+    ops = api("alpha_ops")
+    for quote in ("EUR", "GBP"):
+        body = {"base": quote, "quote": "USD", "rate": "1.25", "source": "desk"}
+        assert ops.post("/v1/fx-rate/", body)[0] == 201
+    Account.objects.filter(id="alpha-002").update(currencies=["GBP"])
+    generation.check()
+    ops.post("/v1/transaction/", {"kind": "deposit", "account_id": "alpha-002", "amount": 100})
+    ask = {"kind": "exchange", "account_id": "alpha-002", "amount": 10, "to_currency": "EUR"}
+    status, refused = ops.post("/v1/transaction/", ask)
+    assert (status, refused["code"]) == (422, "currency_not_allowed")
+    assert "USD, GBP only" in refused["error"]
+    assert ops.post("/v1/transaction/", {**ask, "to_currency": "GBP"})[0] == 201
+
+
 def test_a_rate_is_kept_for_ever(sandbox: datetime) -> None:
     rate("1.1", at=sandbox)
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:

@@ -1,0 +1,125 @@
+"""The back office's pages of whom we trade for: accounts, their groups, brokers and custodians."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+
+from allocations import fees
+from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
+from oms_site.admin import ConfigAdmin, unfolded
+from oms_site.kit.errors import OmsError
+
+
+class AccountForm(unfolded.RowForm):
+    """An account whose risk group is of its own organization."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """A superuser is offered the groups of all organizations."""
+        given = super().clean() or {}
+        group, owner = given.get("risk_group"), given.get("organization")
+        if group is not None and owner is not None and group.organization_id != owner.pk:
+            self.add_error("risk_group", "This risk group is of another organization.")
+        return given
+
+
+@admin.register(Account)
+class AccountAdmin(ConfigAdmin):
+    """Client accounts. They are closed, never deleted."""
+
+    id_prefix = "acc"
+    form = AccountForm
+    list_display = ("code", "name", "organization", "custodian", "risk_group", "currency", "status")
+    list_filter = ("status", "account_type")
+    list_select_related = ("organization", "custodian", "risk_group")
+    search_fields = ("id", "code", "name")
+    ordering = ("code", "id")
+    fields = (
+        "id",
+        "organization",
+        "code",
+        "name",
+        "account_type",
+        "categories",
+        "custodian",
+        "risk_group",
+        "currency",
+        "currencies",
+        "status",
+        "lot_relief",
+        "converts",
+        "margin",
+    )
+
+
+class RiskGroupForm(unfolded.RowForm):
+    """Fees that can be charged."""
+
+    def clean_fees(self) -> Any:
+        """What intake would refuse at the first order is refused here."""
+        given = self.cleaned_data["fees"] or []
+        if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+            raise forms.ValidationError("A list of fee objects.", code="fees")
+        try:
+            fees.parse(given)
+        except OmsError as error:
+            faults = [f"{fault.field}: {fault.message}" for fault in error.details]
+            raise forms.ValidationError(faults or [error.message], code="fees") from error
+        return given
+
+
+@admin.register(RiskGroup)
+class RiskGroupAdmin(ConfigAdmin):
+    """Cohorts of accounts with the same fees."""
+
+    form = RiskGroupForm
+    id_prefix = "rg"
+    list_display = ("id", "name", "organization")
+    list_select_related = ("organization",)
+    search_fields = ("id", "name")
+    ordering = ("name", "id")
+    fields = ("id", "organization", "name", "fees")
+
+
+class IntroducingBrokerForm(unfolded.RowForm):
+    """A broker whose parent is of its own organization and none of its branches."""
+
+    def clean(self) -> dict[str, Any] | None:
+        """A superuser is offered the brokers of all organizations."""
+        given = super().clean() or {}
+        above, owner = given.get("parent"), given.get("organization") or self.instance.organization
+        if above is not None and above.organization_id != owner.pk:
+            self.add_error("parent", "This broker is of another organization.")
+        while above is not None:
+            if above.pk == self.instance.pk:
+                self.add_error("parent", "It is a branch of this broker itself.")
+                break
+            above = above.parent
+        return given
+
+
+@admin.register(IntroducingBroker)
+class IntroducingBrokerAdmin(ConfigAdmin):
+    """Brokers that bring clients."""
+
+    id_prefix = "ib"
+    form = IntroducingBrokerForm
+    list_display = ("id", "name", "parent", "organization")
+    list_select_related = ("organization", "parent")
+    search_fields = ("id", "name")
+    ordering = ("name", "id")
+    fields = ("id", "organization", "name", "parent")
+
+
+@admin.register(Custodian)
+class CustodianAdmin(ConfigAdmin):
+    """Where trades are booked; all organizations share them."""
+
+    organization_path = ""
+    list_display = ("id", "name", "adapter", "active")
+    list_filter = ("active",)
+    search_fields = ("id", "name")
+    ordering = ("id",)
+    fields = ("id", "name", "adapter", "active")
