@@ -27,11 +27,12 @@ _FILL = """
 INSERT INTO allocations_movement (id, organization_id, account_id, instrument_id, currency, kind,
     source_id, reverses, order_id, update_id, qty, price, principal, accrued_interest, fees,
     consideration, cash, trade_date, settlement_date, relief, at, sequence, qty_after, cost_after,
-    realized_after, cash_sequence, cash_after)
+    realized_after, cash_sequence, cash_after, ratio_new, ratio_old, fx_source, elsewhere,
+    pmp_source)
 SELECT 'mv_bench_' || n, 'alpha', account_id, instrument_id, 'USD', 'trade', 'ex_bench_' || n, '',
     '', 'up_bench', qty, 100, qty, 0, 0, qty, -qty, at::date, at::date + 1, 'fifo', at,
     row_number() OVER position, sum(qty) OVER position, sum(qty) OVER position, 0,
-    row_number() OVER purse, -sum(qty) OVER purse
+    row_number() OVER purse, -sum(qty) OVER purse, 0, 0, '', false, ''
 FROM (SELECT n, a.id account_id, i.id instrument_id, (1000 * (1 + n %% 9))::numeric qty,
         timestamptz '2026-01-02 14:30Z' + n * interval '1 second' * (20000000.0 / %(fills)s) AS at
     FROM generate_series(1, %(fills)s) n
