@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import django.contrib.postgres.fields
-import django.db.models.deletion
+from django.contrib.postgres.fields import ArrayField
 from django.db import migrations, models
+
+from oms_site.journal import columns
 
 
 class Migration(migrations.Migration):
@@ -35,35 +36,27 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="account",
             name="categories",
-            field=django.contrib.postgres.fields.ArrayField(
+            field=ArrayField(
                 base_field=models.CharField(max_length=40),
                 blank=True,
                 default=list,
                 help_text="names to find it by, separated by commas",
-                size=None,
             ),
         ),
         migrations.AddField(
             model_name="account",
             name="currencies",
-            field=django.contrib.postgres.fields.ArrayField(
+            field=ArrayField(
                 base_field=models.CharField(max_length=3),
                 blank=True,
                 default=list,
                 help_text="other currencies it may exchange money into; none named: any",
-                size=None,
             ),
         ),
         migrations.AddField(
             model_name="introducingbroker",
             name="parent",
-            field=models.ForeignKey(
-                blank=True,
-                null=True,
-                on_delete=django.db.models.deletion.PROTECT,
-                related_name="branches",
-                to="allocations.introducingbroker",
-            ),
+            field=columns.to("allocations.introducingbroker", "branches", index=True, null=True),
         ),
         migrations.AddConstraint(
             model_name="introducingbroker",

@@ -81,7 +81,8 @@ class AccountList(Endpoint):
                         "custodian_id": row.custodian_id,
                         "risk_group_id": row.risk_group_id,
                         "currency": row.currency,
-                        "currencies": [row.currency, *row.currencies],
+                        # Without a list it may hold any.
+                        "currencies": [row.currency, *row.currencies] if row.currencies else None,
                         "account_type": row.account_type,
                         "categories": list(row.categories),
                     }
