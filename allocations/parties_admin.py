@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.postgres.fields import ArrayField
 
 from allocations import fees
 from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
 from oms_site.admin import ConfigAdmin, unfolded
 from oms_site.kit.errors import OmsError
 
+CODE_LETTERS = 3  # ISO 4217
+
 
 class AccountForm(unfolded.RowForm):
     """An account whose risk group is of its own organization."""
+
+    def clean_currencies(self) -> list[str]:
+        """Currencies by their three letters, as money names them."""
+        given = [one.strip().upper() for one in self.cleaned_data["currencies"] or []]
+        for one in given:
+            if len(one) != CODE_LETTERS or not (one.isascii() and one.isalpha()):
+                raise forms.ValidationError(
+                    f"{one} is no currency: three letters.", code="currency"
+                )
+        return given
 
     def clean(self) -> dict[str, Any] | None:
         """A superuser is offered the groups of all organizations."""
@@ -31,6 +44,10 @@ class AccountAdmin(ConfigAdmin):
 
     id_prefix = "acc"
     form = AccountForm
+    formfield_overrides: ClassVar[Any] = {
+        **ConfigAdmin.formfield_overrides,
+        ArrayField: {"widget": unfolded.TextWidget},
+    }
     list_display = ("code", "name", "organization", "custodian", "risk_group", "currency", "status")
     list_filter = ("status", "account_type")
     list_select_related = ("organization", "custodian", "risk_group")

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     InfinitePaginator = Paginator[Any]
     DecimalWidget = forms.NumberInput
     JsonWidget = forms.Textarea
+    TextWidget = forms.TextInput
     CheckboxList = forms.CheckboxSelectMultiple
     SelectWidget = forms.Select
     action: Callable[..., Callable[..., Any]]
@@ -52,6 +53,7 @@ else:
     from unfold.widgets import UnfoldAdminDecimalFieldWidget as DecimalWidget
     from unfold.widgets import UnfoldAdminSelectWidget as SelectWidget
     from unfold.widgets import UnfoldAdminTextareaWidget as JsonWidget
+    from unfold.widgets import UnfoldAdminTextInputWidget as TextWidget
 
     DANGER, SUCCESS = ActionVariant.DANGER, ActionVariant.SUCCESS
     DEFAULT = ActionVariant.DEFAULT
@@ -68,6 +70,7 @@ __all__ = [
     "JsonWidget",
     "RowForm",
     "SelectWidget",
+    "TextWidget",
     "UserChangeForm",
     "UserCreationForm",
     "action",

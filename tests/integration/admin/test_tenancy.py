@@ -185,10 +185,16 @@ def test_an_account_cannot_be_moved_to_another_organization(
         "status": "suspended",
         "lot_relief": account.lot_relief,
         "account_type": account.account_type,
+        "categories": "income, west",
+        "currencies": "e1",
     }
+    answer = client.post(address(Account, "change", account.pk), values)
+    assert "E1 is no currency" in answer.content.decode()
+    values["currencies"] = "eur, GBP"
     answer = client.post(address(Account, "change", account.pk), values)
     assert answer.status_code == 302
     account.refresh_from_db()
+    assert (account.categories, account.currencies) == (["income", "west"], ["EUR", "GBP"])
     assert (account.organization_id, account.code, account.status) == (
         "alpha",
         "RENAMED",
