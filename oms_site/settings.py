@@ -228,7 +228,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 # --- the sandbox and its outside parties -----------------------------------------------------
 REAL_CLOCK = env.text("OMS_CLOCK", "sandbox") == "real" or not SANDBOX
 OUTSIDE_DIR = DATA_DIR / "outside"
+# How many trade dates back custodians' bookings are compared, besides those that have not settled.
+RECONCILE_TRADE_DAYS = env.number("OMS_RECONCILE_TRADE_DAYS", 5)
 WEB_PORT = env.number("PORT", 8000)
+# An outside service of evaluated prices, asked before the controls look where our own price is
+# missing or older than this; without an address nobody is asked.
+PRICE_SERVICE_URL = env.text("PRICE_SERVICE_URL", "")
+PRICE_SERVICE_AFTER_S = env.number("PRICE_SERVICE_AFTER_S", 900)
 
 LOGGING = {
     "version": 1,

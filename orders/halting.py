@@ -23,7 +23,7 @@ from controls.models import Halt, OrderGroup
 from controls.states import HALT_STANDING
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import NotFound, OmsError
@@ -112,13 +112,18 @@ def release(halt_id: str, *, by: Principal, at: datetime) -> Halt:
 def drain() -> int:
     """Ask what is open under standing switches to stop. Returns how many orders were asked."""
     generation.check()
-    return sum(_drain(halt) for halt in _standing())
+    return draining.each(_standing(), _drain, aside=_tell)
 
 
 def drain_groups() -> int:
     """Ask what is open in locked order groups to stop. Returns how many orders were asked."""
     generation.check()
-    return sum(_drain_group(group) for group in order_groups.standing())
+    return draining.each(order_groups.standing(), _drain_group, aside=_tell)
+
+
+def _tell(one: Halt | OrderGroup, error: Exception) -> None:
+    """One that cannot be drained holds up no other, and is tried again at the next look."""
+    draining.tell("drain_halts", one.id, error, organization_id=one.organization_id)
 
 
 def _drain_group(group: OrderGroup) -> int:
@@ -173,15 +178,17 @@ def _drain(halt: Halt) -> int:
 
 
 def _ask(work: Unit, wanted: Selection, named: Sequence[str], *, at: datetime) -> list[Asked]:
-    by = halts.system()
+    by, together = halts.system(), list[Asked]()
     if len(named) >= MANY and not wanted.narrow:
         chunks = iter([named[n : n + CHUNK] for n in range(0, len(named), CHUNK)])
         with ThreadPoolExecutor(HANDS, thread_name_prefix="halt") as hands:
             parts = hands.map(partial(_ask_chunks, at), [chunks] * HANDS)
             together = [one for part in parts for one in part]
-        if together:
-            return together
-    return stopping.ask(work, wanted, named, slowly=MOST_AT_ONCE, by=by, at=at)
+    done = {one.order_id for one in together}
+    rest = [name for name in named if name not in done]
+    if together and not rest:
+        return together
+    return together + stopping.ask(work, wanted, rest, slowly=MOST_AT_ONCE, by=by, at=at)
 
 
 def _ask_chunks(at: datetime, chunks: Iterator[Sequence[str]]) -> list[Asked]:
@@ -220,7 +227,7 @@ def _unasked(wanted: Selection, *, since: datetime, at: datetime) -> QuerySet[Or
         working = working.filter(venue_id=wanted.venue)
     unasked = working.filter(pending__in=UNASKED)
     refused = unasked.filter(~Q(cancel_cl_ord_id=""), Exists(lately))
-    rows = selecting.open_orders(wanted).exclude(Exists(refused))
+    rows = selecting.open_orders(wanted).exclude(Exists(refused)).exclude(pk__in=stopping.odd())
     if not wanted.narrow:
         return rows.filter(pending__in=UNASKED)
     return rows.filter(Exists(unasked) | ~Exists(working) | selecting.scheduled(wanted))

@@ -11,18 +11,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from django.db.models import Exists, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce
+
 from oms_site.firm import generation
 from oms_site.journal import actors, unit
+from oms_site.journal.draining import Turns
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import execution, sor, time_in_force, tree
 from orders.models import ExecutionOrder, VenueOrder
 from orders.models.order import ZERO
-from orders.states import ORDER_EXECUTABLE, VenueStatus
+from orders.states import ORDER_EXECUTABLE, VENUE_TERMINAL, VenueStatus
 from orders.tree import Tree
 from venues import transmission
-from venues.models import RoutingDecision
+from venues.models import RoutingDecision, TopOfBook
 
 STRATEGY = "smart_order_routing"
 CANCELS = "vr"  # what the ClOrdID of such a cancel begins with
@@ -33,6 +37,7 @@ MOST_MOVES = 3
 LEAST_GAIN = Decimal("0.01")
 _by = actors.system("smart-routing")
 _WORKING = sorted({VenueStatus.NEW.value, VenueStatus.PARTIALLY_FILLED.value})
+_asking, _placing = Turns(), Turns()
 
 
 def sweep(*, limit: int = 200) -> int:
@@ -74,8 +79,10 @@ def _ask(limit: int) -> int:
 
 
 def _resting(at: datetime, limit: int) -> list[VenueOrder]:
-    """Venue orders that smart routing placed a while ago and that nobody is changing."""
-    rows = VenueOrder.objects.filter(
+    """The next page of what smart routing placed a while ago, that nobody is changing and that
+    another venue would trade by the best prices it has told.
+    """
+    rows = VenueOrder.objects.exclude(status__in=sorted(VENUE_TERMINAL)).filter(
         status__in=_WORKING,
         pending="",
         in_doubt=False,
@@ -87,8 +94,17 @@ def _resting(at: datetime, limit: int) -> list[VenueOrder]:
         order__min_qty=None,
     )
     # What is for the open or the close waits where it is: it trades now nowhere.
-    rows = rows.exclude(order__time_in_force__in=time_in_force.AUCTIONS)
-    return list(rows.select_related("order", "execution_order").order_by("id")[:limit])
+    rows = rows.exclude(order__time_in_force__in=time_in_force.AUCTIONS).filter(_would_trade())
+    return _asking.page(rows.select_related("order", "execution_order"), limit)
+
+
+def _would_trade() -> Q:
+    """Whether another venue's best price is within the limit, by the prices that are stored."""
+    tops = TopOfBook.objects.filter(instrument=OuterRef("order__instrument"))
+    tops = tops.exclude(venue=OuterRef("venue"))
+    offered = Exists(tops.filter(ask_px__lte=OuterRef("limit_price")))
+    wanted = Exists(tops.filter(bid_px__gte=OuterRef("limit_price")))
+    return Q(limit_price=None) | Q(order__side="buy") & offered | Q(order__side="sell") & wanted
 
 
 def _movable(one: Tree, row: ExecutionOrder, child: VenueOrder, at: datetime) -> bool:
@@ -153,7 +169,12 @@ def _place(limit: int) -> int:
         execution_order__pending="",
         order__pending="",
     )
-    names = list(given_back.order_by("order_id").values_list("order_id", flat=True)[:limit])
+    works = VenueOrder.objects.filter(execution_order=OuterRef("execution_order"))
+    per_part = works.exclude(status__in=sorted(VENUE_TERMINAL)).values("execution_order")
+    working = Subquery(per_part.annotate(n=Sum("leaves_qty")).values("n"))
+    at_venues = Coalesce(working, Value(ZERO))
+    lacking = given_back.filter(execution_order__leaves_qty__gt=at_venues)
+    names = sorted({child.order_id for child in _placing.page(lacking, limit)})
     if not names:
         return 0
     generation.check()

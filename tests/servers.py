@@ -9,10 +9,19 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from hypothesis import settings as hypothesis_settings
+
+
+def _directory(prefix: str) -> str:
+    """A new directory that is gone when this process ends; its workers inherit it, and keep it."""
+    made = tempfile.mkdtemp(prefix=prefix)
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made
+
 
 # A busy machine is no fault of the code, and a failure must come back when it is looked for.
 hypothesis_settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -20,7 +29,8 @@ hypothesis_settings.load_profile("here")
 os.environ.setdefault("OMS_SECRET_KEY", "only-for-tests-and-long-enough-to-be-accepted-anywhere")
 os.environ["OMS_ENV"] = "test"
 os.environ.setdefault("OMS_LOG_LEVEL", "WARNING")
-os.environ.setdefault("OMS_DATA_DIR", tempfile.mkdtemp(prefix="oems-test-"))
+if "OMS_DATA_DIR" not in os.environ:
+    os.environ["OMS_DATA_DIR"] = _directory("oems-test-")
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms_site.settings")
 (Path(os.environ["OMS_DATA_DIR"]) / "static").mkdir(exist_ok=True)
 
@@ -29,6 +39,6 @@ if "DATABASE_URL" not in os.environ:
 
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    servers = stack.enter_context(temporary_servers(Path(tempfile.mkdtemp(prefix="oems-servers-"))))
+    servers = stack.enter_context(temporary_servers(Path(_directory("oems-servers-"))))
     os.environ["DATABASE_URL"] = servers.database_url
     os.environ["REDIS_URL"] = servers.redis_url

@@ -33,13 +33,21 @@ def watched(before: Callable[[int], None] = lambda n: None) -> Iterator[list[str
         note(str(sql))
         return execute(sql, params, many, context)
 
-    copy_in = statements.copy_in
+    copy_in, asked = statements.copy_in, statements.asked
 
     def copying(cursor: Any, model: Any, rows: Any) -> None:
         note(f"COPY {model._meta.db_table}")
         copy_in(cursor, model, rows)
 
-    with connection.execute_wrapper(wrapper), patch.object(statements, "copy_in", copying):
+    def asking(sql: str, params: Any) -> list[tuple[Any, ...]]:
+        note(sql)
+        return asked(sql, params)
+
+    with (
+        connection.execute_wrapper(wrapper),
+        patch.object(statements, "copy_in", copying),
+        patch.object(statements, "asked", asking),
+    ):
         yield seen
 
 

@@ -52,6 +52,7 @@ def queue(work: Unit, venue_id: str, message: Outgoing, *, at: datetime) -> None
             answered_at=at if response is not None and kind != HIT else None,
         )
     )
+    work.knock(CHANNEL, venue_id)
 
 
 def take_due(venue_id: str, *, limit: int = 500, cancels_first: bool = False) -> list[Outbound]:

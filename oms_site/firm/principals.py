@@ -14,8 +14,10 @@ from oms_site.kit import clock
 from oms_site.kit.errors import Forbidden
 
 _KEEP_SECONDS = 1.0
+# From then on the first who comes asks anew, and the others need not wait for the answer.
+_ASK_AGAIN_SECONDS = 0.7
 _KEEP_MOST = 10_000
-_cache: dict[str, tuple[float, Principal | None]] = {}
+_cache: dict[str, _Known] = {}
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,18 @@ class Principal:
             raise Forbidden("not_entitled", f"This needs the entitlement {entitlement}.")
 
 
+@dataclass(slots=True)
+class _Known:
+    at: float
+    principal: Principal | None
+    # Somebody is asking again.
+    asked: bool = False
+
+    @property
+    def age(self) -> float:
+        return clock.monotonic() - self.at
+
+
 def of_user(user: User, *, via: str, api_key_id: int | None = None) -> Principal:
     """The principal of a user row; a user without an organization sees nothing."""
     return Principal(
@@ -58,22 +72,27 @@ def of_api_key(token: str) -> Principal | None:
     """The principal of a bearer token, or None. Revocation is seen within a second."""
     key = digest(token)
     known = _cache.get(key)
-    moment = clock.monotonic()
-    if known is not None and moment - known[0] < _KEEP_SECONDS:
-        return known[1]
-    principal = _look_up(key)
+    if known is not None and known.age < _KEEP_SECONDS and not known.asked:
+        return known.principal
+    moment, principal = clock.monotonic(), _look_up(key)
     if len(_cache) >= _KEEP_MOST:
         _cache.clear()
-    _cache[key] = (moment, principal)
+    _cache[key] = _Known(moment, principal)
     return principal
 
 
 def cached(token: str) -> tuple[bool, Principal | None]:
-    """Whether memory has a fresh answer for this token, and the answer. Never a query."""
+    """Whether memory has a fresh answer for this token, and the answer. Never a query.
+
+    Who is told no has to ask `of_api_key`, also on behalf of those who are told yes meanwhile.
+    """
     known = _cache.get(digest(token))
-    if known is None or clock.monotonic() - known[0] >= _KEEP_SECONDS:
+    if known is None or (age := known.age) >= _KEEP_SECONDS:
         return False, None
-    return True, known[1]
+    if age >= _ASK_AGAIN_SECONDS and not known.asked:
+        known.asked = True
+        return False, None
+    return True, known.principal
 
 
 def forget(tokens: Iterable[str] = ()) -> None:

@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
+import psycopg
 from django.db import connection, models
 from django.db.models.base import ModelState
 
@@ -25,6 +26,16 @@ def encode(value: Any) -> str:
 
 def _as_json(value: Any) -> str | None:
     return None if value is None else encode(value)
+
+
+def asked(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """The rows of a question that every batch asks: the server plans it once per connection.
+
+    Its plan must be right for tables of any size. Raises Django's database errors.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(sql, params, prepare=True).fetchall()
 
 
 @lru_cache

@@ -2,6 +2,7 @@
 
 First frame `success`; then, after the number a client has seen last, everything since and whatever
 happens next, each with its `msg_number`; a heartbeat when nothing does. Frames are the stored text.
+With `?views=…` also what an update did in other views: see `_VIEWS`.
 """
 
 from __future__ import annotations
@@ -9,14 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from typing import Any
+from collections.abc import Callable, Collection, Iterable
+from functools import cache
+from typing import Any, cast
 from urllib.parse import parse_qs
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.utils.module_loading import import_string
 
 from oms_site.firm import database, principals
 from oms_site.firm.principals import Principal
 from oms_site.journal import feed
+from oms_site.journal.feed import Frame
 from oms_site.journal.hub import hub
 from oms_site.kit import clock
 
@@ -25,6 +30,9 @@ HEARTBEAT_SECONDS = 15.0
 STALLED_SECONDS = 5.0
 RECHECK_SECONDS = 5.0
 _START_NAMES = ("starting_msg_number", "starting_msg_num", "from")
+# Who makes the frames of other views from stored ones: the client side, reached by its name.
+_VIEWS = "allocations.holdings.projected"
+Projection = Callable[[str, Collection[str]], Iterable[str]]
 
 
 class OrderStream(AsyncWebsocketConsumer):
@@ -35,13 +43,14 @@ class OrderStream(AsyncWebsocketConsumer):
     async def connect(self) -> None:
         self._token = _token(self.scope)
         principal = await _principal(self._token)
-        if principal is None or not principal.may("events.view"):
+        self._query = parse_qs(self.scope["query_string"].decode("latin-1"))
+        self._views = frozenset(",".join(self._query.get("views", [])).split(",")) - {""}
+        if principal is None or not self._may_see(principal):
             # Closing before accepting answers the handshake with 403.
             await self.close(code=4401)
             return
         await self.accept()
         self._principal = principal
-        self._query = parse_qs(self.scope["query_string"].decode("latin-1"))
         self._task = asyncio.create_task(self._run())
 
     async def disconnect(self, code: int) -> None:
@@ -54,6 +63,10 @@ class OrderStream(AsyncWebsocketConsumer):
     async def _run(self) -> None:
         try:
             await self._say({"msg_type": "success", "msg": "connected"})
+            if not self._views <= _known_views():
+                await self._say({"msg_type": "error", "msg": "view_unknown"})
+                await self.close(code=4400)
+                return
             position = await self._start()
             if position is not None:
                 await self._follow(position)
@@ -92,8 +105,8 @@ class OrderStream(AsyncWebsocketConsumer):
                     return
             frames = await hub().after(organization, position)
             for frame in frames:
-                if frame.number is not None:
-                    await self._send(frame.wire())
+                for text in self._texts(frame):
+                    await self._send(text)
                     said = clock.monotonic()
                 position = frame.position
             # Frames for the audit only are silence to a client.
@@ -103,10 +116,20 @@ class OrderStream(AsyncWebsocketConsumer):
             if not frames:
                 await hub().wait(organization, position, seconds=1.0)
 
+    def _texts(self, frame: Frame) -> Iterable[str]:
+        """What this client is sent of one frame."""
+        if frame.number is not None:
+            return (frame.wire(),)
+        return _projection()(frame.body, self._views) if self._views else ()
+
+    def _may_see(self, principal: Principal) -> bool:
+        # Holdings are seen by who may see orders, as everywhere.
+        return principal.may("events.view") and (not self._views or principal.may("order.view"))
+
     async def _may_go_on(self) -> bool:
         now = await _principal(self._token)
         same = now is not None and now.organization_id == self._principal.organization_id
-        return same and now is not None and now.may("events.view")
+        return same and now is not None and self._may_see(now)
 
     async def _say(self, message: dict[str, Any]) -> None:
         await self._send(json.dumps(message, separators=(",", ":")))
@@ -114,6 +137,16 @@ class OrderStream(AsyncWebsocketConsumer):
     async def _send(self, text: str) -> None:
         async with asyncio.timeout(STALLED_SECONDS):
             await self.send(text_data=text)
+
+
+@cache
+def _projection() -> Projection:
+    return cast(Projection, import_string(f"{_VIEWS}.frames"))
+
+
+@cache
+def _known_views() -> frozenset[str]:
+    return frozenset(import_string(f"{_VIEWS}.VIEWS"))
 
 
 def _token(scope: dict[str, Any]) -> str:

@@ -30,6 +30,9 @@ from oms_site.kit import clock, ids
 
 Row = TypeVar("Row", bound=LedgerRow)
 CHANNEL = "oms_feed"
+_KNOCK = (
+    "SELECT pg_notify(channel, whom) FROM unnest(%s::text[], %s::text[]) AS knock (channel, whom)"
+)
 
 
 class StaleVersion(RuntimeError):
@@ -46,6 +49,8 @@ class Unit:
     def __init__(self, *, by: Actor, at: datetime) -> None:
         self.by = by
         self.at = at
+        # What this unit changes is one update: each of its events says so, in every view of it.
+        self.update_id = ids.prefixed("up")
         # What rooms want to remember until this unit ends.
         self.notes: dict[str, Any] = {}
         self._new: dict[type[models.Model], list[models.Model]] = defaultdict(list)
@@ -53,6 +58,7 @@ class Unit:
         self._loaded: dict[tuple[type[LedgerRow], str], dict[str, Any]] = {}
         self._seen: dict[int, dict[str, Any] | None] = {}
         self._events: list[Event] = []
+        self._knocks: set[tuple[str, str]] = set()
 
     # --- taking part -------------------------------------------------------------------------
     def lock(self, model: type[Row], keys: Iterable[str]) -> dict[str, Row]:
@@ -115,6 +121,7 @@ class Unit:
             frame["order"] = order
         frame["event"] = {"event_type": event_type, "time": moment, **body}
         frame["event_id"] = event_id
+        frame["update_id"] = self.update_id
         event = statements.fresh(
             Event,
             event_id=event_id,
@@ -143,8 +150,15 @@ class Unit:
         with connection.cursor() as cursor:
             cursor.execute(sql, params)
             found = list(cursor.fetchall())
-            cursor.execute(f"NOTIFY {CHANNEL}")
+        self.knock(CHANNEL)
         return found
+
+    def knock(self, channel: str, whom: str = "") -> None:
+        """Wake a process that listens on a channel once this unit has committed: a hint, as `ring`.
+
+        `whom` is what it hears: which of its queues has something new, empty for all of them.
+        """
+        self._knocks.add((channel, whom))
 
     def ring(self, task: str) -> None:
         """Wake a worker once this unit has committed."""
@@ -180,7 +194,9 @@ class Unit:
     def flush(self) -> None:
         """Write everything gathered so far. Called once, by `work`, before commit."""
         self._refuse_unrecorded()
-        if not (self._events or self._new):
+        if self._events:
+            self.knock(CHANNEL)
+        if not (self._knocks or self._new):
             return
         recorded_at = clock.now()
         for event in self._events:
@@ -193,7 +209,8 @@ class Unit:
                     raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
             if self._events:
                 statements.copy_in(cursor, Event, self._events)
-                cursor.execute(f"NOTIFY {CHANNEL}")
+            if self._knocks:
+                cursor.execute(_KNOCK, [list(column) for column in zip(*self._knocks, strict=True)])
 
     def _changed(self) -> dict[type[LedgerRow], list[dict[str, Any]]]:
         changed: dict[type[LedgerRow], list[dict[str, Any]]] = defaultdict(list)

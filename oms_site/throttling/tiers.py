@@ -20,9 +20,11 @@ from oms_site.throttling.models import RateGrant, RateRestriction, RateTier
 
 log = logging.getLogger(__name__)
 KEEP_SECONDS = 1.0
+# From then on the first who comes reads anew, and the others need not wait for it.
+READ_AGAIN_SECONDS = 0.7
 KEEP_MOST = 10_000
 _Who = tuple[int, int | None]
-_held: dict[_Who, tuple[float, Caller]] = {}
+_held: dict[_Who, _Held] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,30 +35,47 @@ class Caller:
     restricted_until: datetime | None = None
 
 
+@dataclass(slots=True)
+class _Held:
+    at: float
+    caller: Caller
+    # Somebody is reading again.
+    asked: bool = False
+
+    @property
+    def age(self) -> float:
+        return clock.monotonic() - self.at
+
+
 def known(principal: Principal) -> Caller | None:
-    """What memory has about the caller, None when it is too old. Never a query."""
+    """What memory has about the caller, None when it is too old. Never a query.
+
+    Who is told None has to ask `of`, also on behalf of those who are answered meanwhile.
+    """
     held = _held.get((principal.user_id, principal.api_key_id))
-    if held is None or clock.monotonic() - held[0] >= KEEP_SECONDS:
+    if held is None or (age := held.age) >= KEEP_SECONDS:
         return None
-    return held[1]
+    if age >= READ_AGAIN_SECONDS and not held.asked:
+        held.asked = True
+        return None
+    return held.caller
 
 
 def of(principal: Principal) -> Caller:
     """What counts for the caller. A database that does not answer changes nothing."""
-    found = known(principal)
-    if found is not None:
-        return found
     who = (principal.user_id, principal.api_key_id)
+    held = _held.get(who)
+    if held is not None and held.age < KEEP_SECONDS and not held.asked:
+        return held.caller
     moment = clock.monotonic()
     try:
         found = _load(principal)
     except (DatabaseError, InterfaceError):
         log.warning("rate tiers could not be read; keeping the last ones")
-        held = _held.get(who)
-        found = held[1] if held else Caller(_lanes(principal, {}))
+        found = held.caller if held else Caller(_lanes(principal, {}))
     if len(_held) >= KEEP_MOST:
         _held.clear()
-    _held[who] = (moment, found)
+    _held[who] = _Held(moment, found)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from controls.models import Override
 from controls.screening import Verdict
 from controls.ticket import Ticket
 from orders.models import Order
@@ -42,3 +43,5 @@ class Draft:
     ticket: Ticket | None = None
     # The look at the whole block, where it goes on without some of its accounts.
     refused: Refused | None = None
+    # What two people have granted for its very terms, used up if it passes by it.
+    override: Override | None = None

@@ -9,8 +9,9 @@ from typing import Any
 import msgspec
 
 from oms_site.journal import statements
+from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
-from orders import alike, exposure, grouping, rulesets, terms, tickets
+from orders import alike, exposure, grouping, overriding, rulesets, terms, tickets
 from orders.desk import dropping
 from orders.desk.draft import Draft
 from orders.models import Order
@@ -84,12 +85,17 @@ def _handled(ask: OrderAsk) -> dict[str, Any]:
 
 
 def screen(
-    drafts: Sequence[Draft], *, locked: bool = True, groups: grouping.Groups = NO_GROUPS
+    drafts: Sequence[Draft],
+    *,
+    work: Unit | None = None,
+    locked: bool = True,
+    groups: grouping.Groups = NO_GROUPS,
 ) -> None:
     """Give every draft its ticket and its verdict: one query for look-alikes, the rest memory.
 
     Controls that use what orders share cost one lock and one query per kind of fact, whatever the
-    number of drafts. A preview (`locked` false) looks without holding anybody up.
+    number of drafts. A preview (`locked` false) looks without holding anybody up. What was granted
+    for the very terms of a draft is held by `work`.
     """
     recent = _recent_alike(drafts)
     for draft in drafts:
@@ -106,8 +112,12 @@ def screen(
                 draft.ticket, halted=(*draft.ticket.halted, *stopped)
             )
         recent[draft.economics] += 1
-    gathered = [draft.ticket for draft in drafts if draft.ticket is not None]
     at = clock.now()
+    looked = [(draft.order, draft.ticket) for draft in drafts if draft.ticket is not None]
+    offered = overriding.offer(work, looked, at=at)
+    for draft, (ticket, row) in zip(drafts, offered, strict=True):
+        draft.ticket, draft.override = ticket, row
+    gathered = [ticket for ticket, _ in offered]
     judged = exposure.judge(gathered, at=at, locked=locked, smaller=dropping.smaller(drafts, at=at))
     for draft, (ticket, verdict) in zip(drafts, judged, strict=True):
         dropping.apply(draft, ticket)

@@ -8,25 +8,35 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.db import IntegrityError, connection
+from django.db import IntegrityError
 
+from oms_site.journal import statements
 from oms_site.journal.models import IdempotencyKey
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import OmsError
 from orders import render
 from orders.models import Order
-from orders.requests import Result, SubmitRequest, fingerprint
+from orders.requests import OrderAsk, Result, SubmitRequest, fingerprint
 
 Name = tuple[str, str, str]  # what kind of id, whose, which
 _CLIENT, _KEY = "client_order_id", "Idempotency-Key"
-# Plain statements: this is asked for every batch, and to compose it costs more than to run it.
+# Plain statements: this is asked for every batch, and to compose it costs more than to run it. One
+# seek per name, whatever the planner believes of the tables: on a young one it would read them all.
 _KNOWN = {
     _CLIENT: """
-        SELECT organization_id, client_order_id, id, fingerprint FROM orders_order
-        WHERE organization_id = ANY(%s) AND client_order_id = ANY(%s)""",
+        SELECT o.organization_id, o.client_order_id, o.id, o.fingerprint
+        FROM unnest(%s::text[], %s::text[]) AS asked (organization, name),
+        LATERAL (
+            SELECT * FROM orders_order
+            WHERE organization_id = asked.organization AND client_order_id = asked.name LIMIT 1
+        ) o""",
     _KEY: """
-        SELECT organization_id, key, body, fingerprint FROM journal_idempotencykey
-        WHERE organization_id = ANY(%s) AND key = ANY(%s)""",
+        SELECT k.organization_id, k.key, k.body, k.fingerprint
+        FROM unnest(%s::text[], %s::text[]) AS asked (organization, name),
+        LATERAL (
+            SELECT * FROM journal_idempotencykey
+            WHERE organization_id = asked.organization AND key = asked.name LIMIT 1
+        ) k""",
 }
 
 
@@ -81,16 +91,20 @@ def is_of_a_twin(clash: IntegrityError) -> bool:
     return _constraint_of(clash) in {"client_order_id_for_ever", "idempotency_key_once"}
 
 
-def refusal_of(clash: IntegrityError) -> OmsError:
-    """The refusal that a broken uniqueness means to the caller. Reraises what means nothing."""
-    if "client_allocation_id" in _constraint_of(clash):
-        return OmsError(
-            "idempotency_conflict",
-            "This client_allocation_id has been used before.",
-            field="allocations.client_allocation_id",
-            status=409,
-        )
-    raise clash
+def refusal_of(clash: IntegrityError, asks: Sequence[OrderAsk]) -> OmsError:
+    """The refusal that a broken uniqueness means to the caller, who asked for these orders.
+
+    Reraises what means nothing.
+    """
+    name = _constraint_of(clash).removesuffix("_for_ever")
+    if name not in ("client_allocation_id", "client_account_allocation_id"):
+        raise clash
+    return OmsError(
+        "idempotency_conflict",
+        f"This {name} has been used before.",
+        field=_field_of(name, _detail_of(clash), asks),
+        status=409,
+    )
 
 
 def _names(request: SubmitRequest) -> list[Name]:
@@ -105,14 +119,12 @@ def _names(request: SubmitRequest) -> list[Name]:
 def _known(names: Sequence[Name]) -> dict[Name, tuple[str, str, Name]]:
     """Order id and fingerprint by name, of the names that are taken."""
     found: dict[Name, tuple[str, str, Name]] = {}
-    with connection.cursor() as cursor:
-        for kind, sql in _KNOWN.items():
-            asked = [name for name in names if name[0] == kind]
-            if asked:
-                whose = list({name[1] for name in asked})
-                cursor.execute(sql, [whose, [name[2] for name in asked]])
-                for owner, which, order_id, mark in cursor.fetchall():
-                    found[(kind, owner, which)] = (order_id, mark, (kind, owner, which))
+    for kind, sql in _KNOWN.items():
+        given = [name for name in names if name[0] == kind]
+        if given:
+            rows = statements.asked(sql, [[name[1] for name in given], [name[2] for name in given]])
+            for owner, which, order_id, mark in rows:
+                found[(kind, owner, which)] = (order_id, mark, (kind, owner, which))
     return found
 
 
@@ -145,3 +157,19 @@ def _conflict(order_id: str, kind: str) -> OmsError:
 
 def _constraint_of(clash: IntegrityError) -> str:
     return getattr(getattr(clash.__cause__, "diag", None), "constraint_name", "") or ""
+
+
+def _detail_of(clash: IntegrityError) -> str:
+    """The id that an allocation's claim failed on, as the database says it."""
+    return getattr(getattr(clash.__cause__, "diag", None), "message_detail", "") or ""
+
+
+def _field_of(name: str, used: str, asks: Sequence[OrderAsk]) -> str:
+    """Where the requests name an account's id; without a place of its own, the whole."""
+    for n, ask in enumerate(asks):
+        parts = ask.allocation.accounts if ask.allocation is not None else ()
+        for m, part in enumerate(parts):
+            if name.startswith("client_account") and part.client_account_allocation_id == used:
+                where = f"allocations.account_allocations[{m}].{name}"
+                return f"orders[{n}].{where}" if len(asks) > 1 else where
+    return f"allocations.{name}"

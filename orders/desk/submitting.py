@@ -9,7 +9,7 @@ import msgspec
 from django.db import IntegrityError
 
 from allocations import engine
-from controls import reviews
+from controls import overrides, reviews
 from controls.models import Screening
 from controls.states import Outcome
 from oms_site.firm import generation
@@ -23,6 +23,7 @@ from orders.desk import drafts, dropping, replays
 from orders.desk.draft import Draft
 from orders.models import NotionalPart
 from orders.requests import Result, SubmitRequest
+from venues.market_data import evaluated
 
 _system = actors.system("desk")
 
@@ -32,6 +33,7 @@ def submit(requests: Sequence[SubmitRequest]) -> list[Result]:
 
     Controls that reject or flag are no errors: the order exists and says so.
     """
+    evaluated.look(one.ask.instrument_id for one in requests)
     try:
         return _submit(requests)
     except IntegrityError as clash:
@@ -41,12 +43,13 @@ def submit(requests: Sequence[SubmitRequest]) -> list[Result]:
         if replays.is_of_a_twin(clash):
             # Its twin has just been committed by another process: this is a replay of it.
             return _submit(requests)
-        return [Result(error=replays.refusal_of(clash))]
+        return [Result(error=replays.refusal_of(clash, [request.ask for request in requests]))]
 
 
 def preview(request: SubmitRequest) -> dict[str, object]:
     """What would become of the request; nothing is created. Raises `OmsError` as submit refuses."""
     generation.check()
+    evaluated.look([request.ask.instrument_id])
     groups = grouping.enter([request], locked=False)
     grouping.check(request, groups)
     draft = drafts.make(request)
@@ -89,7 +92,7 @@ def submit_together(
             mark(n, made[-1])
         except OmsError as refusal:
             raise _of_line(n, refusal) from None
-    drafts.screen(made, groups=groups)
+    drafts.screen(made, work=work, groups=groups)
     found = []
     for request, draft in zip(requests, made, strict=True):
         found.append((draft.order.id, _record(work, draft)))
@@ -124,7 +127,7 @@ def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
                 made.append((n, drafts.make(requests[n])))
             except OmsError as refusal:
                 results[n].error = refusal
-        drafts.screen([draft for _, draft in made], groups=groups)
+        drafts.screen([draft for _, draft in made], work=work, groups=groups)
         for n, draft in made:
             results[n].order_id = draft.order.id
             results[n].body = _record(work, draft)
@@ -208,6 +211,8 @@ def _apply_verdict(work: Unit, draft: Draft, named: dict[str, Any]) -> msgspec.R
     row = verdict.row(draft.ticket)
     work.add(row)
     order.screening_id = row.id
+    if draft.override and verdict.outcome != Outcome.REJECTED and verdict.overridden():
+        overrides.use(work, draft.override, order_id=order.id, at=at)
     if verdict.outcome == Outcome.PASSED:
         event, body = "approve", named
         route_at = rulesets.due_at(order, facts)

@@ -6,12 +6,13 @@ asked is not asked again before it has answered.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from oms_site.firm import generation
-from oms_site.journal import unit
+from oms_site.journal import draining, unit
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
@@ -29,6 +30,7 @@ from orders.tree import Tree
 
 PENDING, CANCELED, NOTHING = "pending", "canceled", "nothing"
 STOPPED = "stopped"
+_odd = draining.Aside("stop")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +61,34 @@ def ask(
     schedules from sending to the venue again, so those that would are paused.
     """
     if wanted.narrow:
-        return _ask_parts(wanted, order_ids[:slowly], by=by, at=at, once=once)
+        parts = partial(_ask_parts, wanted, by=by, at=at, once=once)
+        return _safely(parts, order_ids[:slowly])
     found = together(work, order_ids, at=at)
-    return found or _ask_each(order_ids[:slowly], by=by, at=at)
+    return found or _safely(partial(_ask_each, by=by, at=at), order_ids[:slowly])
+
+
+def _safely(
+    ask_them: Callable[[Sequence[str]], list[Asked]], order_ids: Sequence[str]
+) -> list[Asked]:
+    """An order that cannot be asked is absent, and put aside with a break; the others are asked."""
+    asked = list[Asked]()
+
+    def together(taken: list[str]) -> int:
+        taken += order_ids
+        asked.extend(ask_them(order_ids))
+        return len(order_ids)
+
+    def alone(order_id: str) -> int:
+        asked.extend(ask_them([order_id]))
+        return 1
+
+    draining.safely(together, alone, aside=lambda key, error: _odd.put(key, error, order_id=key))
+    return asked
+
+
+def odd() -> list[str]:
+    """Orders that could not be asked lately: not to be given to `ask` for a while."""
+    return _odd.keys()
 
 
 def together(work: Unit, order_ids: Sequence[str], *, at: datetime) -> list[Asked]:

@@ -20,7 +20,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from orders.states import EXECUTION_STEPS, ORDER_STEPS, VENUE_STEPS, Pending
-from venues import messages
+from venues import messages, transmission
 
 _LOCK = """
 SELECT id FROM orders_order
@@ -122,6 +122,7 @@ def ask(work: Unit, order_ids: Sequence[str], *, at: datetime) -> dict[str, str]
             return {}
     # The first 16 characters of a ULID, then a count: they sort by time and are nobody else's.
     named = {"ids": plain, "run": ids.ulid()[:16], "at": at, "recorded_at": clock.now()}
+    work.knock(transmission.CHANNEL)
     return dict(work.at_once(_ASK, {**named, **_facts(), **_texts(work, at)}))
 
 
@@ -164,19 +165,26 @@ def _texts(work: Unit, at: datetime) -> dict[str, str]:
         "part": _template(part),
         "child": _template(["orders_venueorder", "$1", child]),
         "asks": _frame(
-            MsgType.SYSTEM_UPDATE, "cancel_request", at, {**named, "cancel_request_id": "$4"}
+            work,
+            MsgType.SYSTEM_UPDATE,
+            "cancel_request",
+            at,
+            {**named, "cancel_request_id": "$4"},
         ),
         "sends": _frame(
-            MsgType.INTERNAL, "venue_cancel_request", at, {**parts, "pending": "cancel"}
+            work, MsgType.INTERNAL, "venue_cancel_request", at, {**parts, "pending": "cancel"}
         ),
         "buy": _message("1", at),
         "sell": _message("2", at),
     }
 
 
-def _frame(msg_type: MsgType, event_type: str, at: datetime, body: dict[str, Any]) -> str:
+def _frame(
+    work: Unit, msg_type: MsgType, event_type: str, at: datetime, body: dict[str, Any]
+) -> str:
     event = {"event_type": event_type, "time": at, **body}
-    return _template({"msg_type": msg_type.value, "event": event, "event_id": "$3"})
+    frame = {"msg_type": msg_type.value, "event": event, "event_id": "$3"}
+    return _template({**frame, "update_id": work.update_id})
 
 
 def _message(side: messages.Side, at: datetime) -> str:

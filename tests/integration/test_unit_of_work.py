@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from oms_site.firm import principals
 from oms_site.journal import actors, unit
 from oms_site.journal.models import Event
 from oms_site.journal.unit import StaleVersion, UnrecordedChange
@@ -205,7 +206,9 @@ def test_a_crash_ahead_of_any_statement_leaves_nothing_behind(
     k = 0
     while True:
         k += 1
-        market_data.forget()  # prices are kept for a second: they are read anew each time
+        # Prices and keys are kept for a second: they are read anew each time.
+        market_data.forget()
+        principals.forget()
         try:
             with watched(crash_at(k)) as seen:
                 act()

@@ -12,10 +12,9 @@ from django.core.management.base import BaseCommand
 
 from oms_site.firm import sandbox_clock
 from oms_site.firm.database import conninfo
-from oms_site.journal.unit import CHANNEL
 from orders import last_look, reports, sor
 from orders.reports.lanes import Lanes
-from venues import registry
+from venues import registry, transmission
 from venues.connection import Connection, Handlers
 from venues.gateways import kinds
 from venues.models import Venue
@@ -53,7 +52,7 @@ async def _run(venues: dict[str, str]) -> None:
     try:
         async with await psycopg.AsyncConnection.connect(**conninfo(), autocommit=True) as bell:
             await bell.execute("SELECT pg_advisory_lock(%s)", [LOCK])
-            await bell.execute(f"LISTEN {CHANNEL}")
+            await bell.execute(f"LISTEN {transmission.CHANNEL}")
             connections = [
                 Connection(venue_id, partial(kinds.make, kind, venue_id), handlers)
                 for venue_id, kind in venues.items()
@@ -72,7 +71,8 @@ async def _keep_ringing(
     bell: psycopg.AsyncConnection[object], connections: list[Connection]
 ) -> None:
     """Losing this connection loses the lock: the process ends and is started again."""
-    async for _ in bell.notifies():
+    async for knock in bell.notifies():
         for one in connections:
-            one.bell.set()
+            if knock.payload in ("", one.venue_id):
+                one.bell.set()
     raise ConnectionError("the bell's connection is gone")

@@ -33,6 +33,7 @@ PEOPLE = {
     "auditor": Role.AUDITOR,
     "admin": Role.ADMIN,
 }
+HOUSE_OPERATIONS = ("house_ops", "house_ops2")
 # Small orders work themselves over the book; larger ones wait for a trader.
 RULES = [
     {
@@ -78,7 +79,9 @@ def seed(at: datetime, *, years: tuple[int, int] = (2020, 2032)) -> None:
             at=at - timedelta(days=3650),
         )
     clients.seed(at)
+    _house_operations(at)
     _house_admins()
+    _house_keys(at)
     for organization_id in ("alpha", "beta"):
         _people(organization_id, at)
         gate.seed(organization_id, reject_all=organization_id == "beta", at=at)
@@ -102,6 +105,32 @@ def _house_admins() -> None:
                 "is_superuser": True,
                 "password": _password(),
             },
+        )
+
+
+def _house_operations(at: datetime) -> None:
+    """Who looks at what belongs to no organization; two, because closing it needs two people."""
+    there = User.objects.filter(organization_id="house")
+    known = set(there.values_list("username", flat=True))
+    for username in HOUSE_OPERATIONS:
+        if username in known:
+            continue
+        user = _person("house", username)
+        if not known:
+            # Whoever founds the house gives its first people their roles.
+            user.roles = [Role.OPERATIONS.value]
+        user.save()
+        if known:
+            _hire(user, Role.OPERATIONS, at, agreed_by="admin2")
+
+
+def _house_keys(at: datetime) -> None:
+    for username in HOUSE_OPERATIONS:
+        token = f"oems_test_{username}"
+        user = User.objects.get(username=username)
+        ApiKey.objects.get_or_create(
+            digest=digest(token),
+            defaults={"user": user, "prefix": token, "sandbox": True, "created_at": at},
         )
 
 
@@ -136,11 +165,11 @@ def _person(organization_id: str, username: str) -> User:
     )
 
 
-def _hire(user: User, role: Role, at: datetime) -> None:
-    """Roles for who joins later: the sandbox's admin asks, its compliance agrees."""
+def _hire(user: User, role: Role, at: datetime, *, agreed_by: str = "compliance") -> None:
+    """Roles for who joins later: its organization's admin asks, somebody else there agrees."""
     asks, agrees = (
         principals.of_user(User.objects.get(username=f"{user.organization_id}_{name}"), via="seed")
-        for name in ("admin", "compliance")
+        for name in ("admin", agreed_by)
     )
     made = role_changes.propose(user.username, [role], reason="sandbox", by=asks, at=at)
     role_changes.approve(made.pk, by=agrees, at=at)

@@ -102,14 +102,18 @@ BODIES: dict[str, Any] = {
     "POST review-release": {},
     "POST review-bulk": {**_DECIDE, "orders": [{"order_id": "{flagged_id}"}]},
     "POST control-list-list": {"name": "mine", **USUAL},
+    "POST override-grant": {"annotation": "a reason"},
+    "POST override-refuse": {"annotation": "a reason"},
     "POST mandate-list": {"account_id": "{account_id}", "rules": {}, **USUAL},
     "POST role-changes": {"username": "alpha_trader", "roles": ["auditor"], **USUAL},
 }
 QUERIES = {"GET kill-switch-preview": "?scope=organization", "GET control-diff": "?from=1&to=1"}
 # Where another of its kind is needed than the usual one.
 INSTEAD: dict[str, dict[str, str]] = {
+    "GET ops-paper": {"name": "confirms"},
     "POST ops-feed-step": {"step": "pause"},
     "POST ops-external-order-step": {"step": "agree"},
+    "POST ops-recovery-step": {"step": "agree"},
     "POST order-approve": {"order_id": "flagged_id"},
     "POST order-reject": {"order_id": "flagged_id"},
     **{f"POST control-list-{step}": {"version": "1"} for step in ("approve", "reject")},

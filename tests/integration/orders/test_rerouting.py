@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -258,3 +259,74 @@ def test_flickering_markets_are_not_chased(
             moves += child is not None
     assert moves == rerouting.MOST_MOVES
     trading.check_tree(resting.order_id)
+
+
+@pytest.fixture
+def two(venues: tuple[Venue, Venue], resting: VenueOrder) -> list[VenueOrder]:
+    """Two that rest at one venue, where the other one would trade by now."""
+    asked = trading.instruction(2_000, strategy=rerouting.STRATEGY, venue_id=None)
+    order_id = trading.submit(limit_price=LIMIT, qty=D(2_000), bypass_auto_execution=True)
+    assert desk.execute(order_id, asked, by=trading.person(), at=clock.now()).error is None
+    second = VenueOrder.objects.get(order_id=order_id)
+    assert second.venue_id == resting.venue_id
+    trading.receive(trading.report(second, ExecType.NEW), venue_id=second.venue_id)
+    cheaper_elsewhere(venues, resting)
+    return [resting, second]
+
+
+def _looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Which ones are weighed from now on; all of them stay."""
+    looked = list[str]()
+
+    def stays(child: VenueOrder, *, at: Any) -> str:
+        looked.append(child.id)
+        return ""
+
+    monkeypatch.setattr(rerouting, "_why_move", stays)
+    return looked
+
+
+def test_who_stays_where_it_is_keeps_nobody_from_being_looked_at(
+    two: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = _looked_at(monkeypatch)
+    with clock.frozen_at(clock.now() + rerouting.RESTS_FOR + timedelta(seconds=1)):
+        for _ in range(3):
+            rerouting.sweep(limit=1)
+    assert sorted(looked[:2]) == sorted(child.id for child in two)
+    assert looked[2] == looked[0]
+
+
+def test_what_nobody_takes_now_keeps_nothing_else_from_being_sent_on(
+    venues: tuple[Venue, Venue], two: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with clock.frozen_at(clock.now() + rerouting.RESTS_FOR + timedelta(seconds=1)):
+        for venue in venues:
+            venue.beat()
+        assert rerouting.sweep() == 2
+        for child in two:
+            canceled(child)
+        sent, looked = rerouting._send_on, list[str]()
+
+        def refuse(work: Any, one: Any, row: Any, *, at: Any) -> int:
+            looked.append(row.order_id)
+            return 0
+
+        monkeypatch.setattr(rerouting, "_send_on", refuse)
+        for _ in range(2):
+            rerouting.sweep(limit=1)
+        assert sorted(looked) == sorted(child.order_id for child in two)
+        monkeypatch.setattr(rerouting, "_send_on", sent)
+        assert rerouting.sweep() == 2
+        monkeypatch.setattr(rerouting, "_send_on", refuse)
+        looked.clear()
+        rerouting.sweep()
+        assert not looked, "what was sent on is locked and looked at again"
+
+
+def test_where_no_other_venue_would_trade_nothing_is_weighed(
+    resting: VenueOrder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = _looked_at(monkeypatch)
+    rerouting.sweep()
+    assert not looked
