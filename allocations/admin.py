@@ -11,6 +11,7 @@ from allocations import booking
 from allocations.clearing_admin import ClearingArrangementAdmin as ClearingArrangementAdmin
 from allocations.give_up_admin import DroppedAccountAdmin as DroppedAccountAdmin
 from allocations.give_up_admin import GiveUpAdmin as GiveUpAdmin
+from allocations.matching_admin import MatchingRouteAdmin as MatchingRouteAdmin
 from allocations.models import (
     AccountAllocation,
     Allocation,

@@ -7,7 +7,7 @@ part once, under the action's own id; asking again changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -21,7 +21,7 @@ from allocations.holdings.posting import Posting
 from allocations.models import CorporateAction, Position
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from oms_site.kit.errors import Detail, Forbidden, NotFound, OmsError, refuse
@@ -36,6 +36,7 @@ ENDING = frozenset({Kind.REDEMPTION, Kind.CALL})
 _system = actors.system("corporate actions")
 _AHEAD = timedelta(days=5)
 _BACK = timedelta(days=10)
+_odd = draining.Aside("corporate_actions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,39 +113,69 @@ def run_schedule() -> int:
     generation.check()
     at = clock.now()
     today = new_york_date(at)
+    scheduled: list[CorporateAction] = []
+    draining.each(_held(), lambda one: _schedule(one, scheduled, today, at), aside=_not_announced)
     with unit.work(by=_system, at=at) as work:
-        _add(work, list(_scheduled(today, at)))
+        _add(work, scheduled)
     due = CorporateAction.objects.filter(status="announced", maker=None, pay_date__lte=today)
+    due = due.exclude(pk__in=_odd.keys())
     wanted = list(due.order_by("pay_date", "id").values_list("id", flat=True)[:500])
-    for action_id in wanted:
+
+    def apply(action_id: str) -> int:
         with unit.work(by=_system, at=at) as work:
             row = work.lock(CorporateAction, [action_id])[action_id]
             if row.status == CorporateAction.Status.ANNOUNCED:
                 _apply(work, row, checker_id=None, at=at)
-    return len(wanted)
+        return 1
+
+    return draining.each(wanted, apply, aside=_not_applied)
+
+
+def _not_announced(held: tuple[str, int], error: Exception) -> None:
+    organization_id, instrument_id = held
+    draining.tell("announce", instrument_id, error, organization_id=organization_id)
+
+
+def _not_applied(action_id: str, error: Exception) -> None:
+    rows = CorporateAction.objects.filter(pk=action_id)
+    whose = rows.values_list("organization_id", flat=True).first() or ""
+    _odd.put(action_id, error, organization_id=whose)
 
 
 # --- announcing ------------------------------------------------------------------------------
-def _scheduled(today: date, at: datetime) -> Iterator[CorporateAction]:
-    """What the bonds that are held pay from a few days ago to a few days ahead."""
+def _held() -> Iterable[tuple[str, int]]:
+    """Who holds what: organization and instrument."""
     held = Position.objects.exclude(qty=0).order_by("organization_id", "instrument_id")
-    pairs = held.values_list("organization_id", "instrument_id").distinct()
-    for organization_id, instrument_id in pairs:
-        bond = instruments.by_id(instrument_id).bond
-        if bond is None:
-            continue
-        common = {"source": SCHEDULE, "announced_at": at}
-        for one in coupons.between(bond, today - _BACK, today + _AHEAD):
-            dates = {"record_date": one.day - timedelta(days=1), "pay_date": one.day}
-            yield _row(
-                organization_id, instrument_id, kind=Kind.COUPON, rate=one.rate, **dates, **common
-            )
-        if today - _BACK <= bond.maturity_date <= today + _AHEAD:
-            dates = {"record_date": bond.maturity_date, "pay_date": bond.maturity_date}
-            whole = Decimal(100)
-            yield _row(
-                organization_id, instrument_id, kind=Kind.REDEMPTION, rate=whole, **dates, **common
-            )
+    return held.values_list("organization_id", "instrument_id").distinct()
+
+
+def _schedule(
+    held: tuple[str, int], scheduled: list[CorporateAction], today: date, at: datetime
+) -> int:
+    """Add what a bond that is held pays from a few days ago to a few days ahead."""
+    found = list(_scheduled(*held, today, at))
+    scheduled += found
+    return len(found)
+
+
+def _scheduled(
+    organization_id: str, instrument_id: int, today: date, at: datetime
+) -> Iterator[CorporateAction]:
+    bond = instruments.by_id(instrument_id).bond
+    if bond is None:
+        return
+    common = {"source": SCHEDULE, "announced_at": at}
+    for one in coupons.between(bond, today - _BACK, today + _AHEAD):
+        dates = {"record_date": one.day - timedelta(days=1), "pay_date": one.day}
+        yield _row(
+            organization_id, instrument_id, kind=Kind.COUPON, rate=one.rate, **dates, **common
+        )
+    if today - _BACK <= bond.maturity_date <= today + _AHEAD:
+        dates = {"record_date": bond.maturity_date, "pay_date": bond.maturity_date}
+        whole = Decimal(100)
+        yield _row(
+            organization_id, instrument_id, kind=Kind.REDEMPTION, rate=whole, **dates, **common
+        )
 
 
 def _row(organization_id: str, instrument_id: int, **terms: Any) -> CorporateAction:

@@ -94,8 +94,7 @@ def calculate(
         _fail(work, allocation, code, str(error), order, at)
         return []
     work.add(*made)
-    queued = [leg for leg in made if leg.status != LegStatus.ELSEWHERE]
-    slices = [*taken, *fresh]
+    queued, slices = [leg for leg in made if leg.status != LegStatus.ELSEWHERE], [*taken, *fresh]
     moved = _move(accounts, slices)
     if moved or made or allocation.actual_qty != _filled(lots):
         in_flight = not queued and (bool(counted) or not lots)
@@ -113,11 +112,23 @@ def calculate(
     elif allocation.complete != complete:
         _note_complete(work, allocation, complete, at)
     if queued:
-        stuck = any(leg.status in _STUCK for leg in legs)
-        announcements.submit(work, allocation, queued, stuck=stuck, order=order, at=at)
+        _submit(work, allocation, queued, legs, order, at)
     elif legs:
         _resume(work, allocation, legs, order, at)
     return queued
+
+
+def _submit(
+    work: Unit,
+    allocation: Allocation,
+    queued: Sequence[BookingLeg],
+    legs: Sequence[BookingLeg],
+    order: msgspec.Raw | None,
+    at: datetime,
+) -> None:
+    _release_by_rule(work, allocation, at)
+    stuck = any(leg.status in _STUCK for leg in legs)
+    announcements.submit(work, allocation, queued, stuck=stuck, order=order, at=at)
 
 
 def cancel(
@@ -159,7 +170,7 @@ def cancel(
 
 
 def release(work: Unit, *, allocation: Allocation, at: datetime) -> None:
-    """A person lets the legs of an allocation go that a rule holds back; once.
+    """A person lets the legs of an allocation go that a rule holds back for one; once.
 
     The caller has it calculated again. Raises `OmsError` (409 `not_held`, `already_released`).
     """
@@ -167,9 +178,26 @@ def release(work: Unit, *, allocation: Allocation, at: datetime) -> None:
         raise OmsError("not_held", "Its bookings wait for nobody.", status=409)
     if allocation.released_at is not None:
         raise OmsError("already_released", "Its bookings have been released.", status=409)
+    _let_go(work, allocation, at)
+
+
+def _release_by_rule(work: Unit, allocation: Allocation, at: datetime) -> None:
+    """Note that the rule under which it was made has fired: once, whatever is filled after that."""
+    by_rule = allocation.release in (arrangements.AT_FILL, arrangements.AT_CLOSE)
+    if by_rule and allocation.released_at is None:
+        _let_go(work, allocation, at)
+
+
+def _let_go(work: Unit, allocation: Allocation, at: datetime) -> None:
     allocation.released_at = at
     announcements.tell(
-        work, allocation, "allocation_release", msg_type=MsgType.INTERNAL, at=at, released_at=at
+        work,
+        allocation,
+        "allocation_release",
+        msg_type=MsgType.INTERNAL,
+        at=at,
+        release=allocation.release,
+        released_at=at,
     )
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from allocations import accounts
@@ -19,7 +20,7 @@ from allocations.holdings.worth import Worth
 from allocations.models import Account, MarginCall, MarginRate
 from oms_site.firm import generation
 from oms_site.firm.generation import Cached
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from oms_site.kit.numbers import round_fraction
@@ -66,11 +67,30 @@ def watch() -> int:
     by_owner: dict[str, list[str]] = {}
     for organization_id, account_id in pairs.values_list("organization_id", "id"):
         by_owner.setdefault(organization_id, []).append(account_id)
-    for organization_id, account_ids in by_owner.items():
+
+    def look(organization_id: str, account_ids: Sequence[str]) -> int:
         with unit.work(by=_by, at=at) as work:
             ledger.serialize(f"{organization_id}/margin")
             _judge(work, organization_id, account_ids, at)
-    return sum(map(len, by_owner.values()))
+        return len(account_ids)
+
+    def look_at_all(organization_id: str) -> int:
+        def together(taken: list[str]) -> int:
+            taken += by_owner[organization_id]
+            return look(organization_id, taken)
+
+        return draining.safely(
+            together,
+            lambda account_id: look(organization_id, [account_id]),
+            aside=partial(_tell_people, organization_id),
+        )
+
+    return sum(map(look_at_all, by_owner))
+
+
+def _tell_people(organization_id: str, account_id: str, error: Exception) -> None:
+    """An account whose margin cannot be worked out holds up no other; it is asked again."""
+    draining.tell("watch_margin", account_id, error, organization_id=organization_id)
 
 
 def _judge(work: Unit, organization_id: str, account_ids: Sequence[str], at: datetime) -> None:

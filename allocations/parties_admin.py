@@ -139,4 +139,4 @@ class CustodianAdmin(ConfigAdmin):
     list_filter = ("active",)
     search_fields = ("id", "name")
     ordering = ("id",)
-    fields = ("id", "name", "adapter", "active")
+    fields = ("id", "name", "adapter", "active", "keep_files_days")

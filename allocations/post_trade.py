@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from allocations import accounts, basis
+from allocations import accounts, basis, named
 from allocations.accounts import AccountFacts
 from allocations.basis import Requested
 from allocations.models import Allocation, PostTradeEntry
@@ -72,15 +72,12 @@ def enter(
     wanted = _checked(ask, block, policy)
     if PostTradeEntry.objects.filter(order_id=block.order_id, status="requested").exists():
         raise OmsError("entry_open", "An entry for it waits for a decision.", status=409)
-    named = ask.client_allocation_id
-    if named and _is_used(block.organization_id, named):
-        message = "This client_allocation_id has been used before."
-        raise OmsError("duplicate_client_allocation_id", message, status=409)
+    named.require_free(block.organization_id, ask.client_allocation_id, ask.accounts)
     row = PostTradeEntry(
         id=ids.prefixed("pte"),
         organization_id=block.organization_id,
         order_id=block.order_id,
-        client_allocation_id=named or None,
+        client_allocation_id=ask.client_allocation_id or None,
         strategy=ask.strategy,
         custodian_id=ask.custodian_id or None,
         requested=[_kept(one, facts) for one, facts in zip(ask.accounts, wanted, strict=True)],
@@ -94,6 +91,32 @@ def enter(
     work.add(row)
     _tell(work, row, "post_trade_request", strategy=row.strategy, reason=row.reason)
     return row
+
+
+def known(ask: Ask, *, organization_id: str, order_id: str) -> PostTradeEntry | None:
+    """The entry that this very request has made before: same id, same order, same content."""
+    if not ask.client_allocation_id:
+        return None
+    row = (
+        PostTradeEntry.objects.filter(
+            organization_id=organization_id,
+            order_id=order_id,
+            client_allocation_id=ask.client_allocation_id,
+        )
+        .exclude(status=PostTradeEntry.Status.REFUSED)
+        .first()
+    )
+    found = _found(organization_id, ask.accounts)
+    if row is None or not all(found):
+        return None
+    wanted = [
+        Requested(facts.id, one.qty, one.client_account_allocation_id)
+        for one, facts in zip(ask.accounts, found, strict=True)
+        if facts is not None
+    ]
+    asked = (ask.strategy, ask.custodian_id or None, ask.reason.strip()[:300], wanted)
+    made = (row.strategy, row.custodian_id, row.reason, list(requested(row)))
+    return row if asked == made else None
 
 
 def decide(
@@ -213,12 +236,6 @@ def _active(found: Sequence[AccountFacts | None]) -> list[AccountFacts]:
         ]
     )
     return known
-
-
-def _is_used(organization_id: str, name: str) -> bool:
-    same = {"organization_id": organization_id, "client_allocation_id": name}
-    entered = PostTradeEntry.objects.filter(**same).exclude(status="refused")
-    return entered.exists() or Allocation.objects.filter(**same).exists()
 
 
 def _kept(one: Requested, facts: AccountFacts) -> dict[str, str]:

@@ -7,9 +7,10 @@ claiming locks legs alone and never waits.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from allocations import accounts, announcements, arrangements, giving_up, reversing, sending, wire
@@ -19,7 +20,7 @@ from allocations.models import Allocation, BookingLeg
 from allocations.sending import Answer, Broken
 from allocations.states import LEG_DONE, LegStatus
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import instruments
@@ -54,30 +55,85 @@ def run_round(custodian_id: str, *, most: int) -> Round:
     custodian = accounts.find_custodian(custodian_id)
     if custodian is None:
         raise LookupError(f"{custodian_id} has legs and no row")
-    claimed = _claim(custodian_id, most=most)
+    claimed: list[BookingInstruction] = []
+    taken: list[str] = []
+    draining.safely(
+        partial(_claim, custodian_id, most, claimed),
+        lambda key: _claim(custodian_id, 1, claimed, [], key),
+        aside=_put_off,
+        taken=taken,
+    )
     if not claimed:
-        return Round(0, trouble=False)
+        return Round(len(taken), trouble=False)
     answers = sending.send(custodian, claimed)
-    _settle(answers)
-    return Round(len(claimed), any(isinstance(a, Deferred) for a in answers.values()))
+    draining.safely(
+        partial(_settle, answers),
+        lambda key: _settle({key: answers[key]}, []),
+        aside=_not_applied,
+    )
+    return Round(len(taken), any(isinstance(a, Deferred) for a in answers.values()))
+
+
+def _put_off(leg_id: str, error: Exception) -> None:
+    """A leg that cannot be put into words was not sent: it waits, and people are told."""
+
+    def wait(work: Unit, leg: BookingLeg, at: datetime) -> None:
+        if leg.due_at is not None:
+            leg.due_at = at + draining.AGAIN
+            leg.code, leg.reason = "not_said", f"{type(error).__name__}: {error}"[:200]
+            facts = {"code": leg.code, "reason": leg.reason, "due_at": leg.due_at}
+            _tell(work, leg, "leg_deferred", at=at, **facts)
+
+    _alone(leg_id, wait, error)
+
+
+def _not_applied(leg_id: str, error: Exception) -> None:
+    """An answer that cannot be applied counts as none: the custodian is asked once more."""
+    answer = Deferred("not_applied", f"{type(error).__name__}: {error}"[:200])
+
+    def defer(work: Unit, leg: BookingLeg, at: datetime) -> None:
+        if leg.status == LegStatus.SENT:
+            _apply(work, leg, answer, at)
+
+    _alone(leg_id, defer, error)
+
+
+def _alone(leg_id: str, do: Callable[[Unit, BookingLeg, datetime], None], error: Exception) -> None:
+    at = clock.now()
+    owner = BookingLeg.objects.values_list("allocation_id", flat=True).get(id=leg_id)
+    with unit.work(by=_system, at=at) as work:
+        allocation = work.lock(Allocation, [owner])[owner]
+        leg = work.lock(BookingLeg, [leg_id])[leg_id]
+        leg.allocation = allocation
+        do(work, leg, at)
+    draining.tell("book", leg_id, error, order_id=allocation.order_id)
 
 
 # --- claiming --------------------------------------------------------------------------------
-def _claim(custodian_id: str, *, most: int) -> list[BookingInstruction]:
-    """Mark due legs as sent and commit; returns what to tell the custodian."""
+def _claim(
+    custodian_id: str,
+    most: int,
+    claimed: list[BookingInstruction],
+    taken: list[str],
+    only: str = "",
+) -> int:
+    """Mark due legs as sent and commit; what to tell the custodian is added to `claimed`."""
     at = clock.now()
     with unit.work(by=_system, at=at) as work:
         due = (
             BookingLeg.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-            .filter(custodian_id=custodian_id, due_at__lte=at)
+            .filter(custodian_id=custodian_id, due_at__lte=at, **({"pk": only} if only else {}))
             .select_related("allocation", "account_allocation")
             .order_by("due_at", "id")[:most]
         )
         legs = [work.hold(leg) for leg in due]
+        taken += [leg.id for leg in legs]
         for leg in legs:
             leg.send(retry_at=at + LEASE)
             _tell(work, leg, "leg_sent", at=at, attempt=leg.attempts)
-        return [_instruction(leg) for leg in legs]
+        said = [_instruction(leg) for leg in legs]
+    claimed += said
+    return len(said)
 
 
 def _instruction(leg: BookingLeg) -> BookingInstruction:
@@ -108,8 +164,9 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
 
 
 # --- settling --------------------------------------------------------------------------------
-def _settle(answers: Mapping[str, Answer]) -> None:
+def _settle(answers: Mapping[str, Answer], taken: list[str]) -> int:
     """Apply the custodian's answers; what another round has settled meanwhile stays as it is."""
+    taken += sorted(answers)
     allocation_ids = BookingLeg.objects.filter(id__in=answers).values_list(
         "allocation_id", flat=True
     )
@@ -125,6 +182,7 @@ def _settle(answers: Mapping[str, Answer]) -> None:
         canceled = reversing.go_on(work, allocations, at=at)
         _approve(work, allocations, [*legs.values(), *canceled], at)
         work.ring("allocations.tasks.settle")
+    return len(answers)
 
 
 def _apply(work: Unit, leg: BookingLeg, answer: Answer, at: datetime) -> None:

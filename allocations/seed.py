@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from allocations.clearing import sandbox as clearing
+from allocations.matching import sandbox as matching
 from allocations.models import (
     Account,
     Custodian,
@@ -110,6 +111,7 @@ def seed(at: datetime) -> None:
     for organization_id, house in HOUSES.items():
         _seed_house(organization_id, house)
         clearing.seed(organization_id)
+        matching.seed(organization_id)
 
 
 def _seed_house(organization_id: str, house: House) -> None:

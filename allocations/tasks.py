@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from allocations import booking, margin
+from allocations import booking, margin, retention
 from allocations.feed import sending
 from allocations.settlement import rounds
 from oms_site.kit import clock
@@ -36,3 +36,9 @@ def feed(*args: object, **kwargs: object) -> int:
 def watch_margin(*args: object, **kwargs: object) -> int:
     """Open and close the margin calls of every account that may owe money."""
     return margin.watch()
+
+
+@shared_task(name="allocations.tasks.prune_files")
+def prune_files(*args: object, **kwargs: object) -> int:
+    """Remove files with outside parties that are older than their days."""
+    return retention.prune()

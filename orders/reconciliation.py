@@ -7,9 +7,12 @@ transaction; one that does not answer is "not checked", never "clean".
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
+from typing import NamedTuple
 
+from django.conf import settings
+from django.db import IntegrityError
 from django.db.models import Exists, OuterRef
 
 from allocations import accounts, adapters
@@ -17,10 +20,11 @@ from allocations.custodians.port import CustodianError
 from oms_site.firm import generation
 from oms_site.firm.database import of_content
 from oms_site.journal import actors, unit
+from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import breaks, market, start_of_day
-from orders.models import Order, Reconciliation, VenueOrder
+from orders import breaks, market, recoveries, start_of_day
+from orders.models import Break, Order, Reconciliation, VenueOrder
 from orders.reconciling import custodian, explained, internal, venue
 from orders.reconciling.differences import Comparison
 from orders.states import VENUE_TERMINAL
@@ -46,10 +50,18 @@ def watch() -> int:
     live = VenueOrder.objects.filter(order_id=OuterRef("pk")).exclude(
         status__in=[s.value for s in VENUE_TERMINAL]
     )
+    known = Break.objects.filter(
+        organization_id=OuterRef("organization_id"),
+        kind="stuck_pending",
+        key=OuterRef("pk"),
+        closed_at=None,
+    )
     stuck = (
         Order.objects.exclude(pending="")
         .filter(expires_at__lt=at - PATIENCE)
         .exclude(Exists(live))
+        .exclude(Exists(known))
+        .order_by("id")
         .values_list("id", "organization_id", "pending")[:500]
     )
     with unit.work(by=_by, at=at) as work:
@@ -67,6 +79,14 @@ def watch() -> int:
 
 
 # --- comparing with others -------------------------------------------------------------------
+class _Party(NamedTuple):
+    """Somebody to compare with: asked once, for one or more outcomes by their kind."""
+
+    kinds: tuple[str, ...]
+    name: str
+    compare: Callable[[], Mapping[str, Comparison]]
+
+
 def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> list[Reconciliation]:
     """Compare with every venue and custodian and with our own facts; opens breaks; the outcomes.
 
@@ -77,14 +97,16 @@ def run(phase: str, *, day: date | None = None, grace: timedelta = GRACE) -> lis
     generation.check()
     at = clock.now()
     day, limit, since = day or new_york_date(at), at - grace, _since(phase, at)
-    asked: list[tuple[str, str, Callable[[], Comparison]]] = [
-        (*start_of_day.OURSELVES, lambda: internal.run(since=since))
-    ]
-    asked += [("venue", row.id, _venue(row, limit, since)) for row in start_of_day.venues()]
+    kind, name = start_of_day.OURSELVES
+    asked = [_Party((kind,), name, lambda: {kind: internal.run(since=since)})]
     asked += [
-        ("custodian", name, _custodian(name, day, limit)) for name in start_of_day.custodians()
+        _Party(("venue",), row.id, _venue(row, limit, since)) for row in start_of_day.venues()
     ]
-    return [_one(phase, kind, party, day, at, compare) for kind, party, compare in asked]
+    asked += [
+        _Party(custodian.PARTS, name, _custodian(name, day, limit))
+        for name in start_of_day.custodians()
+    ]
+    return [row for party in asked for row in _one(phase, party, day, at)]
 
 
 def phase_now() -> str:
@@ -101,9 +123,14 @@ def phase_now() -> str:
 
 
 def latest(organization_id: str) -> list[Reconciliation]:
-    """The newest outcome for each party; who was never compared is absent, and unknown."""
+    """The newest outcome for each party; who was never compared is absent, and unknown.
+
+    Our own facts first, then custodians with the parts of each together, then venues.
+    """
     rows = Reconciliation.objects.filter(organization_id__in=[organization_id, breaks.HOUSE])
-    return list(rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party"))
+    found = rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party")
+    parts = [start_of_day.OURSELVES[0], *custodian.PARTS, "venue"]
+    return sorted(found, key=lambda row: (row.kind == "venue", row.party, parts.index(row.kind)))
 
 
 def _since(phase: str, at: datetime) -> datetime:
@@ -111,41 +138,33 @@ def _since(phase: str, at: datetime) -> datetime:
     return at - WINDOWS[phase]
 
 
-def _venue(row: Venue, limit: datetime, since: datetime) -> Callable[[], Comparison]:
-    return lambda: venue.run(row.id, drop_copy.ask(row.id, row.gateway), grace=limit, since=since)
-
-
-def _custodian(custodian_id: str, day: date, limit: datetime) -> Callable[[], Comparison]:
-    def compare() -> Comparison:
-        facts = accounts.find_custodian(custodian_id)
-        if facts is None:
-            raise OmsError("custodian_unknown", f"{custodian_id} is not known.")
-        adapter = adapters.of(facts)
-        booked = adapter.bookings(trade_date=day)
-        return custodian.run(
-            custodian_id,
-            booked=booked,
-            positions=adapter.positions(as_of=day),
-            day=day,
-            grace=limit,
-        )
+def _venue(row: Venue, limit: datetime, since: datetime) -> Callable[[], Mapping[str, Comparison]]:
+    def compare() -> Mapping[str, Comparison]:
+        copy = drop_copy.ask(row.id, row.gateway)
+        return {"venue": venue.run(row.id, copy, grace=limit, since=since)}
 
     return compare
 
 
-def _one(
-    phase: str,
-    kind: str,
-    party: str,
-    day: date,
-    at: datetime,
-    compare: Callable[[], Comparison],
-) -> Reconciliation:
-    """One party: asked first, then its differences become breaks, then the outcome is kept."""
-    result, outcome, note = Comparison(), Reconciliation.Outcome.NOT_CHECKED.value, ""
+def _custodian(
+    custodian_id: str, day: date, limit: datetime
+) -> Callable[[], Mapping[str, Comparison]]:
+    def compare() -> Mapping[str, Comparison]:
+        facts = accounts.find_custodian(custodian_id)
+        if facts is None:
+            raise OmsError("custodian_unknown", f"{custodian_id} is not known.")
+        days = settings.RECONCILE_TRADE_DAYS
+        return custodian.run(custodian_id, adapters.of(facts), day=day, look_back=days, grace=limit)
+
+    return compare
+
+
+def _one(phase: str, party: _Party, day: date, at: datetime) -> list[Reconciliation]:
+    """One party: asked first, then its differences become breaks, then the outcomes are kept."""
+    made: Mapping[str, Comparison] = {}
+    outcome, note = Reconciliation.Outcome.NOT_CHECKED.value, ""
     try:
-        result = compare()
-        outcome = "breaks" if result.found else "clean"
+        made = party.compare()
     except DropCopyUnsupported as error:
         outcome, note = Reconciliation.Outcome.UNSUPPORTED.value, error.message
     except (OmsError, CustodianError) as error:
@@ -154,19 +173,56 @@ def _one(
         # One party's nonsense is not the others' silence: they are still compared.
         if not of_content(error):
             raise
-        log.exception("the comparison with %s %s broke off", kind, party)
+        log.exception("the comparison with %s %s broke off", party.kinds[0], party.name)
         note = f"broke_off: {type(error).__name__}: {error}"
+    told = {"party": party.name, "phase": phase, "day": str(day)}
+    try:
+        _write(made, told, at)
+    except IntegrityError:
+        # Somebody else compares at this moment and was first: what they opened is there by now.
+        _write(made, told, at)
+    unknown = Comparison(unsaid=note or "no answer")
+    return [
+        _kept(phase, kind, party.name, day, at, made.get(kind, unknown), outcome)
+        for kind in party.kinds
+    ]
+
+
+def _write(made: Mapping[str, Comparison], told: Mapping[str, str], at: datetime) -> None:
+    if "venue" in made:
+        with unit.work(by=_by, at=at) as work:
+            recoveries.tidy(work, told["party"], at=at)
     with unit.work(by=_by, at=at) as work:
-        for one in explained.without(result.found, party=party):
-            breaks.open(
-                work,
-                kind=one.kind[:32],
-                key=explained.key_at(party, one.key),
-                evidence={**one.evidence, "party": party, "phase": phase, "day": str(day)},
-                at=at,
-                organization_id=one.organization_id,
-                order_id=one.order_id,
+        for result in made.values():
+            _open(work, result, {**result.about, **told}, at)
+
+
+def _open(work: Unit, result: Comparison, told: Mapping[str, str], at: datetime) -> None:
+    party = told["party"]
+    for one in explained.without(result.found, party=party):
+        breaks.open(
+            work,
+            kind=one.kind[:32],
+            key=explained.key_at(party, one.key),
+            evidence={**one.evidence, **told},
+            at=at,
+            organization_id=one.organization_id,
+            order_id=one.order_id,
+        )
+        if one.fill is not None and one.order_id:
+            difference = breaks.find(
+                work, one.organization_id, one.kind[:32], explained.key_at(party, one.key)
             )
+            recoveries.offer(work, difference, party, one.fill, at=at)
+
+
+def _kept(
+    phase: str, kind: str, party: str, day: date, at: datetime, result: Comparison, unsaid: str
+) -> Reconciliation:
+    """The outcome of one comparison; `unsaid` is that of one in which nothing was said."""
+    note = result.unsaid
+    if not note and result.under_way:
+        note = f"{result.under_way} under way and left for the next time"
     return Reconciliation.objects.create(
         organization_id=breaks.HOUSE,
         phase=phase,
@@ -175,7 +231,7 @@ def _one(
         day=day,
         began_at=at,
         ended_at=clock.now(),
-        outcome=outcome,
+        outcome=unsaid if result.unsaid else "breaks" if result.found else "clean",
         compared=result.compared,
         found=len(result.found),
         note=note[:200],

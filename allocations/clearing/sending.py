@@ -24,7 +24,7 @@ from allocations.custodians.port import CustodianError, Refused
 from allocations.custodians.settling import Taken
 from allocations.models import ClearingReport
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import instruments
@@ -48,28 +48,56 @@ def due_parties(*, at: datetime) -> list[str]:
 def run_round(party_id: str, *, most: int = ROUND_ROWS) -> tuple[int, bool]:
     """Tell one party what is due; how many reports were claimed, and whether it is in trouble."""
     generation.check()
-    planned = _claim(party_id, most=most)
+    planned: list[TradeReport] = []
+    draining.safely(
+        partial(_claim, party_id, most, planned),
+        lambda key: _claim(party_id, 1, planned, [], key),
+        aside=partial(_put_off, "not_said"),
+    )
     if not planned:
         return 0, False
     answers = _call(party_id, planned)
-    _apply(answers)
+    draining.safely(
+        partial(_apply, answers),
+        lambda key: _apply({key: answers[key]}, []),
+        aside=partial(_put_off, "not_applied"),
+    )
     return len(planned), any(isinstance(one, Deferred) for one in answers.values())
 
 
 # --- claiming --------------------------------------------------------------------------------
-def _claim(party_id: str, *, most: int) -> list[TradeReport]:
+def _claim(
+    party_id: str, most: int, planned: list[TradeReport], taken: list[str], only: str = ""
+) -> int:
+    """Lease what is due and commit; what is to be said is added to `planned`."""
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         answered = Q(refers_to=None) | ~Q(refers_to__status=ClearingStatus.PENDING)
         rows = (
             ClearingReport.objects.select_for_update(skip_locked=True, no_key=True, of=("self",))
-            .filter(answered, party_id=party_id, due_at__lte=at)
+            .filter(answered, party_id=party_id, due_at__lte=at, **({"pk": only} if only else {}))
             .select_related("refers_to")
             .order_by("due_at", "id")[:most]
         )
         held = [work.hold(row) for row in rows]
+        taken += [row.id for row in held]
         standing = _standing(held)
-        return [one for row in held if (one := _claimed(work, row, standing.get(row.id), at))]
+        said = [one for row in held if (one := _claimed(work, row, standing.get(row.id), at))]
+    planned += said
+    return len(held)
+
+
+def _put_off(code: str, report_id: str, error: Exception) -> None:
+    """What cannot be said, or whose answer cannot be applied, is asked again rarely."""
+    at = clock.now()
+    with unit.work(by=_by, at=at) as work:
+        row = work.lock(ClearingReport, [report_id])[report_id]
+        if row.status == ClearingStatus.PENDING:
+            row.defer(
+                until=at + draining.AGAIN, code=code, reason=f"{type(error).__name__}: {error}"
+            )
+            tell(work, row, "clearing_deferred", at=at, code=row.code, due_at=row.due_at)
+    draining.tell("report", report_id, error, order_id=row.order_id)
 
 
 def _standing(rows: Iterable[ClearingReport]) -> dict[str, ClearingReport]:
@@ -154,13 +182,15 @@ def _classified(error: CustodianError) -> Refused | Deferred:
 
 
 # --- answers ---------------------------------------------------------------------------------
-def _apply(answers: Mapping[str, Answer]) -> None:
+def _apply(answers: Mapping[str, Answer], taken: list[str]) -> int:
     """Apply what was answered; what another round has settled meanwhile stays as it is."""
     at = clock.now()
+    taken += sorted(answers)
     with unit.work(by=_by, at=at) as work:
         for row in work.lock(ClearingReport, answers).values():
             if row.status == ClearingStatus.PENDING:
                 _take(work, row, answers[row.id], at)
+    return len(answers)
 
 
 def _take(work: Unit, row: ClearingReport, answer: Answer, at: datetime) -> None:

@@ -9,10 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 
-from allocations.custodians.port import Booked, BookingInstruction, Custodian, Refused
+from allocations.custodians.port import (
+    Booked,
+    BookingInstruction,
+    Custodian,
+    CustodianCash,
+    Notice,
+    Refused,
+)
 from oms_site.kit import ids
 
 D = Decimal
@@ -59,11 +66,32 @@ class Trial:
         return sum(
             (
                 row.qty
-                for row in self.custodian.positions(as_of=self.day)
+                for row in self.custodian.statement(as_of=self.day).positions
                 if (row.account, row.cusip) == (self.account, self.cusip)
             ),
             D(0),
         )
+
+    def money(self) -> CustodianCash | None:
+        """The test account's line of dollars; None where the custodian tells of no money."""
+        lines = self.custodian.statement(as_of=self.day).cash
+        if lines is None:
+            return None
+        mine = [row for row in lines if (row.account, row.currency) == (self.account, "USD")]
+        return mine[0] if mine else CustodianCash(self.account, "USD", D(0), D(0))
+
+    def notice(self, **changes: object) -> Notice:
+        """A small deposit under a fresh key."""
+        one = Notice(
+            key=ids.prefixed("mv"),
+            account=self.account,
+            kind="deposit",
+            currency="USD",
+            cash=D("10.01"),
+            trade_date=self.day,
+            settlement_date=self.day,
+        )
+        return replace(one, **changes)  # type: ignore[arg-type]  # names of its fields
 
 
 def certify(trial: Trial) -> list[Finding]:
@@ -121,7 +149,7 @@ def _finds(trial: Trial) -> Iterator[str]:
 def _lists(trial: Trial) -> Iterator[str]:
     one = trial.instruction()
     trial.custodian.book(one)
-    mine = [row for row in trial.custodian.bookings(trade_date=trial.day) if row.key == one.key]
+    mine = [row for row in trial.custodian.bookings(trade_dates=[trial.day]) if row.key == one.key]
     if [(row.qty, row.net_money, row.side) for row in mine] != [(one.qty, one.net_money, "1")]:
         yield f"the list of bookings has {mine}"
     _undo(trial, one)
@@ -137,6 +165,71 @@ def _takes_back(trial: Trial) -> Iterator[str]:
         yield f"a booking and its reversal leave {trial.held() - before}"
 
 
+def _window(trial: Trial) -> Iterator[str]:
+    before = trial.day - timedelta(days=1)
+    old, new = trial.instruction(trade_date=before), trial.instruction()
+    for one in (old, new):
+        trial.custodian.book(one)
+    for days, keys in (
+        ([before], {old.key}),
+        ([trial.day], {new.key}),
+        ([before, trial.day], {old.key, new.key}),
+    ):
+        rows = trial.custodian.bookings(trade_dates=days)
+        found = {row.key for row in rows} & {old.key, new.key}
+        if found != keys:
+            yield f"asked for {days}, it lists {sorted(found)} of {sorted(keys)}"
+    for one in (old, new):
+        _undo(trial, one)
+
+
+def _states(trial: Trial) -> Iterator[str]:
+    made = trial.custodian.statement(as_of=trial.day)
+    if made.as_of != trial.day:
+        yield f"asked for {trial.day}, it stated {made.as_of}"
+    if made.at.tzinfo is None:
+        yield "the statement's moment has no time zone"
+    lines = [(row.account, row.cusip) for row in made.positions]
+    purses = [(row.account, row.currency) for row in made.cash or ()]
+    if len(lines) != len(set(lines)) or len(purses) != len(set(purses)):
+        yield "an account is stated twice in one security or currency"
+
+
+def _states_money(trial: Trial) -> Iterator[str]:
+    before = trial.money()
+    if before is None:
+        return  # it tells of no money: nothing is compared, and nothing is called clean
+    one = trial.instruction()
+    trial.custodian.book(one)
+    after = trial.money()
+    assert after is not None
+    if (paid := after.settled - before.settled) != 0:
+        yield f"a trade that has not settled moved settled money by {paid}"
+    if None not in (before.traded, after.traded):
+        moved = (after.traded or D(0)) - (before.traded or D(0))
+        if moved != -one.net_money:
+            yield f"a purchase for {one.net_money} moved traded money by {moved}"
+    _undo(trial, one)
+
+
+def _notes(trial: Trial) -> Iterator[str]:
+    before, one = trial.money(), trial.notice()
+    answers = [trial.custodian.note(one) for _ in range(3)]
+    if isinstance(answers[0], Refused):
+        if answers[0].code != "NOT_TOLD":
+            yield f"a deposit was answered {answers[0]}"
+        return
+    if len(set(answers)) != 1:
+        yield f"the same notice was answered differently: {answers}"
+    again = trial.custodian.note(replace(one, cash=D("20.01")))
+    if not isinstance(again, Refused) or not again.permanent:
+        yield f"a key with other content was answered {again}"
+    after = trial.money()
+    if before is not None and after is not None and after.settled - before.settled != one.cash:
+        yield f"a deposit of {one.cash} told three times moved {after.settled - before.settled}"
+    trial.custodian.note(trial.notice(cash=-one.cash, kind="withdrawal"))
+
+
 def _undo(trial: Trial, one: BookingInstruction) -> None:
     """Book the mirror, under a key of its own that is the same each time."""
     key = f"bl_{one.key[3:][::-1]}"
@@ -150,4 +243,8 @@ REQUIREMENTS: dict[str, Callable[[Trial], Iterator[str]]] = {
     "a key is found once it is booked and not before": _finds,
     "the day's bookings are listed to the cent": _lists,
     "a reversal takes its booking back": _takes_back,
+    "bookings are listed for exactly the days asked for": _window,
+    "a statement is of the day asked for, each line once": _states,
+    "a statement's money follows bookings to the cent": _states_money,
+    "what moves without a trade is noted once": _notes,
 }

@@ -1,11 +1,12 @@
-"""What every custodian adapter can do: book one leg exactly once, and find what it booked.
+"""What every custodian adapter can do: book one leg exactly once, find what it booked, and state.
 
-The booking room calls it, outside any transaction. The leg's idempotency key makes repeating a
-call safe: an answer that got lost is asked for again with the same key, never with a new one.
+Booking and reconciliation call it, outside any transaction. A leg's idempotency key makes repeating
+a call safe: an answer that got lost is asked for again with the same key, never with a new one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -78,14 +79,66 @@ class Refused:
     permanent: bool = True
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """What moves an account's money or securities without a trade; signed for the account.
+
+    The custodian learns of deposits, withdrawals, exchanges and what issuers pay by these, where
+    it does not know of them by itself. `cusip` is empty where only money moves.
+    """
+
+    key: str
+    account: str
+    kind: str
+    currency: str
+    cash: Decimal
+    trade_date: date
+    settlement_date: date
+    cusip: str = ""
+    qty: Decimal = Decimal(0)
+
+
+# --- what it says for reconciliation ---------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class CustodianPosition:
-    """What the custodian says an account holds: by trade date, and the settled part of it."""
+    """What the custodian says an account holds: by trade date, and what of it has changed hands.
+
+    `settled_qty` is None where it does not say. `through` is the number of the last settlement
+    message (see `settling`) that moved it; 0 where messages are not numbered.
+    """
 
     account: str
     cusip: str
     qty: Decimal
-    settled_qty: Decimal
+    settled_qty: Decimal | None
+    through: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianCash:
+    """What the custodian says an account has in one currency; `traded` is None if it does not."""
+
+    account: str
+    currency: str
+    settled: Decimal
+    traded: Decimal | None = None
+    through: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustodianStatement:
+    """Every account at the end of the day `as_of`, as known at `at` on the custodian's own clock.
+
+    Flat lines may be left out. `cash` is None where the custodian does not say what money there
+    is, which is not to say that there is none. `through` is the number of the last settlement
+    message told before it; 0 where messages are not numbered.
+    """
+
+    as_of: date
+    at: datetime
+    positions: tuple[CustodianPosition, ...]
+    cash: tuple[CustodianCash, ...] | None = None
+    through: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +166,18 @@ class Custodian(Protocol):
         """What became of a key; None if it never arrived. Raises `CustodianError`."""
         ...
 
-    def positions(self, *, as_of: date) -> list[CustodianPosition]:
-        """Positions at the end of a day, for reconciliation. Raises `CustodianError`."""
+    def note(self, notice: Notice) -> Booked | Refused:
+        """Take note of what moves without a trade, under its key; repeating is harmless.
+
+        A custodian that learns of such things by itself refuses everything with `NOT_TOLD`.
+        Raises `CustodianError`.
+        """
         ...
 
-    def bookings(self, *, trade_date: date) -> list[CustodianBooking]:
-        """What it booked of trades of one day, for reconciliation. Raises `CustodianError`."""
+    def statement(self, *, as_of: date) -> CustodianStatement:
+        """Securities and money at the end of a day. Raises `CustodianError`."""
+        ...
+
+    def bookings(self, *, trade_dates: Collection[date]) -> list[CustodianBooking]:
+        """What it booked of trades of these days. Raises `CustodianError`."""
         ...

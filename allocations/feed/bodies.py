@@ -24,6 +24,7 @@ def of(delivery: FeedDelivery, movement: Movement) -> str:
             "id": delivery.delivery_id,
             "type": "position.changed",
             "at": movement.at,
+            "update_id": movement.update_id,
             "account_id": movement.account_id,
             "account_code": facts.code if facts else None,
             "instrument": {

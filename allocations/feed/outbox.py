@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
 from allocations.custodians.asking import back_off
 from allocations.feed import bodies
 from allocations.models import FeedDelivery
+from oms_site.journal import draining
 
 LEASE = timedelta(seconds=30)
 ATTEMPTS_MAX = 12
@@ -46,9 +48,22 @@ def claim(endpoint_id: str, *, at: datetime, most: int) -> list[FeedDelivery]:
         for delivery in found:
             delivery.attempts += 1
             delivery.due_at = at + LEASE
-            delivery.body = delivery.body or bodies.of(delivery, delivery.movement)
-        FeedDelivery.objects.bulk_update(found, ["attempts", "due_at", "body"])
-    return found
+        draining.each(found, _put_into_words, aside=partial(_bury, at))
+        names = ["attempts", "due_at", "body", "dead_at", "error"]
+        FeedDelivery.objects.bulk_update(found, names)
+    return [delivery for delivery in found if delivery.dead_at is None]
+
+
+def _put_into_words(delivery: FeedDelivery) -> int:
+    delivery.body = delivery.body or bodies.of(delivery, delivery.movement)
+    return 1
+
+
+def _bury(at: datetime, delivery: FeedDelivery, error: Exception) -> None:
+    """What cannot be put into words is dead at once, and holds up nothing behind it."""
+    delivery.dead_at, delivery.due_at = at, None
+    delivery.error = f"{type(error).__name__}: {error}"[:200]
+    draining.tell("feed", delivery.pk, error)
 
 
 def close(answers: Mapping[int, Outcome], *, at: datetime) -> None:

@@ -39,7 +39,7 @@ def post(work: Unit, postings: Iterable[Posting], *, at: datetime) -> list[Movem
     if not fresh:
         return []
     held = books.open_books(work, fresh, at=at)
-    update_id = ids.prefixed("up")
+    update_id = work.update_id
     moved: dict[str, list[Movement]] = defaultdict(list)
     for one in fresh:
         moved[one.account_id].append(_move(held, one, update_id=update_id, at=at))

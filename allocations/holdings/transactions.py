@@ -8,7 +8,7 @@ leaves a client account that is not there: what open orders reserve and what is 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from allocations import accounts
-from allocations.holdings import fx, ledger, sufficiency
+from allocations.holdings import fx, ledger, sufficiency, updates
 from allocations.holdings.posting import Posting
 from allocations.holdings.suspense import is_suspense, suspense
 from allocations.models import Transaction
@@ -337,8 +337,8 @@ def status(row: Transaction) -> str:
     return row.decision or "pending"
 
 
-def view(row: Transaction) -> dict[str, Any]:
-    """A transaction as the API tells it."""
+def view(row: Transaction, *, update_id: str | None = None) -> dict[str, Any]:
+    """A transaction as the API tells it; `update_id` is the update that applied it."""
     return {
         "id": row.id,
         "transaction_id": row.id,
@@ -357,4 +357,11 @@ def view(row: Transaction) -> dict[str, Any]:
         "created_at": row.created_at,
         "decided_at": row.decided_at,
         "annotation": row.annotation or None,
+        "update_id": update_id,
     }
+
+
+def shown(rows: Sequence[Transaction]) -> list[dict[str, Any]]:
+    """Transactions as the API tells them, with the updates that applied them: one query."""
+    found = updates.of_sources([row.id for row in rows])
+    return [view(row, update_id=found.get(row.id)) for row in rows]

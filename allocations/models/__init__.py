@@ -9,6 +9,7 @@ from allocations.models.clearing import (
     ClearingParty,
     ClearingReport,
 )
+from allocations.models.client_ids import ClientAllocationId
 from allocations.models.confirming import (
     ConfirmAdjustment,
     CounterpartyTrade,
@@ -25,6 +26,8 @@ from allocations.models.holding import (
     TaxLot,
     Transaction,
 )
+from allocations.models.matching import MatchingMessage, MatchingRoute, MatchingService
+from allocations.models.notice import MovementNotice
 from allocations.models.post_trade import PostTradeEntry
 from allocations.models.repair import Repair, Template, TemplateShare
 from allocations.models.settlement import (
@@ -47,6 +50,7 @@ __all__ = [
     "ClearingDue",
     "ClearingParty",
     "ClearingReport",
+    "ClientAllocationId",
     "ConfirmAdjustment",
     "CorporateAction",
     "CounterpartyTrade",
@@ -62,7 +66,11 @@ __all__ = [
     "MarginCall",
     "MarginRate",
     "MatchVerdict",
+    "MatchingMessage",
+    "MatchingRoute",
+    "MatchingService",
     "Movement",
+    "MovementNotice",
     "Position",
     "PostTradeEntry",
     "ReleaseRule",

@@ -15,6 +15,9 @@ class Custodian(models.Model):
     name = models.CharField(max_length=80)
     adapter = models.CharField(max_length=20, default="simulated")
     active = models.BooleanField(default=True)
+    keep_files_days = models.PositiveSmallIntegerField(
+        null=True, blank=True, help_text="files with it are removed after so many days; none: never"
+    )
 
     def __str__(self) -> str:
         return self.name

@@ -41,7 +41,7 @@ class Allocation(LedgerRow):
     `order_id` is the order's id as plain text: this floor does not know orders. An implicit
     allocation is made at the first fill of an order for a single account. One that was entered
     after the fact names its `entry`. `release` says when legs are queued, empty as the strategy
-    does; by hand from `released_at` on.
+    does; a rule, or a person, has let the first of them go at `released_at`.
     """
 
     order_id = models.CharField(max_length=40, unique=True)

@@ -55,6 +55,8 @@ class TradeConfirm(LedgerRow):
     Terms are the leg's. `side` is that of the account; a leg that takes another back has the other
     one. `ask` is what the other side is to be told next. `their_word` is the AffirmStatus(940) that
     it gave, 0 for none yet. An exception has an owner, and is closed by two through an adjustment.
+    `service` is the central matching service that it goes through, none for its custodian's desk;
+    `counterparty` the broker who dealt, empty where there were several.
     """
 
     class Ask(models.TextChoices):
@@ -78,6 +80,16 @@ class TradeConfirm(LedgerRow):
     trade_date = models.DateField()
     settlement_date = models.DateField()
     created_at = models.DateTimeField()
+    counterparty = models.CharField(max_length=40, blank=True, default="")
+    service = models.ForeignKey(
+        "allocations.MatchingService",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
 
     status = StateField(default=ConfirmStatus.UNMATCHED.value, max_length=10)
     ask = models.CharField(max_length=8, choices=Ask.choices, blank=True, default="")

@@ -121,6 +121,7 @@ class Movement(LedgerFact):
                 fields=["account", "currency", "at", "cash_sequence"], name="movement_of_cash"
             ),
             models.Index(fields=["account", "settlement_date"], name="movement_unsettled"),
+            models.Index(fields=["update_id"], name="movement_of_update"),
         ]
 
     def __str__(self) -> str:

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from allocations.custodians import asking
 from allocations.custodians.asking import Deferred
 from allocations.custodians.port import CustodianError, Refused
-from allocations.custodians.settling import SettlementDesk, Taken, Withdrawn
+from allocations.custodians.settling import Taken, Withdrawn
 
 log = logging.getLogger(__name__)
 CONCURRENCY = 8
@@ -27,11 +27,14 @@ class Call:
 
     row_id: str
     ask: str
-    say: Callable[[SettlementDesk], Taken | Refused | Withdrawn]
+    say: Callable[[Any], Taken | Refused | Withdrawn]
 
 
-def make(desk: SettlementDesk, planned: Sequence[Call]) -> dict[str, Answer]:
-    """The answers by row. After the first sign of trouble no further call is begun."""
+def make(desk: Any, planned: Sequence[Call]) -> dict[str, Answer]:
+    """The answers by row. After the first sign of trouble no further call is begun.
+
+    `desk` is a custodian's, or a matching service: each call knows what to say to it.
+    """
 
     def say(call: Call) -> Answer:
         return _said(desk, call)
@@ -39,7 +42,7 @@ def make(desk: SettlementDesk, planned: Sequence[Call]) -> dict[str, Answer]:
     return asking.each(planned, say, key=lambda call: call.row_id, width=CONCURRENCY)
 
 
-def _said(desk: SettlementDesk, call: Call) -> Answer:
+def _said(desk: Any, call: Call) -> Answer:
     try:
         return call.say(desk)
     except CustodianError as error:

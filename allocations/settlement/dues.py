@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from allocations.models import SettlementDue
+from allocations.models import BookingLeg, SettlementDue
 
 
-def take(*, at: datetime, limit: int) -> list[SettlementDue]:
-    """Due entries, locked for this transaction; what others hold is left to them."""
+def take(*, at: datetime, limit: int, only: int | None = None) -> list[SettlementDue]:
+    """Due entries, or one, locked for this transaction; what others hold is left to them."""
     rows = SettlementDue.objects.select_for_update(skip_locked=True).filter(due_at__lte=at)
+    if only is not None:
+        rows = rows.filter(pk=only)
     return list(rows.order_by("id")[:limit])
 
 
@@ -22,6 +24,14 @@ def close(done: Sequence[SettlementDue]) -> None:
 def postpone(waiting: Sequence[SettlementDue], *, until: datetime) -> None:
     """These wait for something outside."""
     SettlementDue.objects.filter(pk__in=[one.pk for one in waiting]).update(due_at=until)
+
+
+def put_off(key: int, *, until: datetime) -> str:
+    """One that cannot be seen to now; the order that it is about, where it is still there."""
+    rows = SettlementDue.objects.filter(pk=key)
+    rows.update(due_at=until)
+    legs = BookingLeg.objects.filter(id__in=rows.values("leg_id"))
+    return legs.values_list("allocation__order_id", flat=True).first() or ""
 
 
 def has(leg_ids: Sequence[str]) -> set[str]:

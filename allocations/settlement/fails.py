@@ -7,6 +7,7 @@ nothing that has changed hands.
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 from allocations.models import SettlementInstruction
@@ -14,7 +15,7 @@ from allocations.settlement import rules
 from allocations.settlement.telling import tell
 from allocations.settlement_states import InstructionStatus
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import instruments, sessions
@@ -22,10 +23,25 @@ from venues.calendar import NoSession, OutsideCalendar, new_york_date
 
 _by = actors.system("settlement")
 _TO_FAIL = (InstructionStatus.PENDING, InstructionStatus.INSTRUCTED)
+# What is borne longer, or has its day before it, stays: each sweep looks at the next page.
+_fresh, _aged = draining.Turns(), draining.Turns()
+_odd = draining.Aside("settlement_fails")
 
 
 def sweep(*, limit: int = 200) -> int:
-    """Fail what is over and buy in what has failed for too long; how many rows moved."""
+    """Fail what is over and buy in what has failed for too long; how many rows moved.
+
+    One that cannot be looked at is left out for a while, and people are told.
+    """
+    return draining.safely(partial(_sweep, limit), lambda key: _sweep(1, [], key), aside=_put_aside)
+
+
+def _put_aside(key: str, error: Exception) -> None:
+    rows = SettlementInstruction.objects.filter(pk=key)
+    _odd.put(key, error, order_id=rows.values_list("order_id", flat=True).first() or "")
+
+
+def _sweep(limit: int, taken: list[str], only: str = "") -> int:
     at = clock.now()
     today, moved = new_york_date(at), 0
     with unit.work(by=_by, at=at) as work:
@@ -33,10 +49,14 @@ def sweep(*, limit: int = 200) -> int:
         due = SettlementInstruction.objects.select_for_update(skip_locked=True, no_key=True).filter(
             closed_at=None, settlement_date__lte=today
         )
-        fresh = due.filter(status__in=_TO_FAIL).order_by("settlement_date", "id")[:limit]
-        aged = due.filter(status=InstructionStatus.FAILED).order_by("failed_on", "id")[:limit]
-        for found in [*fresh, *aged]:
-            row = work.hold(found)
+        due = due.exclude(pk__in=_odd.keys())
+        if only:
+            found = list(due.filter(pk=only))
+        else:
+            found = _fresh.page(due.filter(status__in=_TO_FAIL), limit)
+            found += _aged.page(due.filter(status=InstructionStatus.FAILED), limit)
+        taken += [row.id for row in found]
+        for row in map(work.hold, found):
             if row.status in _TO_FAIL and _day_is_over(row, at):
                 row.fail(on=row.settlement_date, code="not_settled", reason="its day is over")
                 told: dict[str, Any] = {"code": row.code, "reason": row.reason, "on": row.failed_on}

@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 from django.db import connection
@@ -35,7 +36,7 @@ from allocations.models import (
 )
 from allocations.settlement import dues, facts, matching
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 
@@ -58,8 +59,11 @@ def poll(custodian_id: str) -> int:
     except CustodianError as error:
         log.warning("%s tells nothing: %s", custodian_id, error.message)
         new = 0
+    # What waits for its confirmation stays, and must not hold up what stands behind it.
+    after: int | None = 0
     for _ in range(_ROUNDS_MOST):
-        if apply(custodian_id) < _MOST:
+        _, after = _apply_page(custodian_id, _MOST, after)
+        if after is None:
             break
     return new
 
@@ -88,16 +92,39 @@ def store(custodian_id: str, told: Sequence[Told], *, at: datetime) -> int:
 
 
 def apply(custodian_id: str, *, limit: int = _MOST) -> int:
-    """Apply what is stored and not applied yet; how many messages were accounted for."""
+    """Apply what is stored and not applied yet; how many messages were accounted for.
+
+    One that cannot be applied is kept for a person as unreadable; the others are applied.
+    """
+    return _apply_page(custodian_id, limit, 0)[0]
+
+
+def _apply_page(custodian_id: str, limit: int, after: int | None) -> tuple[int, int | None]:
+    """How many were accounted for of those after a number, and where the next page begins."""
+    taken: list[int] = []
+    done = draining.safely(
+        partial(_apply, custodian_id, limit, after or 0),
+        lambda seq: _apply(custodian_id, 1, seq - 1, []),
+        aside=partial(_quarantine, custodian_id),
+        taken=taken,
+    )
+    return done, taken[-1] if len(taken) == limit else None
+
+
+def _quarantine(custodian_id: str, seq: int, error: Exception) -> None:
+    row = CustodianMessage.objects.get(custodian_id=custodian_id, seq=seq)
+    draining.tell("mailbox", f"{custodian_id}/{seq}", error)
+    _close([(row, "unreadable", f"not applied: {type(error).__name__}")], at=clock.now())
+
+
+def _apply(custodian_id: str, limit: int, after: int, taken: list[int]) -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         # One at a time: what a custodian says later replaces what it said before.
         ledger.serialize(f"settlement/{custodian_id}")
-        rows = list(
-            CustodianMessage.objects.filter(custodian_id=custodian_id, applied_at=None).order_by(
-                "seq"
-            )[:limit]
-        )
+        waiting = CustodianMessage.objects.filter(custodian_id=custodian_id, applied_at=None)
+        rows = list(waiting.filter(seq__gt=after).order_by("seq")[:limit])
+        taken += [row.seq for row in rows]
         batch = _Batch(work, rows, at)
         verdicts = [(row, *batch.apply(row)) for row in rows]
         done = [one for one in verdicts if one[1] != WAITING]
@@ -185,7 +212,7 @@ class _Batch:
             confirm = self._confirms.get(said.confirm_id)
             if confirm is None or confirm.custodian_id != row.custodian_id:
                 return "unknown", said.confirm_id
-            if confirm.status == "canceled":
+            if confirm.status == "canceled" or confirm.service_id is not None:
                 return "not_needed", ""
             rest = {"at": self._at}
             matching.answer(self._work, confirm, self._of_confirm[confirm.id], said, **rest)
@@ -204,6 +231,9 @@ class _Batch:
                 return "not_needed", said.leg_id
             fresh = self._at - row.received_at < PATIENCE
             return (WAITING, "") if fresh else ("unknown", said.leg_id)
+        if confirm.service_id is not None:
+            # It is matched where its service is; the custodian settles what was agreed there.
+            return "not_needed", said.leg_id
         known = confirm.statements.filter(reference=said.reference).exists()
         mine = {one.reference for one in self._work.added(confirm.statements.model)}
         if known or said.reference in mine:

@@ -9,18 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
+from allocations.matching import routes
 from allocations.models import (
     BookingLeg,
     SettlementDue,
     SettlementInstruction,
     TradeConfirm,
 )
-from allocations.settlement import dues, mailbox, standing
+from allocations.settlement import brokers, dues, mailbox, standing
 from allocations.settlement.telling import tell
 from allocations.states import LegStatus
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from venues import instruments
@@ -31,11 +33,24 @@ _TAKEN_BACK = "What it confirms was taken back."
 
 
 def drain(*, limit: int = 200) -> int:
-    """Make or undo what up to `limit` legs ask for; returns how many entries were done."""
+    """Make or undo what up to `limit` legs ask for; returns how many entries were done.
+
+    An entry that cannot be followed is put off, and people are told; the others are followed.
+    """
+    return draining.safely(partial(_drain, limit), lambda key: _drain(1, [], key), aside=_put_off)
+
+
+def _put_off(key: int, error: Exception) -> None:
+    order_id = dues.put_off(key, until=clock.now() + draining.AGAIN)
+    draining.tell("settle", key, error, order_id=order_id)
+
+
+def _drain(limit: int, taken: list[int], only: int | None = None) -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.check()
-        due = dues.take(at=at, limit=limit)
+        due = dues.take(at=at, limit=limit, only=only)
+        taken += [one.pk for one in due]
         held = _Held(work, due, at)
         waiting = [leg.id for leg in held.asked() if not held.follow(leg)]
         done = [one for one in due if one.leg_id not in waiting]
@@ -68,6 +83,7 @@ class _Held:
         self._work, self._at = work, at
         self.made: list[str] = []
         self._wanted = sorted({one.leg_id for one in due})
+        self._brokers: dict[str, str] = {}
         pairs = BookingLeg.objects.filter(id__in=self._wanted).values_list("id", "reverses_id")
         mirrors = BookingLeg.objects.filter(reverses_id__in=self._wanted)
         keys = {key for pair in pairs for key in pair if key}
@@ -87,6 +103,7 @@ class _Held:
             if row.id in self.legs:
                 self.legs[row.id].allocation = row.allocation
                 self.legs[row.id].account_allocation = row.account_allocation
+        self._brokers = brokers.of_legs(self.legs.values())
 
     def asked(self) -> list[BookingLeg]:
         """The legs in question, oldest first."""
@@ -120,7 +137,7 @@ class _Held:
         return True
 
     def _make(self, leg: BookingLeg, *, qty: Decimal, money: Decimal) -> None:
-        confirm = _confirm(leg, at=self._at)
+        confirm = _confirm(leg, broker=self._brokers.get(leg.id, ""), at=self._at)
         instruction = _instruction(confirm, qty=qty, money=money)
         self._work.add(confirm, instruction)
         self._confirms[leg.id], self._instructions[leg.id] = confirm, instruction
@@ -140,11 +157,12 @@ class _Held:
         self.made.append(leg.id)
 
 
-def _confirm(leg: BookingLeg, *, at: datetime) -> TradeConfirm:
+def _confirm(leg: BookingLeg, *, broker: str, at: datetime) -> TradeConfirm:
     allocation = leg.allocation
     account_id = leg.booked_account_id or leg.account_allocation.account_id
     buys = (allocation.side == "buy") == (leg.reverses_id is None)
     place = standing.find(leg.organization_id, leg.custodian_id, account_id)
+    security = instruments.by_id(allocation.instrument_id)
     copied = (
         *("organization_id", "custodian_id", "qty", "price", "principal", "accrued_interest"),
         *("fees", "net_money", "trade_date", "settlement_date"),
@@ -156,7 +174,14 @@ def _confirm(leg: BookingLeg, *, at: datetime) -> TradeConfirm:
         account_id=account_id,
         instrument_id=allocation.instrument_id,
         side="buy" if buys else "sell",
-        currency=instruments.by_id(allocation.instrument_id).currency,
+        currency=security.currency,
+        counterparty=broker,
+        service_id=routes.find(
+            leg.organization_id,
+            counterparty=broker,
+            custodian_id=leg.custodian_id,
+            asset_class=security.asset_class,
+        ),
         created_at=at,
         ask=TradeConfirm.Ask.CONFIRM,
         due_at=at,

@@ -43,12 +43,21 @@ def assign(confirm_id: str, *, by: Principal, at: datetime, correlation_id: str 
     return row.id
 
 
-def affirm(confirm_id: str, *, by: Principal, at: datetime, correlation_id: str = "") -> str:
+def affirm(
+    confirm_id: str,
+    *,
+    by: Principal,
+    at: datetime,
+    version: int | None = None,
+    correlation_id: str = "",
+) -> str:
     """Agree to what matched; its instruction goes out. Raises `NotFound`, `OmsError`.
 
-    409 `already_affirmed`, or `not_matched` for what has to be disputed or accepted by two.
+    409 `already_affirmed`, `not_matched` for what has to be disputed or accepted by two, or
+    `proposal_changed` when `version`, the one that this person has read, is not the latest.
     """
     with _held(confirm_id, by, at, correlation_id) as (work, row, instruction):
+        _same(row, version)
         if row.status == "affirmed":
             raise OmsError("already_affirmed", "It is affirmed already.", status=409)
         if not can_proceed(row.affirm):
@@ -107,13 +116,22 @@ def propose(
 
 
 def decide(
-    confirm_id: str, *, agree: bool, by: Principal, at: datetime, correlation_id: str = ""
+    confirm_id: str,
+    *,
+    agree: bool,
+    by: Principal,
+    at: datetime,
+    version: int | None = None,
+    correlation_id: str = "",
 ) -> str:
     """Agree to a proposal by an adjusting entry, or send it back. Never by who proposed it.
 
-    Raises `NotFound`, `OmsError` (409 `not_proposed`, `no_exception`; 403 `same_person`).
+    `version` is the one that this person has read; without it, the latest is meant. Raises
+    `NotFound`, `OmsError` (409 `not_proposed`, `no_exception`, `proposal_changed`; 403
+    `same_person`).
     """
     with _held(confirm_id, by, at, correlation_id) as (work, row, instruction):
+        _same(row, version)
         if row.proposed_by_id is None:
             raise OmsError("not_proposed", "Nobody has explained this difference.", status=409)
         if row.proposed_by_id == by.user_id:
@@ -150,6 +168,11 @@ def _adjustment(
         approved_by_id=by.user_id,
         made_at=at,
     )
+
+
+def _same(row: TradeConfirm, version: int | None) -> None:
+    if version not in (None, row.version):
+        raise OmsError("proposal_changed", "It has changed since: look again.", status=409)
 
 
 @contextmanager

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from allocations.models import Custodian
-from allocations.settlement import fails, mailbox, making, sending
+from allocations import notices
+from allocations.models import Custodian, MatchingService
+from allocations.settlement import central, fails, mailbox, making, sending
 from oms_site.kit import clock
 
 log = logging.getLogger(__name__)
@@ -21,7 +22,7 @@ ROUND_ROUNDS = 20
 def run() -> int:
     """Make what follows from legs, tell and hear every custodian, watch the calendar.
 
-    Every custodian has a lane of its own; returns how much was done in all.
+    Every custodian and matching service has a lane of its own; returns how much was done in all.
     """
     done = 0
     for _ in range(ROUND_ROUNDS):
@@ -30,14 +31,16 @@ def run() -> int:
         if not made:
             break
     houses = list(Custodian.objects.filter(active=True).order_by("id").values_list("id", flat=True))
+    services = list(MatchingService.objects.order_by("id").values_list("id", flat=True))
     with ThreadPoolExecutor(LANES_MAX, thread_name_prefix="settlement") as pool:
         done += sum(pool.map(_lane, houses))
+        done += sum(pool.map(_matching_lane, services))
     return done + fails.sweep()
 
 
 def turn(custodian_id: str) -> int:
-    """Tell one custodian what is due and hear what it tells."""
-    done = mailbox.poll(custodian_id)
+    """Hear what one custodian tells, and tell it what is due and what moved without a trade."""
+    done = mailbox.poll(custodian_id) + notices.turn(custodian_id)
     for _ in range(ROUND_ROUNDS):
         if custodian_id not in sending.due_custodians(at=clock.now()):
             break
@@ -50,6 +53,10 @@ def turn(custodian_id: str) -> int:
 
 def _lane(custodian_id: str) -> int:
     return _guarded(turn, custodian_id)
+
+
+def _matching_lane(service_id: str) -> int:
+    return _guarded(central.turn, service_id)
 
 
 def _guarded(work: Callable[[str], int], custodian_id: str) -> int:

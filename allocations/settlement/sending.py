@@ -6,9 +6,12 @@ outside happens in a transaction. Every call carries its row's id as key: repeat
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from functools import partial
+from typing import Any, TypeAlias
+
+from django.db.models import QuerySet
 
 from allocations import accounts, adapters
 from allocations.custodians.asking import Deferred, back_off, deferred
@@ -26,7 +29,7 @@ from allocations.settlement.calls import Answer, Call
 from allocations.settlement.telling import account_code, tell
 from allocations.settlement_states import InstructionStatus
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import instruments
@@ -39,6 +42,7 @@ AGAIN = timedelta(seconds=2)
 _by = actors.system("settlement")
 _SIDES: dict[str, Side] = {"buy": "1", "sell": "2"}
 _Row = TradeConfirm | SettlementInstruction
+Say: TypeAlias = Callable[[Any], Taken | Refused | Withdrawn]
 
 
 def run_round(custodian_id: str, *, most: int = ROUND_ROWS) -> tuple[int, bool]:
@@ -47,53 +51,119 @@ def run_round(custodian_id: str, *, most: int = ROUND_ROWS) -> tuple[int, bool]:
     facts = accounts.find_custodian(custodian_id)
     if facts is None:
         raise LookupError(f"{custodian_id} has instructions and no row")
-    planned = _claim(custodian_id, most=most)
+    due = [rows.filter(custodian_id=custodian_id) for rows in _of_custodians()]
+    return tell_all(due, _saying, lambda: adapters.desk_of(facts), most=most)
+
+
+def tell_all(
+    due: Sequence[QuerySet[Any]],
+    saying: Callable[[Any, datetime], Say],
+    connect: Callable[[], Any],
+    *,
+    most: int = ROUND_ROWS,
+) -> tuple[int, bool]:
+    """Lease what is due of these rows, say it, apply what is answered; counts as `run_round`.
+
+    `saying` reads all that is said under the row's lock; `connect` gives whom it is said to.
+    """
+    planned: list[Call] = []
+    taken: list[str] = []
+    draining.safely(
+        partial(_claim, due, saying, most, planned),
+        lambda key: _claim([rows.filter(pk=key) for rows in due], saying, 1, planned, []),
+        aside=_hold,
+        taken=taken,
+    )
     if not planned:
-        return 0, False
+        return len(taken), False
     try:
-        answers = calls.make(adapters.desk_of(facts), planned)
+        answers = calls.make(connect(), planned)
     except CustodianError as error:
         answers = {call.row_id: deferred(error) for call in planned}
-    _apply(planned, answers)
+    draining.safely(
+        lambda taken: _apply(planned, answers, taken),
+        lambda key: _apply([call for call in planned if call.row_id == key], answers, []),
+        aside=partial(_not_applied, planned),
+    )
     return len(planned), any(isinstance(one, Deferred) for one in answers.values())
 
 
 def due_custodians(*, at: datetime) -> set[str]:
     """The custodians that are to be told something."""
     found: set[str] = set()
-    for model in (TradeConfirm, SettlementInstruction):
-        rows = model._default_manager.filter(due_at__lte=at).order_by()
-        found |= set(rows.values_list("custodian_id", flat=True).distinct())
+    for rows in _of_custodians():
+        due = rows.filter(due_at__lte=at).order_by()
+        found |= set(due.values_list("custodian_id", flat=True).distinct())
     return found
 
 
+def _of_custodians() -> tuple[QuerySet[Any], ...]:
+    """What custodians' desks are told; a trade with a matching service is not confirmed there."""
+    confirms = TradeConfirm.objects.filter(service=None)
+    return confirms, SettlementInstruction.objects.all()
+
+
 # --- claiming --------------------------------------------------------------------------------
-def _claim(custodian_id: str, *, most: int) -> list[Call]:
-    at = clock.now()
-    planned: list[Call] = []
+def _claim(
+    due: Sequence[QuerySet[Any]],
+    saying: Callable[[Any, datetime], Say],
+    most: int,
+    planned: list[Call],
+    taken: list[str],
+) -> int:
+    """Lease what is due and commit; what is to be said of it is added to `planned`."""
+    at, said = clock.now(), list[Call]()
     with unit.work(by=_by, at=at) as work:
-        for model in (TradeConfirm, SettlementInstruction):
-            rows = (
-                model._default_manager.select_for_update(skip_locked=True, no_key=True)
-                .filter(custodian_id=custodian_id, due_at__lte=at)
-                .order_by("due_at", "id")[:most]
-            )
-            for found in rows:
-                row = work.hold(found)
+        for rows in due:
+            locked = rows.select_for_update(skip_locked=True, no_key=True).filter(due_at__lte=at)
+            found = list(locked.order_by("due_at", "id")[:most])
+            taken += [one.pk for one in found]
+            for row in map(work.hold, found):
                 row.lease(retry_at=at + LEASE)
-                event = "confirm_sent" if model is TradeConfirm else "settlement_sent"
+                event = "confirm_sent" if isinstance(row, TradeConfirm) else "settlement_sent"
                 tell(work, row, event, at=at, ask=row.ask, attempt=row.attempts)
-                planned.append(Call(row.id, row.ask, _saying(row, at)))
-    return planned
+                said.append(Call(row.id, row.ask, saying(row, at)))
+    planned += said
+    return len(said)
 
 
-def _saying(row: _Row, at: datetime) -> partial[Taken | Refused | Withdrawn]:
+def _hold(row_id: str, error: Exception) -> None:
+    """What cannot be put into words stops here: people are told, and may send it again."""
+    refusal = Refused("not_said", f"{type(error).__name__}: {error}"[:200])
+    order_id = _answer_one(row_id, lambda work, row, at: _refuse(work, row, refusal, at))
+    draining.tell("say", row_id, error, order_id=order_id)
+
+
+def _not_applied(planned: Sequence[Call], row_id: str, error: Exception) -> None:
+    """An answer that cannot be applied counts as none: it is asked again, rarer and rarer."""
+    asked = {call.row_id: call.ask for call in planned}
+    answer = Deferred("not_applied", f"{type(error).__name__}: {error}"[:200])
+
+    def defer(work: Unit, row: _Row, at: datetime) -> None:
+        if row.ask == asked[row_id]:
+            _defer(work, row, answer, at)
+
+    order_id = _answer_one(row_id, defer)
+    draining.tell("hear", row_id, error, order_id=order_id)
+
+
+def _answer_one(row_id: str, do: Callable[[Unit, Any, datetime], None]) -> str:
+    """Do something about one row alone; the order it belongs to."""
+    at = clock.now()
+    with unit.work(by=_by, at=at) as work:
+        held: dict[str, Any] = work.lock(TradeConfirm, [row_id])
+        row = (held or work.lock(SettlementInstruction, [row_id]))[row_id]
+        do(work, row, at)
+    return str(row.order_id)
+
+
+def _saying(row: _Row, at: datetime) -> Say:
     """How to say what a row asks for; all that is said is read here, under its lock."""
     match row:
         case TradeConfirm(ask=TradeConfirm.Ask.DISPUTE):
             return partial(_dispute, row.id, row.leg_id, row.reason)
         case TradeConfirm():
-            return partial(_confirm, _confirmation(row))
+            return partial(_confirm, confirmation(row))
         case SettlementInstruction(ask=SettlementInstruction.Ask.CANCEL):
             return partial(_withdraw, row.id)
         case SettlementInstruction(ask=SettlementInstruction.Ask.BUY_IN):
@@ -124,7 +194,8 @@ def _buy_in(key: str, day: date, desk: SettlementDesk) -> Taken | Refused | With
     return desk.buy_in(key, day=day)
 
 
-def _confirmation(row: TradeConfirm) -> Confirmation:
+def confirmation(row: TradeConfirm) -> Confirmation:
+    """Our side of a trade, as it is told outside."""
     return Confirmation(
         key=row.id,
         leg_id=row.leg_id,
@@ -161,9 +232,10 @@ def _delivery(row: SettlementInstruction) -> Delivery:
 
 
 # --- answers ---------------------------------------------------------------------------------
-def _apply(planned: list[Call], answers: Mapping[str, Answer]) -> None:
+def _apply(planned: list[Call], answers: Mapping[str, Answer], taken: list[str]) -> int:
     """Apply what was answered; a row that asks for something else by now goes on asking."""
     at, asked = clock.now(), {call.row_id: call.ask for call in planned}
+    taken += sorted(asked)
     with unit.work(by=_by, at=at) as work:
         rows: list[_Row] = [*work.lock(TradeConfirm, asked).values()]
         rows += work.lock(SettlementInstruction, asked).values()
@@ -181,6 +253,7 @@ def _apply(planned: list[Call], answers: Mapping[str, Answer]) -> None:
                     tell(work, row, "confirm_received", at=at, ask=asked[row.id])
             else:
                 _take(work, row, answer, asked[row.id], same, at)
+    return len(rows)
 
 
 def _take(

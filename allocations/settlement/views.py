@@ -15,6 +15,7 @@ from django.db.models import Q, QuerySet
 from allocations import accounts
 from allocations.custodians.settling import Statement, read
 from allocations.models import (
+    Account,
     CounterpartyTrade,
     CustodianMessage,
     MatchVerdict,
@@ -28,6 +29,7 @@ from venues import instruments
 
 # What the other side has not said by then waits for a person.
 PATIENCE = timedelta(minutes=5)
+HOUSE = "house"  # the organization of what belongs to nobody we know
 _UNACCOUNTED = ("unknown", "unreadable", "too_much", "wrong_money")
 
 
@@ -59,16 +61,27 @@ def troubled(organization_id: str) -> QuerySet[SettlementInstruction]:
 def unaccounted(organization_id: str, *, most: int = 200) -> list[CustodianMessage]:
     """What custodians told about an organization that fits nothing here, oldest first.
 
-    A message belongs to whose account or instruction it names.
+    A message belongs to whose account or instruction it names; one that names nothing that anybody
+    here has is laid before the house.
     """
     rows = CustodianMessage.objects.filter(verdict__in=_UNACCOUNTED)
     found = list(rows.order_by("received_at", "pk")[:most])
+    if organization_id == HOUSE:
+        return _nobodys(found)
     codes = {facts.code for facts in accounts.accounts_of(organization_id)}
     named = SettlementInstruction.objects.filter(
         organization_id=organization_id, id__in=[row.note for row in found]
     )
     keys = set(named.values_list("id", flat=True))
     return [row for row in found if row.note in keys or _account_in(row.body) in codes]
+
+
+def _nobodys(found: Sequence[CustodianMessage]) -> list[CustodianMessage]:
+    named = SettlementInstruction.objects.filter(id__in=[row.note for row in found])
+    keys = set(named.values_list("id", flat=True))
+    said = {row.pk: _account_in(row.body) for row in found}
+    codes = set(Account.objects.filter(code__in=set(said.values())).values_list("code", flat=True))
+    return [row for row in found if row.note not in keys and said[row.pk] not in codes]
 
 
 def _account_in(body: str) -> str:
@@ -104,6 +117,9 @@ def _confirm(
     ours = comparing.texts(terms(row))
     return {
         "confirm_id": row.id,
+        "service_id": row.service_id,
+        "counterparty": row.counterparty or None,
+        "version": row.version,
         "booking_id": row.leg_id,
         "order_id": row.order_id,
         "custodian_id": row.custodian_id,

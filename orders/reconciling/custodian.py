@@ -1,98 +1,128 @@
-"""Our bookings and positions at a custodian against its own lists (P03, P11)."""
+"""Our books at a custodian against its own lists and its statement (P03, P11).
+
+Our side is read before and after the custodian is asked: what moved meanwhile is no difference.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import date, datetime
-from decimal import Decimal
+from collections.abc import Collection, Sequence
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from django.db import connection
 from django.db.models import Q
 
-from allocations.custodians.port import CustodianBooking, CustodianPosition
-from allocations.models import Account, BookingLeg
-from allocations.states import LegStatus
+from allocations.custodians.port import Custodian, CustodianBooking, CustodianStatement
+from allocations.models import Account, BookingLeg, SettlementInstruction
 from oms_site.kit import numbers
 from orders.breaks import HOUSE
+from orders.reconciling import standing, statements
 from orders.reconciling.differences import Comparison, compare, younger_than
+from orders.reconciling.standing import NEVER, OPEN, Standing
 from venues import instruments
 
-_OPEN = frozenset({LegStatus.QUEUED, LegStatus.SENT, LegStatus.FAILED})
-_NEVER = frozenset({LegStatus.CANCELED, LegStatus.REJECTED, LegStatus.ELSEWHERE})
+# What is kept apart on the board; all of a custodian is asked at once.
+BOOKED, SETTLED, CASH = "custodian", "settled", "cash"
+PARTS = (BOOKED, SETTLED, CASH)
+
+
+class Ours(NamedTuple):
+    """Our books before the custodian was asked: how they stood, and which legs were booked."""
+
+    standing: Standing
+    booked: frozenset[str]
 
 
 def run(
+    custodian_id: str, custodian: Custodian, *, day: date, look_back: int, grace: datetime
+) -> dict[str, Comparison]:
+    """Compare bookings of every trade date that can still change, and the statement of one day.
+
+    Raises `CustodianError` where the custodian does not answer: then nothing of it is known.
+    """
+    dates = window(custodian_id, day=day, look_back=look_back)
+    before = ours(custodian_id, dates, day=day)
+    booked = custodian.bookings(trade_dates=dates)
+    made = custodian.statement(as_of=day)
+    return compared(custodian_id, before, booked, made, dates=dates, day=day, grace=grace)
+
+
+def window(custodian_id: str, *, day: date, look_back: int) -> list[date]:
+    """The trade dates that can still change: the last days, and those of what has not settled."""
+    dates = {day - timedelta(days=n) for n in range(look_back + 1)}
+    legs = BookingLeg.objects.filter(custodian_id=custodian_id)
+    unsettled = SettlementInstruction.objects.filter(custodian_id=custodian_id, closed_at=None)
+    waiting = legs.filter(Q(status__in=OPEN) | Q(id__in=unsettled.values("leg_id")))
+    dates |= set(waiting.order_by().values_list("trade_date", flat=True).distinct())
+    return sorted(dates)
+
+
+def ours(custodian_id: str, dates: Collection[date], *, day: date) -> Ours:
+    """Our side as it is now."""
+    legs = BookingLeg.objects.filter(custodian_id=custodian_id, trade_date__in=dates)
+    booked = legs.exclude(status__in=[*OPEN, *NEVER]).values_list("id", flat=True)
+    return Ours(standing.of(custodian_id, day=day), frozenset(booked))
+
+
+def compared(
     custodian_id: str,
-    *,
+    before: Ours,
     booked: Sequence[CustodianBooking],
-    positions: Sequence[CustodianPosition],
+    made: CustodianStatement,
+    *,
+    dates: Collection[date],
     day: date,
     grace: datetime,
-) -> Comparison:
-    """Compare what was booked of one day's trades, and positions at the end of that day."""
-    legs = _legs(custodian_id, day, {one.key for one in booked})
-    bookings = _bookings([leg for leg in legs if leg.trade_date == day], booked, grace)
-    known = {leg.id for leg in legs}
-    holdings = _positions(_held(custodian_id, day), positions, booked, known, grace)
-    return Comparison(bookings.compared + holdings.compared, [*bookings.found, *holdings.found])
+) -> dict[str, Comparison]:
+    """What came of asking: bookings with positions, what has settled, and money."""
+    legs = _legs(custodian_id, dates, {one.key for one in booked})
+    bookings = _bookings(legs, booked, before.booked, grace)
+    after, known = standing.of(custodian_id, day=day), {leg.id for leg in legs}
+
+    def told(key: str) -> tuple[str, str]:
+        line = after.securities.get(key) or after.money.get(key)
+        owner = line.organization_id if line else ""
+        return owner or _owner(key.partition("/")[0]), ""
+
+    fresh = {
+        f"{one.account}/{one.cusip}"
+        for one in booked
+        if one.key not in known and younger_than(one.booked_at, grace)
+    }
+    held = statements.positions(before.standing, after, made, told=told, fresh=fresh)
+    found = {
+        BOOKED: Comparison(
+            bookings.compared + held.compared,
+            [*bookings.found, *held.found],
+            under_way=held.under_way,
+        ),
+        SETTLED: statements.settled(before.standing, after, made, told=told),
+        CASH: statements.cash(before.standing, after, made, told=told),
+    }
+    for one in found.values():
+        one.about = {"as_of": str(made.as_of), "stated_at": made.at.isoformat()}
+    return found
 
 
-def _legs(custodian_id: str, day: date, keys: set[str]) -> list[BookingLeg]:
-    """The legs of one day, and those that they name."""
-    rows = BookingLeg.objects.filter(Q(trade_date=day) | Q(id__in=keys), custodian_id=custodian_id)
-    rows = rows.exclude(status__in=_NEVER).order_by("id")
+def _legs(custodian_id: str, dates: Collection[date], keys: set[str]) -> list[BookingLeg]:
+    """The legs of these days, and those that the custodian names."""
+    asked = Q(trade_date__in=dates) | Q(id__in=keys)
+    rows = BookingLeg.objects.filter(asked, custodian_id=custodian_id)
+    rows = rows.exclude(status__in=NEVER).order_by("id")
     return list(rows.select_related("allocation", "account_allocation__account", "booked_account"))
 
 
-_HELD = """
-SELECT coalesce(b.code, a.code), i.cusip, l.organization_id,
-    bool_or(l.status = ANY(%(open)s)),
-    coalesce(sum(CASE WHEN (c.side = 'buy') = (l.reverses_id IS NULL) THEN l.qty ELSE -l.qty END)
-        FILTER (WHERE l.status <> ALL(%(open)s)), 0)
-FROM allocations_bookingleg l JOIN allocations_allocation c ON c.id = l.allocation_id
-JOIN allocations_accountallocation p ON p.id = l.account_allocation_id
-JOIN allocations_account a ON a.id = p.account_id
-JOIN venues_instrument i ON i.id = c.instrument_id
-LEFT JOIN allocations_account b ON b.id = l.booked_account_id
-WHERE l.custodian_id = %(custodian)s AND l.trade_date <= %(day)s AND l.status <> ALL(%(never)s)
-GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-"""
-
-
-class _Held(NamedTuple):
-    """What one account was booked of one security, all days together."""
-
-    key: str
-    organization_id: str
-    is_under_way: bool
-    qty: Decimal
-
-
-def _held(custodian_id: str, day: date) -> list[_Held]:
-    """Holdings as our bookings make them: added up where they lie, one row for each."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _HELD,
-            {
-                "custodian": custodian_id,
-                "day": day,
-                "open": sorted(status.value for status in _OPEN),
-                "never": sorted(status.value for status in _NEVER),
-            },
-        )
-        return [_Held(f"{row[0]}/{row[1]}", *row[2:]) for row in cursor.fetchall()]
-
-
 def _bookings(
-    legs: Sequence[BookingLeg], booked: Sequence[CustodianBooking], grace: datetime
+    legs: Sequence[BookingLeg],
+    booked: Sequence[CustodianBooking],
+    before: frozenset[str],
+    grace: datetime,
 ) -> Comparison:
     theirs = {one.key: one for one in booked}
-    # What waits for an answer may be there or not: only what is there is compared.
-    ours = {leg.id: _as_theirs(leg) for leg in legs if leg.status not in _OPEN or leg.id in theirs}
+    # What waits for an answer, or was booked while they answered, may be in their list or not:
+    # only what is there is compared.
+    ours = {leg.id: _as_theirs(leg) for leg in legs if leg.id in before or leg.id in theirs}
     names = {leg.id: (leg.organization_id, leg.allocation.order_id) for leg in legs}
-    waiting = {leg.id for leg in legs if leg.status in _OPEN}
+    waiting = {leg.id for leg in legs if leg.status in OPEN}
     return compare(
         ours,
         theirs,
@@ -131,32 +161,3 @@ def _account(leg: BookingLeg) -> Account:
 def _owner(code: str) -> str:
     owners = list(Account.objects.filter(code=code).values_list("organization_id", flat=True)[:2])
     return owners[0] if len(owners) == 1 else HOUSE
-
-
-def _positions(
-    ours: Sequence[_Held],
-    positions: Sequence[CustodianPosition],
-    booked: Sequence[CustodianBooking],
-    known: set[str],
-    grace: datetime,
-) -> Comparison:
-    """Holdings by account and security. What has a leg under way is not compared today."""
-    held: dict[str, Decimal] = defaultdict(Decimal)
-    unsettled = {one.key for one in ours if one.is_under_way}
-    owners = {one.key: one.organization_id for one in ours}
-    for one in ours:
-        held[one.key] += one.qty
-    unsettled |= {
-        f"{one.account}/{one.cusip}"
-        for one in booked
-        if one.key not in known and younger_than(one.booked_at, grace)
-    }
-    theirs = {f"{one.account}/{one.cusip}": one.qty for one in positions}
-    return compare(
-        {key: qty for key, qty in held.items() if key not in unsettled and (qty or key in theirs)},
-        {key: qty for key, qty in theirs.items() if key not in unsettled},
-        name="position",
-        shown=lambda qty: {"qty": numbers.plain(qty)},
-        told=lambda key: (owners.get(key) or _owner(key.partition("/")[0]), ""),
-        fresh=lambda qty: False,
-    )

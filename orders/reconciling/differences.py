@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from venues.drop_copy import TheirTrade
+
 Item = TypeVar("Item")
 
 
@@ -23,6 +25,8 @@ class Difference:
     order_id: str = ""
     ours: dict[str, str] = field(default_factory=dict)
     theirs: dict[str, str] = field(default_factory=dict)
+    # The trade that a venue tells of and we have not, for whoever may have to book it.
+    fill: TheirTrade | None = None
 
     @property
     def evidence(self) -> dict[str, Any]:
@@ -37,10 +41,17 @@ class Difference:
 
 @dataclass(slots=True)
 class Comparison:
-    """What one comparison looked at and found."""
+    """What one comparison looked at and found.
+
+    `unsaid` is why nothing could be compared although the party answered; `under_way` is how much
+    was left for the next time; `about` is kept with the evidence of everything found.
+    """
 
     compared: int = 0
     found: list[Difference] = field(default_factory=list)
+    unsaid: str = ""
+    under_way: int = 0
+    about: dict[str, str] = field(default_factory=dict)
 
 
 def compare(

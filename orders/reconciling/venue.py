@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,6 +18,7 @@ from orders.states import VENUE_TERMINAL
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 
 Told = Callable[[str], tuple[str, str]]
+MISSING = "venue_fill_not_here"
 
 
 def run(
@@ -130,7 +132,7 @@ def _trades(
             )
     theirs = {one.exec_id: one for one in copy.trades}
     owner = {key: one.cl_ord_id for key, one in {**theirs, **ours}.items()}
-    return compare(
+    made = compare(
         ours,
         theirs,
         name="venue_fill",
@@ -138,6 +140,10 @@ def _trades(
         told=lambda key: told(owner[key]),
         fresh=lambda one: younger_than(one.at, grace),
     )
+    made.found = [
+        replace(one, fill=theirs[one.key]) if one.kind == MISSING else one for one in made.found
+    ]
+    return made
 
 
 def _first(exec_id: str, fills: list[Execution]) -> str:

@@ -6,18 +6,21 @@ leg's id is its key, so a batch may go out twice and a booking is made once.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
+from allocations.custodians import stating
 from allocations.custodians.files.exchange import Exchange
 from allocations.custodians.port import (
     Booked,
     BookingInstruction,
     CustodianBooking,
     CustodianError,
-    CustodianPosition,
+    CustodianStatement,
+    Notice,
     Refused,
 )
 from oms_site.kit import ids
@@ -44,20 +47,26 @@ class FilesCustodian:
         answer = self.question("find", about=key)
         return Booked(_text(answer, "booking_ref")) if answer.get("booking_ref") else None
 
-    def positions(self, *, as_of: date) -> list[CustodianPosition]:
-        """Positions at the end of a day. Raises `CustodianError`."""
-        return [
-            CustodianPosition(
-                account=row["account"],
-                cusip=row["cusip"],
-                qty=Decimal(row["qty"]),
-                settled_qty=Decimal(row["settled_qty"]),
-            )
-            for row in _rows(self.question("positions", as_of=as_of.isoformat()))
-        ]
+    def note(self, notice: Notice) -> Booked | Refused:
+        """Tell of what moves without a trade. Raises `CustodianError`, which waits."""
+        terms = {name: value for name, value in asdict(notice).items() if name != "key"}
+        asked = {"do": "notice", "key": f"notice:{notice.key}", "of": notice.key}
+        answer = self.exchange.ask({**asked, **_plain(terms)})
+        match answer.get("status"):
+            case "taken":
+                return Booked(_text(answer, "ref"))
+            case "rejected":
+                return Refused(_text(answer, "code"), str(answer.get("reason", "")))
+        raise CustodianError("notice_failed", str(answer.get("reason", "")), in_doubt=True)
 
-    def bookings(self, *, trade_date: date) -> list[CustodianBooking]:
-        """What it booked of trades of one day. Raises `CustodianError`."""
+    def statement(self, *, as_of: date) -> CustodianStatement:
+        """The file of a day: its securities and money. Raises `CustodianError`."""
+        answer = self.question("statement", as_of=as_of.isoformat())
+        return stating.read(answer.get("statement"))
+
+    def bookings(self, *, trade_dates: Collection[date]) -> list[CustodianBooking]:
+        """What it booked of trades of these days. Raises `CustodianError`."""
+        days = ",".join(day.isoformat() for day in sorted(trade_dates))
         return [
             CustodianBooking(
                 key=row["key"],
@@ -69,7 +78,7 @@ class FilesCustodian:
                 net_money=Decimal(row["net_money"]),
                 booked_at=datetime.fromisoformat(row["booked_at"]),
             )
-            for row in _rows(self.question("bookings", date=trade_date.isoformat()))
+            for row in _rows(self.question("bookings", dates=days))
         ]
 
     def question(self, do: str, **about: object) -> dict[str, Any]:

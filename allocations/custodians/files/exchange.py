@@ -22,7 +22,7 @@ AGAIN_SECONDS = 60.0  # what was not answered for so long goes out once more
 LINGER_SECONDS = 0.01
 _LOOK_SECONDS = 0.02
 # Answers to questions are read once; what was instructed and acknowledged is kept.
-QUESTIONS = frozenset({"find", "positions", "bookings", "messages"})
+QUESTIONS = frozenset({"find", "statement", "bookings", "messages"})
 
 
 @dataclass(slots=True)

@@ -5,6 +5,7 @@ Called by the booking room, outside any transaction. It never repeats a call by 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,12 +15,14 @@ from urllib.parse import quote
 import httpx
 import msgspec
 
+from allocations.custodians import stating
 from allocations.custodians.port import (
     Booked,
     BookingInstruction,
     CustodianBooking,
     CustodianError,
-    CustodianPosition,
+    CustodianStatement,
+    Notice,
     Refused,
 )
 
@@ -72,24 +75,29 @@ class SimulatedCustodian:
             raise failure(response, asking=True)
         return Booked(_text(fields(response), "booking_ref"))
 
-    def positions(self, *, as_of: date) -> list[CustodianPosition]:
-        """Positions at the end of a day. Raises `CustodianError`."""
-        response = self.ask("GET", "positions", params={"as_of": as_of.isoformat()})
+    def note(self, notice: Notice) -> Booked | Refused:
+        """Tell of what moves without a trade; repeating is harmless. Raises `CustodianError`."""
+        headers = {"Content-Type": "application/json"}
+        path = f"notices/{quote(notice.key, safe='')}"
+        response = self.ask("POST", path, content=_body(notice), headers=headers)
+        answer = fields(response)
+        if response.status_code == 200:
+            return Booked(_text(answer, "ref"))
+        if response.status_code in REFUSALS:
+            return Refused(_text(answer, "code"), str(answer.get("reason", "")))
+        raise failure(response)
+
+    def statement(self, *, as_of: date) -> CustodianStatement:
+        """Securities and money at the end of a day. Raises `CustodianError`."""
+        response = self.ask("GET", "statement", params={"as_of": as_of.isoformat()})
         if response.status_code != 200:
             raise failure(response, asking=True)
-        return [
-            CustodianPosition(
-                account=row["account"],
-                cusip=row["cusip"],
-                qty=Decimal(row["qty"]),
-                settled_qty=Decimal(row["settled_qty"]),
-            )
-            for row in fields(response)["positions"]
-        ]
+        return stating.read(fields(response))
 
-    def bookings(self, *, trade_date: date) -> list[CustodianBooking]:
-        """What it booked of trades of one day. Raises `CustodianError`."""
-        response = self.ask("GET", "bookings", params={"date": trade_date.isoformat()})
+    def bookings(self, *, trade_dates: Collection[date]) -> list[CustodianBooking]:
+        """What it booked of trades of these days. Raises `CustodianError`."""
+        days = ",".join(day.isoformat() for day in sorted(trade_dates))
+        response = self.ask("GET", "bookings", params={"dates": days})
         if response.status_code != 200:
             raise failure(response, asking=True)
         return [
@@ -119,8 +127,8 @@ class SimulatedCustodian:
             ) from error
 
 
-def _body(instruction: BookingInstruction) -> bytes:
-    body = asdict(instruction)
+def _body(one: BookingInstruction | Notice) -> bytes:
+    body = asdict(one)
     del body["key"]
     return _encoder.encode(body)
 

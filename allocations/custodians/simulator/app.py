@@ -16,11 +16,14 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from allocations.custodians.simulator import behaviors, desk
+from allocations.custodians.simulator import behaviors, desk, notices, statements
 from allocations.custodians.simulator.behaviors import Mode, Settling
 from allocations.custodians.simulator.books import Booking, Books, Conflict, Instruction
 from allocations.custodians.simulator.clearing import ClearingHouses
 from allocations.custodians.simulator.desk import Desk
+from allocations.custodians.simulator.notices import Notices
+from allocations.custodians.simulator.statements import Wrong
+from oms_site.kit import clock
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -59,6 +62,8 @@ class CustodianApp:
         self._directory = directory
         self._books: dict[str, Books] = {}
         self._desks: dict[str, Desk] = {}
+        self._notices: dict[str, Notices] = {}
+        self._wrong: dict[str, Wrong] = {}  # what their statements are to say wrongly
         self._faults: dict[str, Fault] = {}
         self._trouble: dict[str, Fault] = {}  # of the settlement desks
         self._clearing = ClearingHouses(directory)
@@ -72,6 +77,7 @@ class CustodianApp:
         if custodian not in self._books:
             self._books[custodian] = Books(self._directory, custodian)
             self._desks[custodian] = Desk(self._directory, self._books[custodian])
+            self._notices[custodian] = Notices(self._directory, custodian)
         return self._books[custodian]
 
     def close(self) -> None:
@@ -80,6 +86,8 @@ class CustodianApp:
             desk_.close()
         for books in self._books.values():
             books.close()
+        for told in self._notices.values():
+            told.close()
         self._clearing.close()
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -123,6 +131,10 @@ class CustodianApp:
         match [scope["method"], *scope["path"].strip("/").split("/")]:
             case ["POST", "faults"]:
                 return self._set_fault(msgspec.json.decode(await _body(receive), type=Fault))
+            case ["POST", "faults", "statement"]:
+                wrong = msgspec.json.decode(await _body(receive), type=Wrong, strict=False)
+                self._wrong[wrong.custodian] = wrong
+                return 200, {"ok": True}
             case ["POST", "faults", "clearing"]:
                 return 200, self._clearing.set_fault(await _body(receive))
             case ["POST", party, "trades", key]:
@@ -134,16 +146,19 @@ class CustodianApp:
                 key = headers.get(b"idempotency-key", b"").decode("latin-1")
                 return await self._book(self.books(custodian), key, await _body(receive))
             case ["GET", custodian, "bookings"]:
-                found = self._asked(custodian).on(_day(query, b"date"))
+                found = self._asked(custodian).on(_days(query, b"dates"))
                 return 200, {"bookings": [_shown(booking) for booking in found]}
             case ["GET", custodian, "bookings", key]:
                 booking = self._asked(custodian).bookings.get(key)
                 if booking is None:
                     raise Answer(404, _problem("NOT_FOUND", "no such booking"))
                 return 200, _shown(booking)
-            case ["GET", custodian, "positions"]:
+            case ["GET", custodian, "statement"]:
                 self._asked(custodian)
-                return 200, {"positions": self._desks[custodian].positions(_day(query, b"as_of"))}
+                return 200, self._statement(custodian, _day(query, b"as_of"))
+            case ["POST", custodian, "notices", key]:
+                self._asked(custodian)
+                return self._note(custodian, key, await _body(receive))
             case ["GET", custodian, "messages"]:
                 self._asked(custodian)
                 told = self._desks[custodian].after(_seq(query), _moment(query))
@@ -197,6 +212,24 @@ class CustodianApp:
         if mode is Mode.ERROR_AFTER:
             raise Answer(500, _problem("INTERNAL", "something went wrong"))
         return 200, answer
+
+    def _statement(self, custodian: str, as_of: date) -> dict[str, Any]:
+        at_desk, told = self._desks[custodian], self._notices[custodian]
+        return statements.made(
+            self._books[custodian].bookings.values(),
+            at_desk.hands,
+            (one.notice for one in told.taken.values()),
+            as_of=as_of,
+            at=clock.machine_now(),
+            through=len(at_desk.messages),
+            wrong=self._wrong.get(custodian),
+        )
+
+    def _note(self, custodian: str, key: str, body: bytes) -> tuple[int, object]:
+        try:
+            return 200, {"ref": self._notices[custodian].take(key, body).ref}
+        except notices.Conflict as error:
+            raise Answer(409, _problem("KEY_CONFLICT", "the key belongs to another one")) from error
 
     def _asked(self, custodian: str) -> Books:
         """The books of a custodian that answers questions at present."""
@@ -273,6 +306,12 @@ def _day(query: dict[bytes, bytes], name: bytes) -> date:
         return date.fromisoformat(query.get(name, b"").decode("ascii"))
     except ValueError as error:
         raise Answer(400, _problem("BAD_DATE", f"{name.decode()} is a date")) from error
+
+
+def _days(query: dict[bytes, bytes], name: bytes) -> frozenset[date]:
+    """Dates with commas between them."""
+    parts = query.get(name, b"").split(b",")
+    return frozenset(_day({name: part}, name) for part in parts)
 
 
 def _seq(query: dict[bytes, bytes]) -> int:

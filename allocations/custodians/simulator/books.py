@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from hashlib import sha256
@@ -34,6 +34,7 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     net_money: Decimal
     trade_date: date
     settlement_date: date
+    currency: str = "USD"
 
 
 class Booking(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="booking"):
@@ -50,15 +51,6 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
     """A call that was made to fail, so that the next one may succeed even after a restart."""
 
     key: str
-
-
-class Position(msgspec.Struct, frozen=True, kw_only=True):
-    """An account's holding of a security by trade date, and the settled part of it."""
-
-    account: str
-    cusip: str
-    qty: Decimal
-    settled_qty: Decimal
 
 
 _Line = Booking | Failure
@@ -110,13 +102,9 @@ class Books:
         self._write(Failure(key=key))
         return self.failures[key]
 
-    def on(self, trade_date: date) -> list[Booking]:
-        """What was booked for trades of one day."""
-        return [b for b in self.bookings.values() if b.instruction.trade_date == trade_date]
-
-    def positions(self, as_of: date) -> list[Position]:
-        """Every position at the end of a day."""
-        return positions_of(self.bookings.values(), as_of)
+    def on(self, trade_dates: Collection[date]) -> list[Booking]:
+        """What was booked for trades of these days."""
+        return [b for b in self.bookings.values() if b.instruction.trade_date in trade_dates]
 
     def close(self) -> None:
         """Let go of the file."""
@@ -144,24 +132,6 @@ def bookings(directory: Path, custodian: str) -> dict[str, Booking]:
     """Everything a custodian has booked, by idempotency key."""
     found = (_decoder.decode(text) for text in _lines(path_of(directory, custodian)))
     return {line.key: line for line in found if isinstance(line, Booking)}
-
-
-def positions_of(booked: Iterable[Booking], as_of: date) -> list[Position]:
-    """Positions at the end of a day, by account and security, the flat ones left out."""
-    traded: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    settled: defaultdict[tuple[str, str], Decimal] = defaultdict(Decimal)
-    for booking in booked:
-        leg = booking.instruction
-        signed = leg.qty if leg.side == "1" else -leg.qty
-        if leg.trade_date <= as_of:
-            traded[leg.account, leg.cusip] += signed
-        if leg.settlement_date <= as_of:
-            settled[leg.account, leg.cusip] += signed
-    return [
-        Position(account=account, cusip=cusip, qty=qty, settled_qty=settled[account, cusip])
-        for (account, cusip), qty in sorted(traded.items())
-        if qty or settled[account, cusip]
-    ]
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -21,7 +21,8 @@ import msgspec
 
 from allocations.custodians.simulator import behaviors
 from allocations.custodians.simulator.behaviors import Settling
-from allocations.custodians.simulator.books import Booking, Books, Position
+from allocations.custodians.simulator.books import Booking, Books
+from allocations.custodians.simulator.statements import Hand
 
 NEW_YORK = ZoneInfo("America/New_York")
 CENT = Decimal("0.01")
@@ -39,6 +40,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     net_money: Decimal
     settlement_date: date
     participant: str
+    currency: str = "USD"
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="confirmation"):
@@ -108,7 +110,7 @@ class Desk:
         self._failed: set[tuple[str, date]] = set()
         self._stated: set[str] = set()
         self._disputed: set[str] = set()
-        self._hands: list[tuple[tuple[str, str], Decimal, date]] = []
+        self.hands: list[Hand] = []
         self._looked_at = 0
         path = path_of(directory, books.custodian)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
@@ -181,24 +183,6 @@ class Desk:
         self._state()
         self._settle(now.astimezone(NEW_YORK).date())
         return self.messages[seq : seq + most]
-
-    def positions(self, as_of: date) -> list[Position]:
-        """Every position at the end of a day; settled is what has changed hands by then."""
-        hands: dict[tuple[str, str], Decimal] = {}
-        for key, qty, day in self._hands:
-            if day <= as_of:
-                hands[key] = hands.get(key, ZERO) + qty
-        traded = {(p.account, p.cusip): p.qty for p in self._books.positions(as_of)}
-        return [
-            Position(
-                account=key[0],
-                cusip=key[1],
-                qty=traded.get(key, ZERO),
-                settled_qty=hands.get(key, ZERO),
-            )
-            for key in sorted(traded.keys() | hands.keys())
-            if traded.get(key) or hands.get(key)
-        ]
 
     # --- working ------------------------------------------------------------------------------
     def _state(self) -> None:
@@ -301,8 +285,9 @@ class Desk:
             order, day = self.instructed[key].order, date.fromisoformat(body["value_date"])
             self.settled[key] = self.settled.get(key, ZERO) + qty
             self._paid[key] = self._paid.get(key, ZERO) + Decimal(body["net_money"])
-            signed = qty if order.side == "1" else -qty
-            self._hands.append(((order.account, order.cusip), signed, day))
+            sign, money = 1 if order.side == "1" else -1, Decimal(body["net_money"])
+            named = (order.account, order.cusip, order.currency)
+            self.hands.append(Hand(*named, sign * qty, -sign * money, day, message.seq))
             if self.settled[key] == order.qty:
                 self._open.pop(key, None)
 

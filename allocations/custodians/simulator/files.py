@@ -92,9 +92,11 @@ async def _one(custodian: str, record: Record, ask: Ask) -> Record:
         case "find":
             method, path = "GET", f"bookings/{record['about']}"
         case "bookings":
-            method, path, query = "GET", "bookings", f"date={record['date']}"
-        case "positions":
-            method, path, query = "GET", "positions", f"as_of={record['as_of']}"
+            method, path, query = "GET", "bookings", f"dates={record['dates']}"
+        case "statement":
+            method, path, query = "GET", "statement", f"as_of={record['as_of']}"
+        case "notice":
+            path = f"notices/{about}"
         case "messages":
             now = str(record["now"]).replace("+", "%2B")
             method, path, query = "GET", "messages", f"after={record['after']}&now={now}"
@@ -120,8 +122,10 @@ def _said(do: str, status: int, said: Record) -> Record:
     if do == "find" and status == 404:
         return {"status": "unknown"}
     if status in (200, 201):
+        if do == "statement":
+            return {"status": "answered", "statement": said}
         rows = next((value for value in said.values() if isinstance(value, list)), [])
-        if do in ("positions", "bookings", "messages"):
+        if do in ("bookings", "messages"):
             return {"status": "answered", "rows": rows}
         if do in ("book", "find"):
             return {"status": "booked", "booking_ref": said["booking_ref"]}

@@ -80,7 +80,7 @@ def create(bond: Instrument, *requested: tuple[str, int], **changes: Any) -> str
             work,
             order_id=order_id,
             instrument_id=bond.pk,
-            requested=[Requested(name, D(qty), f"caa-{name}") for name, qty in requested],
+            requested=[Requested(name, D(qty), f"{order_id}-{name}") for name, qty in requested],
             at=AT,
             **values,
         )

@@ -279,9 +279,10 @@ def test_a_slow_custodian_does_not_hold_the_others(
     seen: list[float] = []
     settle = rounds._settle
 
-    def timed(answers: Any) -> None:
-        settle(answers)
+    def timed(answers: Any, taken: list[str]) -> int:
+        done = settle(answers, taken)
         seen.append(clock.monotonic())
+        return done
 
     monkeypatch.setattr(rounds, "_settle", timed)
     booking.drain()
@@ -317,7 +318,7 @@ def test_an_answer_that_comes_after_another_drain_has_booked_changes_nothing(
     order_id = rows.block(bond, ("alpha-002", 4000))
     booking.drain()
     (leg,) = rows.read(order_id).legs
-    rounds._settle({leg.id: Deferred("custodian_silent", "late")})
+    rounds._settle({leg.id: Deferred("custodian_silent", "late")}, [])
     assert BookingLeg.objects.get(id=leg.id).version == leg.version
     agree(outside, order_id)
 

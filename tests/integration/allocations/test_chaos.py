@@ -119,7 +119,8 @@ def test_the_simulated_custodians_are_certified(outside: Outside, bond: Instrume
     assert told.getvalue().count("ok ") == len(acceptance.REQUIREMENTS)
     assert "BNY is certified" in told.getvalue()
     asked = SimulatedCustodian(f"{outside.url}/cust_bny")
-    assert asked.positions(as_of=clock.now().date()) == []
+    made = asked.statement(as_of=clock.now().date())
+    assert (made.positions, made.cash) == ((), ())
     asked.close()
 
 

@@ -92,7 +92,7 @@ def test_the_calculation_is_told_with_amounts_prices_and_venue(bond: Instrument)
     assert (second["fill_price"], second["venue"]) == (D("84.8"), None)
     assert second["venues"] == ["dark", "sim"]
     assert [f["fill_price"] for f in second["fills"]] == [84, 85]
-    assert first["client_account_allocation_id"] == "caa-alpha-002"
+    assert first["client_account_allocation_id"] == f"{order_id}-alpha-002"
 
 
 def test_the_same_fills_again_change_nothing(bond: Instrument) -> None:

@@ -72,6 +72,22 @@ def test_a_difference_is_worked_through_over_the_api(ops: Api) -> None:
     assert ops.post(f"{path}vanish/")[0] == 404
 
 
+def test_who_decides_on_a_difference_says_which_version_they_have_read(ops: Api) -> None:
+    _, page = ops.get(f"{CONFIRM}?account_id=ALPHA-NET")
+    path = f"{CONFIRM}{page['confirms'][0]['confirm_id']}/"
+    said = {"reason_code": "tolerated", "text": "Two cents."}
+    _, read = ops.post(f"{path}propose/", said)
+    ops.post(f"{path}propose/", {**said, "text": "Twenty cents."})
+    admin = Api("alpha_admin")
+    for step in ("agree", "refuse", "affirm"):
+        status, answer = admin.post(f"{path}{step}/", {"version": read["version"]})
+        assert (status, answer["code"]) == (409, "proposal_changed")
+    _, latest = admin.get(path)
+    assert (latest["resolution"], latest["status"]) == ("Twenty cents.", "mismatched")
+    status, answer = admin.post(f"{path}agree/", {"version": latest["version"]})
+    assert (status, answer["status"]) == (200, "affirmed")
+
+
 def test_settlements_are_told_with_their_facts(ops: Api) -> None:
     with story.on(11, 24):
         story.turn()

@@ -1,0 +1,20 @@
+"""The other side of a service that is spoken to by files: it reads what we sent and agrees."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from allocations.custodians.files import numbered
+from allocations.custodians.settling import Confirmation
+
+
+def agree(directory: Path, one: Confirmation, *, broker: str) -> None:
+    """State the same trade, in the next file of the service's directory."""
+    _, (record,) = numbered.parse((directory / "to" / f"{one.key}.jsonl").read_bytes())
+    assert record["counterparty"] == broker
+    kept = {name: record[name] for name in asdict(one) if name not in ("key", "currency")}
+    said = {"type": "statement", "reference": f"CP-{one.key}", **kept}
+    number = numbered.next_number(directory / "from")
+    answer = numbered.text_of({"kind": "answer"}, [said])
+    numbered.put(directory / "from" / numbered.name_of(number), answer)
