@@ -17,6 +17,7 @@ from controls import halts
 from controls.halts import Target
 from controls.models import Breaker, Halt, PriceMark
 from controls.states import HALT_STANDING
+from oms_site.journal import draining
 from oms_site.kit.errors import OmsError
 from venues import instruments
 from venues.instruments import InstrumentFacts
@@ -35,16 +36,20 @@ def look(*, backlog: Callable[[], int], at: datetime) -> int:
     breakers = list(Breaker.objects.filter(active=True).order_by("pk"))
     if not breakers:
         return 0
-    changed = 0
     _mark(breakers, at=at)
-    for one in breakers:
+
+    def ask(one: Breaker) -> int:
         if one.kind == Breaker.Kind.CAPACITY:
-            changed += _capacity(one, backlog(), at=at)
-            continue
+            return _capacity(one, backlog(), at=at)
         find = _moved if one.kind == Breaker.Kind.PRICE_MOVE else _leaning
-        for facts, why in find(one, at=at):
-            changed += bool(_trip(one, facts, why, at=at))
-    return changed
+        return sum(bool(_trip(one, facts, why, at=at)) for facts, why in find(one, at=at))
+
+    return draining.each(breakers, ask, aside=_tell)
+
+
+def _tell(one: Breaker, error: Exception) -> None:
+    """One that cannot be asked holds up no other, and is asked again at the next look."""
+    draining.tell("breaker", one.pk, error, organization_id=one.organization_id)
 
 
 def security_status(cusip: str, *, halted: bool, source: str, text: str, at: datetime) -> int:

@@ -12,7 +12,7 @@ from django.db import connection
 from django.db.models import Q
 
 from controls import content, governance
-from controls.models import ControlChange, Review
+from controls.models import ControlChange, Override, Review
 from controls.states import ReviewStatus
 
 _HITS = """
@@ -34,6 +34,7 @@ def report(organization_id: str, *, since: datetime, until: datetime) -> dict[st
         "changes": _changes(organization_id, since, until),
         "hits": hits(organization_id, since=since, until=until),
         "overrides": _overrides(organization_id, since, until),
+        "exceptions": _exceptions(organization_id, since, until),
     }
 
 
@@ -108,4 +109,29 @@ def _overrides(organization_id: str, since: datetime, until: datetime) -> list[d
         }
         for row in rows.order_by("decided_at", "id")
         for failed in row.failed_controls
+    ]
+
+
+def _exceptions(organization_id: str, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """Overrides that were decided: what was lifted for whose order, by whom, and what used it."""
+    rows = Override.objects.filter(
+        organization_id=organization_id, decided_at__gte=since, decided_at__lt=until
+    ).select_related("maker", "requested_by", "decided_by")
+    return [
+        {
+            "override_id": row.id,
+            "order_id": row.asked_for,
+            "control_id": one["control_id"],
+            "code": one["code"],
+            "status": str(row.status),
+            "maker": row.maker.username,
+            "requested_by": row.requested_by.username,
+            "reason": row.reason,
+            "decided_by": row.decided_by.username if row.decided_by else "",
+            "decided_at": row.decided_at,
+            "annotation": row.note,
+            "used_by": row.used_order or "",
+        }
+        for row in rows.order_by("decided_at", "id")
+        for one in row.controls
     ]

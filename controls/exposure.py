@@ -70,7 +70,10 @@ class Entered(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Book:
-    """Sums for one organization; `traits` finds a security, `members` the securities of a group."""
+    """Sums for one organization; `traits` finds a security, `members` a group.
+
+    A member is a CUSIP, or an issuer in lower case: then every security of it is inside.
+    """
 
     def __init__(
         self,
@@ -233,7 +236,10 @@ class Book:
         total: Decimal | None = ZERO
         for instrument in self._securities[entity]:
             traits = self._traits(instrument)
-            inside = traits.cusip in names if names is not None else getattr(traits, arg) == wanted
+            if names is not None:
+                inside = not names.isdisjoint((traits.cusip, traits.issuer.casefold()))
+            else:
+                inside = getattr(traits, arg) == wanted
             if inside:
                 total = _plus(total, self._long_value(entity, instrument, ticket.currency))
         return total

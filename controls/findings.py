@@ -27,6 +27,15 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     limit: Number = None
     actual: Number = None
+    # Whether two people may let one order pass in spite of it, see `controls.overrides`.
+    overridable: bool = False
+
+
+class Noted(msgspec.Struct, frozen=True):
+    """Passed, and compliance is to know of it: a sentence, and what it was about."""
+
+    message: str
+    actual: Number = None
 
 
 class Suppressed(msgspec.Struct, frozen=True):
@@ -43,5 +52,5 @@ class Missing(Exception):
         self.reason = reason
 
 
-Answer: TypeAlias = Passed | Finding | Suppressed
+Answer: TypeAlias = Passed | Finding | Noted | Suppressed
 PASSED = Passed()

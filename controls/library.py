@@ -41,6 +41,7 @@ BUILTIN_NAMES = {
     "instrument.status": "Instrument status",
 }
 REDUCE_ONLY = "order.reduce_only"
+WATCHED = "universe.watched"
 DUPLICATES = "duplicates.economic"
 CONTROL_UNAVAILABLE = "control_unavailable"
 KEEP_MOST = 10_000
@@ -93,7 +94,9 @@ class Gate(msgspec.Struct, frozen=True):
         controls, dated = found
         if dated:
             controls = tuple([c for c in controls if c.in_force(ticket.at)])
-        return (*controls, _reduce_only) if ticket.reduce_only else controls
+        if ticket.reduce_only:
+            controls = (*controls, _reduce_only)
+        return (*controls, _watched) if ticket.watched else controls
 
     def _find(self, key: tuple[slices.Values, ...]) -> tuple[tuple[ActiveControl, ...], bool]:
         facts = dict(zip(self.dimensions, key, strict=True))
@@ -255,6 +258,15 @@ _reduce_only = bind(
     rule_class=REDUCE_ONLY,
     params={},
     remediation=Remediation.REJECT.value,
+)
+# Nothing is ever refused by it, and only what a watch list names is looked at.
+_watched = bind(
+    code=f"builtin.{WATCHED}",
+    version=1,
+    name="Watch list",
+    rule_class=WATCHED,
+    params={},
+    remediation=Remediation.WARN.value,
 )
 _bare = gate()
 _gates: generation.Cached[dict[str, Gate]] = generation.Cached(_load)

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from controls import ticket
-from controls.checks.universe import FORBIDDING
+from controls.checks.universe import FORBIDDING, WATCHING
 from controls.models import ControlList, Mandate
 from controls.ticket import Listed
 from oms_site.firm import generation
@@ -23,6 +23,8 @@ class Lists(msgspec.Struct, frozen=True):
     versions: Mapping[str, int] = {}
     by_member: Mapping[tuple[str, str], tuple[Listed, ...]] = {}
     groups: Mapping[str, frozenset[str]] = {}
+    # The names of those that only compliance may hear of.
+    quiet: tuple[str, ...] = ()
     mandates: Mapping[str, ticket.Mandate] = {}
 
     def hits(self, *, cusip: str, issuer: str, accounts: Iterable[str]) -> tuple[Listed, ...]:
@@ -67,17 +69,20 @@ def _load() -> dict[str, Lists]:
 
 def _of_rows(rows: Iterable[ControlList], mandates: Mapping[str, ticket.Mandate]) -> Lists:
     members: dict[tuple[str, str], list[Listed]] = defaultdict(list)
-    versions, groups = {}, {}
+    versions, groups, kinds = {}, {}, {}
     for row in rows:
         versions[row.name] = row.version
-        groups[row.name] = frozenset(row.cusips)
+        kinds[row.name] = row.kind
+        # A member is a security, or every security of an issuer.
+        groups[row.name] = frozenset([*row.cusips, *(one.casefold() for one in row.issuers)])
         named = [("cusip", c, c) for c in row.cusips]
         named += [("issuer", i.casefold(), i) for i in row.issuers]
         named += [("account", a, a) for a in row.accounts]
         for kind, key, hit in named:
             members[kind, key].append(Listed(row.name, row.kind, row.version, hit, row.reason))
     found = {key: tuple(listed) for key, listed in members.items()}
-    return Lists(versions, found, groups, dict(mandates))
+    quiet = tuple(name for name, kind in kinds.items() if kind in WATCHING)
+    return Lists(versions, found, groups, quiet, dict(mandates))
 
 
 _lists: generation.Cached[dict[str, Lists]] = generation.Cached(_load)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from controls import library, messages
-from controls.findings import Finding, Missing, Number, Passed, Suppressed
+from controls.findings import Finding, Missing, Noted, Number, Passed, Suppressed
 from controls.library import CONTROL_UNAVAILABLE, ActiveControl
 from controls.models import Screening
 from controls.states import Outcome, Remediation
@@ -25,7 +25,10 @@ from oms_site.kit import ids
 
 log = logging.getLogger(__name__)
 PASS = "pass"  # noqa: S105  a verdict, no password
-SUPPRESSED = "suppressed"
+SUPPRESSED, OVERRIDDEN = "suppressed", "overridden"
+# Told to compliance alone, who reads it in the evidence.
+NOTED = "noted"
+LET_PASS = frozenset({SUPPRESSED, OVERRIDDEN, NOTED})
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -37,6 +40,8 @@ class Result(msgspec.Struct, frozen=True):
     actual: Number = None
     code: str = ""
     message: str = ""
+    # Whether two people may let one order pass in spite of it.
+    overridable: bool = False
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -69,6 +74,10 @@ class Verdict(msgspec.Struct, frozen=True):
             for result in self.results
             if result.effect in effects
         ]
+
+    def overridden(self) -> dict[str, str]:
+        """What would have been refused but for two people: the override's id by control."""
+        return {r.control.code: str(r.actual) for r in self.results if r.effect == OVERRIDDEN}
 
     @property
     def reject_code(self) -> str:
@@ -135,6 +144,13 @@ def read_results(stored: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
     return [dict(zip(names, (*row, "", "")[: len(names)], strict=True)) for row in stored]
 
 
+def overridable(stored: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """The refusals of a stored screening, if two people may lift every one; else none."""
+    refused = [row for row in stored if row[2] == Remediation.REJECT.value]
+    may = all(len(row) > 7 and row[7] for row in refused)
+    return read_results(refused) if may else []
+
+
 def _ask(control: ActiveControl, ticket: Ticket) -> Result:
     if control.regulatory and ticket.pmp_suppressed_by:
         # Nobody has the right to suppress what a regulator asks for.
@@ -150,17 +166,29 @@ def _ask(control: ActiveControl, ticket: Ticket) -> Result:
         return Result(control, PASS, answer.limit, answer.actual)
     if isinstance(answer, Suppressed) and not control.regulatory:
         return Result(control, SUPPRESSED, None, answer.by)
+    if isinstance(answer, Noted):
+        code = control.failure_code
+        return Result(control, NOTED, None, answer.actual, code, answer.message)
     if isinstance(answer, Finding):
-        return Result(
-            control,
-            control.remediation,
-            answer.limit,
-            answer.actual,
-            control.failure_code,
-            messages.filled(control.message, answer, ticket) or answer.message,
-        )
+        return _failed(control, answer, ticket)
     log.error("control %s gave no answer on %s", control.code, ticket.order_id)
     return _unavailable(control, "it gave no answer")
+
+
+def _failed(control: ActiveControl, finding: Finding, ticket: Ticket) -> Result:
+    """A breach, or what two people have let pass; a regulatory control is nobody's to lift."""
+    may = finding.overridable and not control.regulatory
+    override, found = ticket.overrides.get(control.code, ("", ""))
+    lifted = may and bool(override) and found in ("", str(finding.actual))
+    return Result(
+        control,
+        OVERRIDDEN if lifted else control.remediation,
+        finding.limit,
+        override if lifted else finding.actual,
+        control.failure_code,
+        messages.filled(control.message, finding, ticket) or finding.message,
+        overridable=may and control.remediation == Remediation.REJECT,
+    )
 
 
 def _unavailable(control: ActiveControl, reason: str) -> Result:
@@ -182,4 +210,7 @@ def _stored(result: Result) -> list[Any]:
         result.limit,
         result.actual,
     ]
-    return passed if result.effect == PASS else [*passed, result.code, result.message]
+    if result.effect == PASS:
+        return passed
+    failed = [*passed, result.code, result.message]
+    return [*failed, True] if result.overridable and result.effect != OVERRIDDEN else failed

@@ -82,6 +82,26 @@ GROUP_STEPS: dict[str, tuple[frozenset[str], str]] = {
 }
 
 
+class OverrideStatus(StrEnum):
+    """The life of an override: asked for by one person, given by another, used by one order."""
+
+    REQUESTED = "requested"
+    GRANTED = "granted"
+    REFUSED = "refused"
+    USED = "used"
+
+
+OVERRIDE_STEPS: dict[str, tuple[frozenset[str], str]] = {
+    "override_grant": (frozenset({OverrideStatus.REQUESTED}), OverrideStatus.GRANTED),
+    # Before it is used it may be taken back.
+    "override_refuse": (
+        frozenset({OverrideStatus.REQUESTED, OverrideStatus.GRANTED}),
+        OverrideStatus.REFUSED,
+    ),
+    "override_use": (frozenset({OverrideStatus.GRANTED}), OverrideStatus.USED),
+}
+
+
 class HaltStatus(StrEnum):
     """A halt's life. It stops orders from `engaged` until it is `released`."""
 

@@ -20,6 +20,8 @@ from controls.needs import ACCOUNT, INSTRUMENT, TRADER, Need
 # Wide enough that a product of two database numbers is never rounded.
 EXACT = Context(prec=80)
 PER_SHARE = frozenset({"equity"})
+# A list of this kind lets pass and tells compliance alone.
+WATCH = "watch"
 _WHEN_GIVEN = (
     *("issuer", "sector", "country", "rating", "currency", "maturity_date"),
     *("protocol", "ib_id", "risk_group_id"),
@@ -28,6 +30,8 @@ _WHEN_GIVEN = (
     "reduced",
     "reduce_only",
     "api_key",
+    "quiet",
+    "overrides",
 )
 
 
@@ -127,6 +131,11 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     listed: tuple[Listed, ...] = ()
     # The lists of securities, universes and groups that exist: a name without a list is a fault.
     list_versions: Mapping[str, int] = {}
+    # The names of these that only compliance may hear of.
+    quiet: tuple[str, ...] = ()
+    # What two people let this very order pass, by the control's code: the override's id, and what
+    # the control had found ("": whatever it finds).
+    overrides: Mapping[str, tuple[str, str]] = {}
     mandates: tuple[Mandate, ...] = ()
     tags: Mapping[str, str] = {}
     # Who asked, with the right to, that the prevailing market price is not looked at.
@@ -172,6 +181,19 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     def lists(self) -> tuple[str, ...]:
         """The names of the lists that hold the security, its issuer or one of the accounts."""
         return (*self.restricted_on, *(one.name for one in self.listed))
+
+    def belongs_to(self, name: str) -> bool:
+        """Whether a list names the security or its issuer; accounts do not count."""
+        own = {self.cusip, self.issuer.casefold()}
+        return any(
+            one.name == name and not own.isdisjoint((one.hit, one.hit.casefold()))
+            for one in self.listed
+        )
+
+    @property
+    def watched(self) -> bool:
+        """Whether a watch list names the security, its issuer or one of the accounts."""
+        return any(one.kind == WATCH for one in self.listed)
 
     def reduces(self) -> bool:
         """Whether every account only lessens what it holds, open orders counted; may be Missing."""

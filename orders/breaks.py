@@ -61,6 +61,20 @@ def open(
     return True
 
 
+def find(work: Unit, organization_id: str, kind: str, key: str) -> Break:
+    """The open break of these, opened in this unit or before it. Raises `LookupError`."""
+    fresh: list[Break] = work.added(Break)
+    for row in fresh:
+        if (row.organization_id, row.kind, row.key) == (organization_id, kind, key):
+            return row
+    known = Break.objects.filter(
+        organization_id=organization_id, kind=kind, key=key, closed_at=None
+    ).first()
+    if known is None:
+        raise LookupError(f"no open break {kind} {key}")
+    return known
+
+
 def count_open(organization_id: str) -> int:
     """How many breaks of an organization are open."""
     return Break.objects.filter(organization_id=organization_id, closed_at=None).count()
@@ -105,14 +119,24 @@ def propose(
 
 
 def decide(
-    break_id: str, *, agree: bool, by: Principal, at: datetime, correlation_id: str = ""
+    break_id: str,
+    *,
+    agree: bool,
+    by: Principal,
+    at: datetime,
+    version: int | None = None,
+    correlation_id: str = "",
 ) -> Break:
     """Close a proposed break by an adjusting entry, or send it back. Never by who proposed it.
 
-    Raises `NotFound`, `OmsError` (409 `not_proposed`, `already_closed`; 403 `same_person`).
+    `version` is the one that this person has read; without it, the latest is meant. Raises
+    `NotFound`, `OmsError` (409 `not_proposed`, `already_closed`, `proposal_changed`; 403
+    `same_person`).
     """
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         row = _held(work, break_id, by)
+        if version not in (None, row.version):
+            raise OmsError("proposal_changed", "It has changed since: look again.", status=409)
         if row.proposed_by_id is None:
             raise OmsError("not_proposed", "Nobody has explained this break yet.", status=409)
         if row.proposed_by_id == by.user_id:
@@ -121,22 +145,45 @@ def decide(
             row.refuse()
             _tell(work, row, "break_refuse")
             return row
-        entry = Adjustment(
-            id=ids.prefixed("adj"),
-            organization_id=row.organization_id,
-            explained_id=row.id,
-            reason_code=row.reason_code,
-            text=row.resolution,
-            evidence=row.evidence,
-            made_by_id=row.proposed_by_id,
-            approved_by_id=by.user_id,
-            made_at=at,
-        )
-        work.add(entry)
-        row.close(user_id=by.user_id, at=at)
-        facts = {"reason_code": row.reason_code, "adjustment_id": entry.id}
-        _tell(work, row, "break_close", also=[entry], **facts)
+        _close(work, row, by.user_id, row.evidence, at)
     return row
+
+
+def explain(
+    work: Unit,
+    row: Break,
+    *,
+    reason_code: str,
+    text: str,
+    made_by_id: int,
+    approved_by_id: int,
+    evidence: Mapping[str, Any],
+    at: datetime,
+) -> None:
+    """Close a locked break by what two people have decided elsewhere, within the caller's unit."""
+    row.propose(reason_code=reason_code, text=text, user_id=made_by_id, at=at)
+    _close(work, row, approved_by_id, evidence, at)
+
+
+def _close(
+    work: Unit, row: Break, approved_by_id: int, evidence: Mapping[str, Any], at: datetime
+) -> None:
+    assert row.proposed_by_id is not None
+    entry = Adjustment(
+        id=ids.prefixed("adj"),
+        organization_id=row.organization_id,
+        explained_id=row.id,
+        reason_code=row.reason_code,
+        text=row.resolution,
+        evidence=dict(evidence),
+        made_by_id=row.proposed_by_id,
+        approved_by_id=approved_by_id,
+        made_at=at,
+    )
+    work.add(entry)
+    row.close(user_id=approved_by_id, at=at)
+    facts = {"reason_code": row.reason_code, "adjustment_id": entry.id}
+    _tell(work, row, "break_close", also=[entry], **facts)
 
 
 def _held(work: Unit, break_id: str, by: Principal) -> Break:

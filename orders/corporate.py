@@ -6,12 +6,15 @@ or called, and is asked by beat and by the API.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
+
+from django.db.models import QuerySet
 
 from allocations import corporate_actions
 from allocations.models import CorporateAction
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors
+from oms_site.journal import actors, draining
 from oms_site.kit import clock
 from orders import desk
 from orders.models import Order
@@ -55,8 +58,30 @@ def stop_ended(*, at: datetime) -> int:
         rows = Order.objects.filter(
             organization_id=organization_id, instrument_id=instrument_id, pending=""
         ).exclude(status__in=[s.value for s in ORDER_TERMINAL])
-        order_ids = list(rows.order_by("id").values_list("id", flat=True)[:_MOST])
-        if order_ids:
-            desk.stop(order_ids, by=_by, at=at)
-            asked += len(order_ids)
+        asked += _stop_all(rows, at=at)
     return asked
+
+
+def _stop_all(rows: QuerySet[Order], *, at: datetime) -> int:
+    """Page by page, since one that a venue will not cancel stays among them."""
+
+    def stop(order_ids: Sequence[str]) -> int:
+        desk.stop(order_ids, by=_by, at=at)
+        return len(order_ids)
+
+    asked, found = 0, [""]
+    while True:
+        after, found = found[-1], []
+
+        def together(taken: list[str], after: str = after) -> int:
+            page = rows.filter(id__gt=after).order_by("id")
+            taken += page.values_list("id", flat=True)[:_MOST]
+            return stop(taken) if taken else 0
+
+        asked += draining.safely(together, lambda key: stop([key]), aside=_tell, taken=found)
+        if len(found) < _MOST:
+            return asked
+
+
+def _tell(order_id: str, error: Exception) -> None:
+    draining.tell("stop_ended", order_id, error, order_id=order_id)

@@ -6,10 +6,11 @@ A sweep and not a timer: it can be late, doubled or missed without harm.
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 
 from controls import reviews
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -20,20 +21,34 @@ from orders.states import ORDER_OPEN, OrderStatus, Pending
 from orders.tree import Tree
 
 _by = actors.system("expiry")
+_odd = draining.Aside("expire")
 
 
 def sweep(*, limit: int = 200) -> int:
-    """Expire or begin to expire what is due, in one transaction. Returns how many were taken."""
+    """Expire or begin to expire what is due, in one transaction. Returns how many were taken.
+
+    An order that cannot be expired is left out for a while, with a break; the others expire.
+    """
+    return draining.safely(
+        partial(_sweep, limit),
+        lambda order_id: _sweep(1, [], order_id),
+        aside=lambda order_id, error: _odd.put(order_id, error, order_id=order_id),
+    )
+
+
+def _sweep(limit: int, taken: list[str], only: str = "") -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.check()
         due = (
             Order._base_manager.select_for_update(no_key=True, skip_locked=True)
             .filter(expires_at__lte=at, status__in=[s.value for s in ORDER_OPEN])
-            .filter(pending__in=["", Pending.REPLACE.value])
+            .filter(pending__in=["", Pending.REPLACE.value], **({"id": only} if only else {}))
+            .exclude(id__in=_odd.keys())
             .order_by("expires_at")[:limit]
         )
         orders = {order.id: work.hold(order) for order in due}
+        taken += orders
         at = clock.now()
         for one in tree.below(work, orders).values():
             _expire(work, one, at=at)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from allocations import accounts, engine
 from allocations.holdings import shares
 from allocations.models import AccountAllocation, Allocation
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import charges, fills, render
@@ -20,15 +21,23 @@ _by = actors.system("allocation")
 
 
 def drain(*, limit: int = 100) -> int:
-    """Split the fills of up to `limit` due entries over their accounts; returns how many."""
+    """Split the fills of up to `limit` due entries over their accounts; returns how many.
+
+    An entry that cannot be split is put off with a break, and the others are split without it.
+    """
+    return draining.safely(partial(_drain, limit), lambda key: _drain(1, [], key), aside=_put_off)
+
+
+def _drain(limit: int, taken: list[int], only: int | None = None) -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.check()
         due = list(
             AllocationDue.objects.select_for_update(skip_locked=True)
-            .filter(due_at__lte=at)
+            .filter(due_at__lte=at, **({} if only is None else {"pk": only}))
             .order_by("id")[:limit]
         )
+        taken += [entry.pk for entry in due]
         orders = work.lock(Order, {entry.order_id for entry in due})
         known = engine.of_orders(work, orders)
         executed = fills.of_orders(orders)
@@ -41,6 +50,13 @@ def drain(*, limit: int = 100) -> int:
         shares.settle(work, shares.of(work, split), at=at)
         AllocationDue.objects.filter(pk__in=[entry.pk for entry in due]).delete()
     return len(due)
+
+
+def _put_off(key: int, error: Exception) -> None:
+    rows = AllocationDue.objects.filter(pk=key)
+    order_id = rows.values_list("order_id", flat=True).first() or ""
+    draining.tell("allocate", key, error, order_id=order_id)
+    rows.update(due_at=clock.now() + draining.AGAIN)
 
 
 def _allocate(

@@ -22,8 +22,10 @@ from venues.instruments import InstrumentFacts
 from venues.market_data import views
 from venues.orderbook import Composite, combined
 from venues.price_stream.hub import Watcher, hub
+from venues.tapes import Tapes
 
 DEPTH = 10
+PRINTS = 12
 THROTTLE_SECONDS = 0.25
 
 
@@ -51,15 +53,16 @@ class MarketSocket(ScreenSocket):
     async def tell(self, watched: Changes) -> None:
         if self._facts is None:
             return
-        books = hub().books(self._facts.cusip, at=clock.now())
+        at = clock.now()
+        books, tapes = hub().books(self._facts.cusip, at=at), hub().tapes(self._facts.cusip, at=at)
         # What counts on a screen; a heartbeat tells that the rest is as it was.
-        seen = [(book.venue_id, book.rpt_seq, book.state, book.heard_at) for book in books.books]
+        seen = [(b.venue_id, b.rpt_seq, b.state, b.heard_at) for b in books.books]
+        seen += [(t.venue_id, t.rpt_seq, t.state, t.heard_at) for t in tapes.tapes]
         if seen == self._told:
             return
         self._told, self._seq = seen, self._seq + 1
-        await self.say(
-            "snapshot", seq=self._seq, book=await in_thread(_picture, self._facts, books)
-        )
+        picture = await in_thread(_picture, self._facts, books, tapes)
+        await self.say("snapshot", seq=self._seq, book=picture)
 
     async def _ring(self) -> None:
         while True:
@@ -75,15 +78,16 @@ def _find(name: str) -> InstrumentFacts | None:
     return instruments.find(name)
 
 
-def _picture(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
-    """The ladder by venue and joined, each venue's state, and the reference price."""
+def _picture(facts: InstrumentFacts, books: Composite, tapes: Tapes) -> dict[str, Any]:
+    """The ladder by venue and joined, each venue's state, the tape and the reference price."""
     shown = Composite(books.security_id, books.at, tuple(books.live) or books.books)
     live = bool(books.live)
     return {
-        **views.unified(facts, books),
+        **views.unified(facts, books, tapes),
         "bids": _rows(shown, "sell", live),
         "asks": _rows(shown, "buy", live),
         "joined": {"bids": _joined(shown, "sell", live), "asks": _joined(shown, "buy", live)},
+        "tape": views.prints(tapes, most=PRINTS),
         "asset_class": facts.asset_class,
     }
 

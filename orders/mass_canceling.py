@@ -19,7 +19,7 @@ from controls import ticket
 from oms_site.firm import principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors, statements, unit
+from oms_site.journal import actors, draining, statements, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
@@ -160,7 +160,12 @@ def counts(row: MassCancel) -> dict[str, int]:
 def drain() -> int:
     """Ask orders of running mass cancels. Returns how many were asked."""
     running = MassCancel.objects.filter(done_at=None).order_by("requested_at", "id")
-    return sum(_drain(row) for row in running.select_related("requested_by"))
+    return draining.each(running.select_related("requested_by"), _drain, aside=_tell_people)
+
+
+def _tell_people(row: MassCancel, error: Exception) -> None:
+    """One that cannot go on holds up no other, and is tried again at the next look."""
+    draining.tell("drain_mass_cancels", row.id, error, organization_id=row.organization_id)
 
 
 def _drain(row: MassCancel) -> int:
@@ -169,6 +174,7 @@ def _drain(row: MassCancel) -> int:
     at = clock.now()
     with unit.work(by=by, at=at) as work:
         due = row.items.select_for_update(skip_locked=True, of=("self",)).filter(outcome="")
+        due = due.exclude(order_id__in=asking.odd())
         named = list(due.order_by("pk").values_list("order_id", flat=True)[:AT_ONCE])
         asked = list[Asked]()
         if named:

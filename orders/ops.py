@@ -6,7 +6,7 @@ They read; every action goes over the REST API with the browser's session.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import wraps
 from typing import Any
 
@@ -27,17 +27,19 @@ from allocations.models import (
     Custodian,
     Repair,
 )
-from allocations.settlement import views
+from allocations.settlement import central, daily, views
 from allocations.states import LegStatus
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock, synchrony
-from orders import arithmetic, breaks, reconciliation, waiting_orders
+from oms_site.kit.errors import OmsError
+from orders import arithmetic, breaks, day_papers, reconciliation, waiting_orders
 from orders.models import Break
 from venues import health as venue_health
 from venues import instruments, registry
 from venues.calendar import new_york_date
+from venues.market_data import evaluated
 from venues.models import Venue
 
 _View = Callable[..., HttpResponse]
@@ -85,6 +87,7 @@ def board(request: HttpRequest, by: Principal) -> HttpResponse:
         "custodians": _health(organization_id, at),
         "venues": _venues(at),
         "machine": synchrony.read(),
+        "price_service": {"configured": evaluated.configured(), "rows": evaluated.standing()},
         "checked": reconciliation.latest(organization_id),
         "today": new_york_date(at),
         **_settling(organization_id, at),
@@ -98,7 +101,22 @@ def board(request: HttpRequest, by: Principal) -> HttpResponse:
     lists = {name: shown[name] for name in ("confirms", "reports", "externals")}
     shown["ages"] = _ages(legs, opened, at, **lists)
     part = request.GET.get("part") == "board"
+    if not part:
+        shown["paper_days"] = daily.days(organization_id)
     return render(request, "orders/ops_board.html" if part else "orders/ops.html", shown)
+
+
+@_page
+def document(request: HttpRequest, by: Principal, name: str, kind: str) -> HttpResponse:
+    """A paper of one day as a download; of the newest that is stored where none is named."""
+    if name not in day_papers.PAPERS or kind not in daily.TYPES:
+        raise Http404("There is no such paper.")
+    asked = request.GET.get("day", "")
+    try:
+        day = date.fromisoformat(asked) if asked else None
+        return day_papers.answer(by.organization_id, name, day=day, kind=kind)
+    except (ValueError, OmsError) as wrong:
+        raise Http404(str(wrong)) from wrong
 
 
 def _venues(at: datetime) -> list[dict[str, Any]]:
@@ -156,7 +174,7 @@ def _settling(organization_id: str, at: Any) -> dict[str, Any]:
     return {
         "confirms": views.confirms(list(views.exceptions(organization_id, at=at)[:_MOST])),
         "settlements": views.instructions_shown(views.troubled(organization_id)[:_MOST], at=at),
-        "strays": views.unaccounted(organization_id),
+        "strays": [*views.unaccounted(organization_id), *central.unaccounted(organization_id)],
         "adjusting": ConfirmAdjustment.Reason.choices,
     }
 

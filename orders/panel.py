@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from allocations.models import AccountAllocation, Allocation, BookingLeg, DroppedAccount
-from controls import screening
-from controls.models import Review, Screening
-from controls.states import ReviewStatus
+from controls import overrides, screening, watching
+from controls.models import Override, Review, Screening
+from controls.states import OverrideStatus, ReviewStatus
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from orders import figures, fills, inquiries, notional, picture, reported, sor, stamps, timeline
@@ -18,7 +18,7 @@ from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
 from orders.revisions import history
 from orders.schedules import board
-from orders.states import ORDER_EXECUTABLE
+from orders.states import ORDER_EXECUTABLE, OrderStatus
 from venues import instruments
 from venues.models import RoutingDecision
 
@@ -56,7 +56,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
     tree = _tree(order)
     live = [branch.row for branch in tree if not branch.row.is_terminal]
     taken = sum((row.leaves_qty for row in live), ZERO)
-    controls = _controls(order)
+    controls = _controls(order, by)
     review = Review.objects.filter(subject=order.id).select_related("decided_by").last()
     schedules = board.boards(order, at=clock.now())
     return {
@@ -84,6 +84,7 @@ def context(order: Order, *, by: Principal) -> dict[str, Any]:
         "shares": _shares(order),
         "review": review,
         "controls": controls,
+        "override": _override(order, by),
         "failed": [c for c in controls if c["effect"] != screening.PASS],
         "passed": [c for c in controls if c["effect"] == screening.PASS],
         "amendments": history.amendments(order),
@@ -127,10 +128,27 @@ def _shares(order: Order) -> list[Share]:
     return [Share(row, legs.get(row.id, [])) for row in rows]
 
 
-def _controls(order: Order) -> list[dict[str, Any]]:
-    """The results of the latest screening."""
+def _controls(order: Order, by: Principal) -> list[dict[str, Any]]:
+    """The results of the latest screening; what watch lists say is for compliance alone."""
     row = Screening.objects.filter(subject=order.id).order_by("-screened_at").first()
-    return screening.read_results(row.results) if row else []
+    found = screening.read_results(row.results) if row else []
+    if watching.may_see(by):
+        return found
+    return [one for one in found if one["effect"] != screening.NOTED]
+
+
+def _override(order: Order, by: Principal) -> dict[str, Any] | None:
+    """The newest override asked for a rejected order, or that one may be asked for."""
+    if order.status != OrderStatus.REJECTED or order.screening_id is None:
+        return None
+    rows = Override.objects.filter(organization_id=order.organization_id, asked_for=order.id)
+    row = rows.select_related("requested_by", "decided_by").order_by("-requested_at").first()
+    over = row is None or row.status in (OverrideStatus.REFUSED, OverrideStatus.USED)
+    if over and by.may(overrides.ASK):
+        looked = Screening.objects.get(pk=order.screening_id)
+        may = bool(screening.overridable(looked.results))
+        return {"row": row, "offer": may} if row or may else None
+    return {"row": row, "offer": False} if row else None
 
 
 def _decision(order: Order, review: Review | None, by: Principal) -> str:

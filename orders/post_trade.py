@@ -5,9 +5,12 @@ Only where the policy allows it. Their fills lie in suspense until then.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
-from allocations import engine, post_trade
+from django.db import IntegrityError
+
+from allocations import engine, named, post_trade
 from allocations.models import Allocation, PostTradeEntry
 from allocations.post_trade import Ask, Block
 from oms_site.firm import generation, policies
@@ -21,26 +24,50 @@ from orders.states import OrderStatus
 RELEASE = "booking.repair"
 
 
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """The entry, and whether the very same request had made it before."""
+
+    row: PostTradeEntry
+    replayed: bool = False
+
+
 def enter(
     order_id: str, ask: Ask, *, by: Principal, at: datetime, correlation_id: str = ""
-) -> PostTradeEntry:
+) -> Entered:
     """Ask for the split of an order. Raises `NotFound`, `OmsError`.
 
     409: `post_trade_allocation_disabled` by policy, `allocation_basis_fixed` for an order that
-    said for whom it is, `nothing_to_allocate` for one that can have no fills.
+    said for whom it is, `nothing_to_allocate` for one that can have no fills, and for an id of the
+    client that names something else. The same request with its `client_allocation_id` answers with
+    what it made.
     """
     by.require(post_trade.ENTER)
     generation.check()
+    try:
+        return _enter(order_id, ask, by=by, at=at, correlation_id=correlation_id)
+    except IntegrityError as clash:
+        lost = getattr(getattr(clash.__cause__, "diag", None), "constraint_name", "") or ""
+        if lost not in named.CONSTRAINTS:
+            raise
+        raise named.lost(lost) from None
+
+
+def _enter(order_id: str, ask: Ask, *, by: Principal, at: datetime, correlation_id: str) -> Entered:
     policy = policies.of(by.organization_id, at=at)
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         order = work.lock(Order, [order_id]).get(order_id)
         if order is None or order.organization_id != by.organization_id:
             raise NotFound("order")
+        before = post_trade.known(ask, organization_id=by.organization_id, order_id=order_id)
+        if before is not None:
+            return Entered(before, replayed=True)
         if not post_trade.is_allowed(policy):
             message = "Your policy fixes allocations before the first fill."
             raise OmsError("post_trade_allocation_disabled", message, status=409)
         _check_open(order)
-        return post_trade.enter(work, ask, _block(order), policy=policy, by=by, at=at)
+        row = post_trade.enter(work, ask, _block(order), policy=policy, by=by, at=at)
+    return Entered(row)
 
 
 def decide(

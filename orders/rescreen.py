@@ -18,7 +18,7 @@ import msgspec
 
 from allocations import accounts
 from allocations.models import AccountAllocation
-from controls import halts, screening
+from controls import halts, overrides, screening
 from controls.models import Screening
 from controls.screening import Verdict
 from controls.states import Outcome
@@ -50,7 +50,7 @@ class Looked:
     @property
     def breached(self) -> bool:
         """Whether any control failed, whatever it would do to an order."""
-        passing = {screening.PASS, screening.SUPPRESSED}
+        passing = {screening.PASS, *screening.LET_PASS}
         return any(result.effect not in passing for result in self.verdict.results)
 
     @property
@@ -143,6 +143,9 @@ def _changed(ticket: Ticket, change: Change) -> Ticket:
             for account, part in zip(ticket.accounts, parts, strict=True)
         )
         ticket = msgspec.structs.replace(ticket, accounts=accounts)
+    by_two = overrides.held(order.id)
+    if by_two is not None and not by_two.covers(change.qty, change.limit_price):
+        ticket = msgspec.structs.replace(ticket, overrides={})
     whole = change.qty if parts else order.order_qty
     return msgspec.structs.replace(
         _acted(_sized(ticket, change.qty - order.cum_qty, whole), change.by),
@@ -293,6 +296,11 @@ def _over(ticket: Ticket, more: halts.Over) -> Ticket:
     )
 
 
+def ticket_of(order: Order, *, at: datetime) -> Ticket:
+    """The ticket of one order as it would be entered now, without what orders share."""
+    return _tickets([order], stage="order", at=at)[order.id]
+
+
 def _sized(ticket: Ticket, qty: Decimal, of: Decimal) -> Ticket:
     """The ticket of part of an order: every account's part of a block in proportion."""
     parts = tuple(
@@ -368,6 +376,8 @@ def _ticket(
     )
     if order.revision > 1:
         made = msgspec.structs.replace(made, order_version=order.revision)
+    if (by_two := overrides.held(order.id)) is not None:
+        made = msgspec.structs.replace(made, overrides=by_two.approved)
     if len(made.accounts) == len(ids):
         return made
     # An account that cannot be found is no reason to look at fewer of them.

@@ -56,7 +56,7 @@ def drain(*, limit: int = 200) -> int:
         if not of_content(error):
             raise
         log.exception("a batch could not be routed; routing one by one")
-    due = Order.objects.filter(route_at__lte=clock.now()).order_by("route_at")
+    due = Order.objects.filter(route_at__lte=clock.now(), pending="").order_by("route_at")
     names = list(due.values_list("id", flat=True)[:limit])
     for order_id in names:
         try:
@@ -70,7 +70,7 @@ def drain(*, limit: int = 200) -> int:
 
 
 def _look_at_books(limit: int) -> None:
-    due = Order.objects.filter(route_at__lte=clock.now()).order_by("route_at")
+    due = Order.objects.filter(route_at__lte=clock.now(), pending="").order_by("route_at")
     names = list(due.values_list("id", flat=True)[:limit])
     if names:
         generation.check()

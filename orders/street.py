@@ -6,13 +6,15 @@ correction is a bust and a new trade here; the street hears of one replacement.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from functools import partial
 
 from allocations.clearing import dues, making, rounds
 from allocations.clearing.making import Trade
 from allocations.holdings import ledger
+from allocations.models import ClearingDue, ClearingReport
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.kit import clock
 from orders.models import Execution, Order
 from venues import registry
@@ -29,22 +31,65 @@ def run() -> int:
 
 
 def drain(*, limit: int = 200) -> int:
-    """Make the reports that up to `limit` executions ask for; returns how many were looked at."""
+    """Make the reports that up to `limit` executions ask for; returns how many were looked at.
+
+    One that cannot be told is put off, with what takes it back, and has a break; the others go on.
+    """
+    return draining.safely(partial(_drain, limit), lambda key: _drain(1, [], key), aside=_put_off)
+
+
+def _put_off(key: int, error: Exception) -> None:
+    rows = Execution.objects.filter(
+        id__in=ClearingDue.objects.filter(pk=key).values("execution_id")
+    )
+    draining.tell(
+        "clear", key, error, order_id=rows.values_list("order_id", flat=True).first() or ""
+    )
+    dues.postpone([key], until=clock.now() + draining.AGAIN)
+
+
+def _drain(limit: int, taken: list[int], only: int | None = None) -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         # One at a time: what takes a trade back is looked at after the trade itself.
         ledger.serialize("clearing")
         generation.check()
-        due = dues.take(at=at, limit=limit)
+        due = dues.take(at=at, limit=limit, only=only)
         if not due:
             return 0
+        taken += [one.pk for one in due]
         trades = _trades([one.execution_id for one in due])
         named = {trade.execution_id for trade in trades} | {trade.refers_to for trade in trades}
         reports = making.known(named - {""})
+        early = _too_early(trades, reports, {one.execution_id for one in due})
         for trade in trades:
-            making.report(work, trade, reports, at=at)
-        dues.close(due)
+            if trade.execution_id not in early:
+                making.report(work, trade, reports, at=at)
+        dues.close([one for one in due if one.execution_id not in early])
+        if early:
+            late = [one.pk for one in due if one.execution_id in early]
+            dues.postpone(late, until=at + draining.AGAIN)
     return len(due)
+
+
+def _too_early(
+    trades: Sequence[Trade], reports: dict[str, list[ClearingReport]], taken: set[str]
+) -> set[str]:
+    """The executions of these that take back what itself is still to be looked at."""
+    former = {t.refers_to for t in trades if t.refers_to} - set(reports) - taken
+    unseen = dues.waiting(former) if former else set()
+    early = set[str]()
+    for trade in trades:
+        if trade.refers_to in unseen | early:
+            early.add(trade.execution_id)
+    return early
+
+
+def counterparties(execution_ids: Collection[str]) -> dict[str, str]:
+    """The broker of each of these executions, else the venue where it was dealt: one query."""
+    rows = Execution.objects.filter(id__in=list(execution_ids)).order_by()
+    named = rows.values_list("id", "counterparty", "source")
+    return {execution_id: broker or venue for execution_id, broker, venue in named}
 
 
 def _trades(execution_ids: Sequence[str]) -> list[Trade]:

@@ -192,6 +192,7 @@ def _standing(
         "min_increment": instrument.min_increment,
         "listed": known.hits(cusip=instrument.cusip, issuer=instrument.issuer, accounts=ids),
         "list_versions": known.versions,
+        "quiet": known.quiet,
         "api_key": api_key,
         "halted": stands.halted,
         "reduced": stands.reduced,

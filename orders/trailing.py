@@ -15,7 +15,7 @@ from typing import Any
 from django.db import connection
 
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import execution, order_types, time_in_force, tree
@@ -24,6 +24,7 @@ from orders.states import ORDER_EXECUTABLE
 from orders.tree import Tree
 
 _by = actors.system("triggers")
+_odd = draining.Aside("trail")
 TICKS = {"equity": Decimal("0.01"), "treasury": Decimal(1) / 256}
 TICK = Decimal("0.001")
 _PLACES = Decimal("0.00000001")
@@ -33,7 +34,8 @@ SELECT o.id, CASE o.side WHEN 'sell' THEN p.bid_px ELSE p.ask_px END
 FROM orders_order o
 JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
 JOIN venues_instrument i ON i.id = o.instrument_id
-WHERE o.id > %(after)s AND o.ord_type = ANY(%(trailing)s) AND o.triggered_at IS NULL
+WHERE o.id > %(after)s AND o.id <> ALL(%(odd)s) AND (%(only)s = '' OR o.id = %(only)s)
+  AND o.ord_type = ANY(%(trailing)s) AND o.triggered_at IS NULL
   AND o.status = ANY(%(open)s) AND o.status IN ('partially_filled', 'pending_execution')
   AND (o.released_qty IS NULL OR o.armed_at IS NOT NULL)
   AND o.eligible_at <= %(at)s AND o.expires_at > %(at)s
@@ -50,27 +52,39 @@ FOR NO KEY UPDATE OF o SKIP LOCKED
 
 
 def drain(*, limit: int = 200) -> int:
-    """Let stops follow, page by page, each in one transaction. Returns how many levels moved."""
-    moved, last = 0, ""
+    """Let stops follow, page by page, each in one transaction. Returns how many levels moved.
+
+    One whose level cannot be worked out is left out for a while, with a break; the others follow.
+    """
+    moved, found = 0, [""]
     while True:
-        of_page, found = _page(limit, last)
-        moved += of_page
+        after, found = found[-1], []
+
+        def together(taken: list[str], after: str = after) -> int:
+            return _page(limit, after, taken)
+
+        moved += draining.safely(
+            together,
+            lambda order_id: _page(1, "", [], order_id),
+            aside=lambda order_id, error: _odd.put(order_id, error, order_id=order_id),
+            taken=found,
+        )
         if len(found) < limit:
             return moved
-        *_, last = found
 
 
-def _page(limit: int, after: str) -> tuple[int, Mapping[str, Decimal]]:
-    """How many levels of a page moved, and whom it looked at."""
+def _page(limit: int, after: str, taken: list[str], only: str = "") -> int:
+    """How many levels of a page moved; notes whom it looks at."""
     at, moved = clock.now(), 0
     with unit.work(by=_by, at=at) as work:
         generation.enter()
-        seen = _moved(at, limit, after)
+        seen = _moved(at, limit, after, only)
+        taken += seen
         for order_id, one in tree.lock(work, seen).items():
             # Those whose market is shut stay as they are, and must not fill the next page again.
             if time_in_force.is_open(one.order, at=at):
                 moved += _follow(work, one, seen[order_id], at=at)
-    return moved, seen
+    return moved
 
 
 def level_of(
@@ -101,13 +115,15 @@ def tick_of(asset_class: str) -> Decimal:
     return TICKS.get(asset_class, TICK)
 
 
-def _moved(at: datetime, limit: int, after: str) -> Mapping[str, Decimal]:
+def _moved(at: datetime, limit: int, after: str, only: str) -> Mapping[str, Decimal]:
     asked: dict[str, Any] = {
         "trailing": sorted(order_types.TRAILING),
         "open": sorted(str(status) for status in ORDER_EXECUTABLE),
         "at": at,
         "limit": limit,
         "after": after,
+        "only": only,
+        "odd": _odd.keys(),
         "equity": tick_of("equity"),
         "treasury": tick_of("treasury"),
         "other": TICK,

@@ -16,7 +16,7 @@ from typing import Any
 from django.db import connection
 
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import execution, order_types, rulesets, time_in_force, tree
@@ -26,13 +26,15 @@ from orders.tree import Tree
 from venues import instruments
 
 _by = actors.system("triggers")
+_odd = draining.Aside("trigger")
 LATE = timedelta(seconds=15)
 # A buy pays the ask and a sell gets the bid, so those are what has to reach the price.
 _REACHED = """
 SELECT o.id, p.bid_px, p.ask_px, p.source, p.at
 FROM orders_order o JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
 CROSS JOIN LATERAL (SELECT coalesce(o.stop_price, o.trigger_price) AS px) level
-WHERE o.id > %(after)s AND (o.stop_price IS NOT NULL OR o.ord_type = ANY(%(trailing)s))
+WHERE o.id > %(after)s AND o.id <> ALL(%(odd)s) AND (%(only)s = '' OR o.id = %(only)s)
+  AND (o.stop_price IS NOT NULL OR o.ord_type = ANY(%(trailing)s))
   AND level.px IS NOT NULL AND o.triggered_at IS NULL AND o.pending = ''
   AND (o.released_qty IS NULL OR o.armed_at IS NOT NULL)
   AND o.status = ANY(%(open)s)
@@ -58,33 +60,45 @@ Seen = tuple[Decimal, Decimal, str, datetime]
 def drain(*, limit: int = 200) -> int:
     """Release what is due, page by page, each in one transaction. Returns how many were released.
 
-    What it has looked at counts as watched only when the last page is done.
+    What it has looked at counts as watched only when the last page is done. An order that cannot
+    be released is left out for a while, with a break; the others are released.
     """
     began = clock.now()
-    unwatched, released, last = _unwatched_since(began), 0, ""
+    unwatched, released, found = _unwatched_since(began), 0, [""]
     while True:
-        of_page, found = _page(limit, last, unwatched)
-        released += of_page
+        after, found = found[-1], []
+
+        def together(taken: list[str], after: str = after) -> int:
+            return _page(limit, after, unwatched, taken)
+
+        released += draining.safely(
+            together,
+            lambda order_id: _page(1, "", unwatched, [], order_id),
+            aside=lambda order_id, error: _odd.put(order_id, error, order_id=order_id),
+            taken=found,
+        )
         if len(found) < limit:
             break
-        *_, last = found
     with connection.cursor() as cursor:
         cursor.execute(_LOOKED, [_WATCH, began])
     return released
 
 
-def _page(limit: int, after: str, unwatched: datetime | None) -> tuple[int, Mapping[str, Seen]]:
-    """How many orders of a page were released, and whom it looked at."""
+def _page(
+    limit: int, after: str, unwatched: datetime | None, taken: list[str], only: str = ""
+) -> int:
+    """How many orders of a page were released; notes whom it looks at."""
     at, released = clock.now(), 0
     with unit.work(by=_by, at=at) as work:
         generation.enter()
-        seen = _reached(at, limit, after)
+        seen = _reached(at, limit, after, only)
+        taken += seen
         for order_id, one in tree.lock(work, seen).items():
             # Those whose market is shut wait on, and must not fill the next page again.
             if time_in_force.is_open(one.order, at=at):
                 _release(work, one, seen[order_id], unwatched, at=at)
                 released += 1
-    return released, seen
+    return released
 
 
 def _unwatched_since(at: datetime) -> datetime | None:
@@ -93,7 +107,7 @@ def _unwatched_since(at: datetime) -> datetime | None:
     return last if last is not None and at - last > LATE else None
 
 
-def _reached(at: datetime, limit: int, after: str) -> Mapping[str, Seen]:
+def _reached(at: datetime, limit: int, after: str, only: str) -> Mapping[str, Seen]:
     asked: dict[str, Any] = {
         "open": sorted(str(status) for status in ORDER_EXECUTABLE),
         "adverse": sorted(order_types.ADVERSE),
@@ -101,6 +115,8 @@ def _reached(at: datetime, limit: int, after: str) -> Mapping[str, Seen]:
         "at": at,
         "limit": limit,
         "after": after,
+        "only": only,
+        "odd": _odd.keys(),
     }
     with connection.cursor() as cursor:
         cursor.execute(_REACHED, asked)

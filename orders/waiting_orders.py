@@ -13,6 +13,7 @@ from allocations.clearing import views as clearing
 from allocations.feed import views as feed
 from allocations.models import BookingLeg, GiveUp
 from allocations.states import LegStatus
+from orders import recoveries
 from orders.externals import views as externals
 from orders.models import ExecutionOrder
 from venues import instruments
@@ -33,6 +34,7 @@ def waiting(organization_id: str, *, at: datetime) -> dict[str, Any]:
     return {
         "reports": clearing.shown(clearing.exceptions(organization_id, at=at)[:MOST]),
         "externals": strangers,
+        "recoveries": list(recoveries.waiting(organization_id)[:MOST]),
         **_give_ups(organization_id),
         "feeds": feed.endpoints(organization_id),
         "dead": feed.shown(organization_id, dead[:MOST]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from controls.api import lists, policies, views
+from controls.api import lists, overrides, policies, views
 
 _one = "control/<str:control_id>/"
 _DECISIONS = ("approve", "reject")
@@ -13,6 +13,16 @@ _STEPS = ("submit", "approve", "reject", "suspend", "resume", "retire", "discard
 urlpatterns = [
     path("control/list/", lists.Lists.as_view(), name="control-list-list"),
     path("control/list/<str:name>/", lists.ListVersions.as_view(), name="control-list-versions"),
+    path("control/override/", overrides.Overrides.as_view(), name="override-list"),
+    *(
+        path(
+            f"control/override/<str:override_id>/{step}/",
+            overrides.OverrideDecision.as_view(grant=step == "grant"),
+            name=f"override-{step}",
+        )
+        for step in ("grant", "refuse")
+    ),
+    path("control/watch/", overrides.WatchHits.as_view(), name="watch-hits"),
     path("control/mandate/", lists.Mandates.as_view(), name="mandate-list"),
     *(
         path(

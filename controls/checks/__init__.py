@@ -6,11 +6,6 @@ read this table. Checks never touch the database, the clock or each other.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
-import msgspec
-
 from controls.checks import (
     account,
     crossing,
@@ -31,55 +26,21 @@ from controls.checks import (
     universe,
     windows,
 )
-from controls.findings import Answer
-from controls.needs import Need
+from controls.checks.table import (
+    AND_AFTER,
+    BEFORE_WIRE,
+    ENTRY,
+    EVERYWHERE,
+    MARKET,
+    RULES,
+    Rule,
+    add,
+)
 from controls.parameters import Params
-from controls.ticket import Ticket
 
-P = TypeVar("P", bound=Params)
-# Where an order is looked at; before the wire by memory alone, what it uses up is reserved by then.
-ENTRY = frozenset({"order", "replace"})
-MARKET = frozenset({"execution_order"})
-BEFORE_WIRE = ENTRY | {"release"} | MARKET
-EVERYWHERE = BEFORE_WIRE | {"wire"}
-AND_AFTER = BEFORE_WIRE | {"post_trade"}
+__all__ = ["ENTRY", "EVERYWHERE", "RULES", "Rule"]
 
-
-def _nothing(params: Any) -> tuple[Need, ...]:
-    return ()
-
-
-class Rule(msgspec.Struct, frozen=True):
-    """A rule class: its function, parameters, control type, failure code and one sentence."""
-
-    name: str
-    check: Callable[..., Answer]
-    params: type[Params]
-    control_type: str
-    code: str
-    sentence: str
-    needs: Callable[[Any], tuple[Need, ...]] = _nothing
-    stages: frozenset[str] = EVERYWHERE
-
-
-RULES: dict[str, Rule] = {}
-
-
-def _add(
-    name: str,
-    check: Callable[[Ticket, P], Answer],
-    params: type[P],
-    *,
-    control_type: str,
-    code: str,
-    sentence: str,
-    needs: Callable[[P], tuple[Need, ...]] = _nothing,
-    stages: frozenset[str] = EVERYWHERE,
-) -> None:
-    RULES[name] = Rule(name, check, params, control_type, code, sentence, needs, stages)
-
-
-_add(
+add(
     "price.collar",
     price.collar,
     price.CollarParams,
@@ -87,7 +48,7 @@ _add(
     code="price_outside_collar",
     sentence="The limit price is within max_percent of a reference at most max_age_s seconds old.",
 )
-_add(
+add(
     "size.max_quantity",
     size.max_quantity,
     size.QuantityParams,
@@ -97,7 +58,7 @@ _add(
     stages=BEFORE_WIRE,
     sentence="The quantity (par for bonds, shares for equities) is at most max_qty.",
 )
-_add(
+add(
     "size.max_notional",
     size.max_notional,
     size.NotionalParams,
@@ -108,7 +69,7 @@ _add(
     sentence="The value at the limit price, or a market order's at the reference price, is at most"
     " max_notional.",
 )
-_add(
+add(
     "universe.restricted",
     universe.restricted,
     universe.RestrictedParams,
@@ -116,7 +77,17 @@ _add(
     code="instrument_restricted",
     sentence="The instrument is on none of the organization's restricted lists, or of those named.",
 )
-_add(
+add(
+    "universe.watched",
+    universe.watched,
+    Params,
+    control_type="universe",
+    code="instrument_watched",
+    stages=ENTRY,
+    sentence="Always passes; compliance is told when a watch list names the instrument, its issuer"
+    " or an account.",
+)
+add(
     "entitlement.trader",
     entitlement.trader,
     entitlement.TraderParams,
@@ -124,7 +95,7 @@ _add(
     code="not_entitled",
     sentence="The trader may submit orders, for these accounts and for this asset class.",
 )
-_add(
+add(
     "duplicates.economic",
     duplicates.economic,
     duplicates.EconomicParams,
@@ -133,7 +104,7 @@ _add(
     stages=ENTRY,
     sentence="No economically equal order was entered within window_s seconds.",
 )
-_add(
+add(
     "session.hours",
     session.hours,
     Params,
@@ -141,7 +112,7 @@ _add(
     code="market_closed",
     sentence="The session the order asks for is open, or opens later the same day.",
 )
-_add(
+add(
     "halt.standing",
     halt.standing,
     Params,
@@ -149,7 +120,7 @@ _add(
     code="kill_switch",
     sentence="No kill switch and no halt stands over the order.",
 )
-_add(
+add(
     "order.reduce_only",
     reducing.only,
     Params,
@@ -158,7 +129,7 @@ _add(
     sentence="An order marked reduce-only lessens a position, open orders counted.",
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "account.status",
     account.status,
     Params,
@@ -166,7 +137,7 @@ _add(
     code="account_not_active",
     sentence="Every account of the order is active.",
 )
-_add(
+add(
     "instrument.status",
     instrument.status,
     Params,
@@ -174,7 +145,7 @@ _add(
     code="instrument_not_active",
     sentence="The instrument is active, neither halted nor matured.",
 )
-_add(
+add(
     "price.pmp",
     price.prevailing,
     price.MarketParams,
@@ -184,7 +155,7 @@ _add(
     "prevailing market price.",
     stages=MARKET,
 )
-_add(
+add(
     "window.count",
     windows.count,
     windows.CountParams,
@@ -194,7 +165,7 @@ _add(
     needs=windows.count_needs,
     stages=ENTRY,
 )
-_add(
+add(
     "window.notional",
     windows.notional,
     windows.NotionalParams,
@@ -204,7 +175,7 @@ _add(
     needs=windows.notional_needs,
     stages=ENTRY,
 )
-_add(
+add(
     "exposure.gross",
     limits.gross,
     limits.GrossParams,
@@ -214,7 +185,7 @@ _add(
     needs=limits.gross_needs,
     stages=AND_AFTER,
 )
-_add(
+add(
     "exposure.net",
     limits.net,
     limits.NetParams,
@@ -224,7 +195,7 @@ _add(
     needs=limits.net_needs,
     stages=AND_AFTER,
 )
-_add(
+add(
     "position.limit",
     limits.position,
     limits.PositionParams,
@@ -235,7 +206,7 @@ _add(
     needs=limits.position_needs,
     stages=AND_AFTER,
 )
-_add(
+add(
     "concentration.limit",
     money.concentration,
     money.ConcentrationParams,
@@ -246,7 +217,7 @@ _add(
     needs=money.concentration_needs,
     stages=AND_AFTER,
 )
-_add(
+add(
     "cash.buying_power",
     money.buying_power,
     money.CashParams,
@@ -256,7 +227,7 @@ _add(
     needs=money.cash_needs,
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "credit.limit",
     limits.credit,
     limits.CreditParams,
@@ -266,7 +237,7 @@ _add(
     needs=limits.credit_needs,
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "margin.reg_t",
     money.margin,
     money.MarginParams,
@@ -277,7 +248,7 @@ _add(
     needs=money.margin_needs,
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "loss.limit",
     limits.loss,
     limits.LossParams,
@@ -287,7 +258,7 @@ _add(
     needs=limits.loss_needs,
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "universe.eligible",
     universe.eligible,
     universe.EligibleParams,
@@ -295,7 +266,7 @@ _add(
     code="not_in_universe",
     sentence="The instrument is in the universe of the accounts' risk groups.",
 )
-_add(
+add(
     "entitlement.instrument",
     universe.entitled,
     universe.InstrumentParams,
@@ -304,7 +275,7 @@ _add(
     sentence="The trader holds the entitlement that such instruments take.",
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "mandate.guideline",
     mandate.guideline,
     mandate.GuidelineParams,
@@ -313,7 +284,7 @@ _add(
     sentence="What is bought fits the mandate of every account.",
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "cross.self",
     crossing.self_cross,
     crossing.CrossParams,
@@ -323,7 +294,7 @@ _add(
     needs=crossing.cross_needs,
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "wash.sale",
     crossing.wash_sale,
     crossing.WashParams,
@@ -333,7 +304,7 @@ _add(
     needs=crossing.wash_needs,
     stages=ENTRY,
 )
-_add(
+add(
     "short.locate",
     crossing.short_locate,
     crossing.LocateParams,
@@ -343,7 +314,7 @@ _add(
     needs=crossing.locate_needs,
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "rate.messages",
     windows.messages,
     windows.MessageParams,
@@ -353,7 +324,7 @@ _add(
     needs=windows.messages_needs,
     stages=ENTRY,
 )
-_add(
+add(
     "rate.order_to_trade",
     windows.ratio,
     windows.RatioParams,
@@ -363,7 +334,7 @@ _add(
     needs=windows.ratio_needs,
     stages=ENTRY,
 )
-_add(
+add(
     "increments.lot",
     increments.lot,
     increments.LotParams,
@@ -372,7 +343,7 @@ _add(
     sentence="Quantity and price fit the security's denomination, increment, lot and tick.",
     stages=BEFORE_WIRE,
 )
-_add(
+add(
     "tags.required",
     papers.tags,
     papers.TagParams,
@@ -381,7 +352,7 @@ _add(
     sentence="The order carries the tags that its asset class takes.",
     stages=ENTRY,
 )
-_add(
+add(
     "attestation.required",
     papers.attestation,
     papers.AttestationParams,
@@ -390,7 +361,7 @@ _add(
     sentence="The trader has made the statements asked for.",
     stages=ENTRY,
 )
-_add(
+add(
     "expression.cel",
     expression.cel_rule,
     expression.CelParams,

@@ -11,6 +11,7 @@ from controls.parameters import Params
 from controls.ticket import EXACT, Ticket
 
 HUNDRED = Decimal(100)
+ALIKE, GROUP = ("issuer", "sector", "country"), "group:"
 CASH, ASSETS = Need("cash", "account"), Need("assets", "account")
 POSITION = (Need("position", "account", "long"), Need("position", "account", "short"))
 
@@ -29,10 +30,19 @@ class MarginParams(Params, frozen=True):
 
 
 class ConcentrationParams(Params, frozen=True):
-    """At most `max_percent` of an account's assets in one issuer, sector, country or group."""
+    """At most `max_percent` of an account's assets in one issuer, sector, country or `group:NAME`.
+
+    A group is a list of that kind: its members change by versions that two people agree.
+    """
 
     max_percent: Decimal
     by: str = "issuer"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        named = self.by.startswith(GROUP) and len(self.by) > len(GROUP)
+        if self.by not in ALIKE and not named:
+            raise ValueError(f"by is one of {', '.join(ALIKE)} or {GROUP}NAME")
 
 
 def cash_needs(params: CashParams) -> tuple[Need, ...]:
@@ -98,11 +108,11 @@ def concentration(ticket: Ticket, params: ConcentrationParams) -> Answer:
     """After a buy the group is at most its share of the account's assets."""
     if ticket.signed < 0:
         return Passed(params.max_percent, "sell")
-    name = params.by.removeprefix("group:")
-    grouped = params.by.startswith("group:")
+    name = params.by.removeprefix(GROUP)
+    grouped = params.by.startswith(GROUP)
     if grouped and name not in ticket.list_versions:
         raise Missing(f"there is no group {name}")
-    if grouped and not any(one.name == name for one in ticket.listed):
+    if grouped and not ticket.belongs_to(name):
         return Passed(params.max_percent, f"not in {name} version {ticket.list_versions[name]}")
     if not grouped and not getattr(ticket, params.by, ""):
         raise Missing(f"{ticket.cusip} has no {params.by}")

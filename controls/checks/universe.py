@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from controls.findings import PASSED, Answer, Finding, Missing, Passed
+from controls.findings import PASSED, Answer, Finding, Missing, Noted, Passed
 from controls.parameters import Params
-from controls.ticket import Ticket
+from controls.ticket import WATCH, Ticket
 
 
 class RestrictedParams(Params, frozen=True):
@@ -28,8 +28,12 @@ class InstrumentParams(Params, frozen=True):
     group: str = ""
 
 
-# Lists of these kinds forbid; the other kinds name what is allowed, or what belongs together.
-FORBIDDING = frozenset({"restricted", "watch", "do_not_trade"})
+# Lists of these kinds forbid, those of the next let pass and tell compliance; the other kinds name
+# what is allowed, or what belongs together.
+FORBIDDING = frozenset({"restricted", "do_not_trade"})
+WATCHING = frozenset({WATCH})
+# What two people may lift for one order; what is restricted is nobody's to lift.
+LIFTED = frozenset({"do_not_trade"})
 
 
 def restricted(ticket: Ticket, params: RestrictedParams) -> Answer:
@@ -48,13 +52,27 @@ def restricted(ticket: Ticket, params: RestrictedParams) -> Answer:
     if unknown and not hits:
         raise Missing(f"there is no list {unknown[0]}")
     if not hits:
-        looked = [f"{n} version {v}" for n, v in ticket.list_versions.items()]
+        # Whoever sees an order sees this: a watch list is nothing he may hear of.
+        told = [n for n in ticket.list_versions if n not in ticket.quiet]
+        looked = [f"{n} version {ticket.list_versions[n]}" for n in told]
         return Passed(None, ", ".join(looked)) if looked else PASSED
     names = ", ".join(name + version for name, version in hits)
     noun = "list" if len(hits) == 1 else "lists"
     who = sorted({about.get(name, ticket.cusip) for name, _ in hits})
     verb = "is" if len(who) == 1 else "are"
-    return Finding(f"{', '.join(who)} {verb} on the {noun} {names}.", None, names)
+    kinds = {one.kind for one in ticket.listed if (one.name, f" version {one.version}") in hits}
+    lifted = bool(kinds) and kinds <= LIFTED and not ticket.restricted_on
+    return Finding(f"{', '.join(who)} {verb} on the {noun} {names}.", None, names, lifted)
+
+
+def watched(ticket: Ticket, params: Params) -> Answer:
+    """Always passes; noted when a watch list names the security, its issuer or an account."""
+    hits = [one for one in ticket.listed if one.kind in WATCHING]
+    if not hits:
+        return PASSED
+    who = ", ".join(sorted({one.hit for one in hits}))
+    names = ", ".join(f"{one.name} version {one.version}" for one in hits)
+    return Noted(f"{who}: watched by {names}.", names)
 
 
 def eligible(ticket: Ticket, params: EligibleParams) -> Answer:
@@ -66,7 +84,7 @@ def eligible(ticket: Ticket, params: EligibleParams) -> Answer:
     if version is None:
         raise Missing(f"there is no universe {params.universe}")
     limit = f"{params.universe} version {version}"
-    if not concerned or any(one.name == params.universe for one in ticket.listed):
+    if not concerned or ticket.belongs_to(params.universe):
         return Passed(limit, "in" if concerned else "not concerned")
     return Finding(f"{ticket.cusip} is not in the universe {limit}.", limit, ticket.cusip)
 
@@ -79,7 +97,7 @@ def entitled(ticket: Ticket, params: InstrumentParams) -> Answer:
         version = ticket.list_versions.get(params.group)
         if version is None:
             raise Missing(f"there is no group {params.group}")
-        if not any(one.name == params.group for one in ticket.listed):
+        if not ticket.belongs_to(params.group):
             return Passed(params.entitlement, f"not in {params.group} version {version}")
     if params.entitlement in ticket.entitlements:
         return Passed(params.entitlement, "held")

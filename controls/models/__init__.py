@@ -7,6 +7,7 @@ from controls.models.halt import Halt
 from controls.models.history import ControlChange, Simulation
 from controls.models.listing import ControlList, Mandate
 from controls.models.order_group import OrderGroup
+from controls.models.override import Override
 from controls.models.review import Review
 from controls.models.screening import Screening
 from controls.models.vote import ReviewDecision, ReviewVote
@@ -20,6 +21,7 @@ __all__ = [
     "ListingDecision",
     "Mandate",
     "OrderGroup",
+    "Override",
     "PriceMark",
     "Review",
     "ReviewDecision",

@@ -16,7 +16,8 @@ from oms_site.firm.models import Organization, User
 class ControlList(models.Model):
     """One version of one list; the highest approved one is in force. An empty one lists nothing.
 
-    Restricted, watch and do-not-trade lists forbid. A universe names what may be traded, a group
+    Restricted and do-not-trade lists forbid, the latter so that two people may let one order pass.
+    A watch list lets pass and tells compliance alone. A universe names what may be traded, a group
     what belongs together. Members are CUSIPs, issuers by name, or account ids.
     """
 

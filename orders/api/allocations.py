@@ -35,19 +35,27 @@ class OrderAllocate(Endpoint):
         summary="Enter an allocation after the trade",
         description="Only where the policy says `post_trade_with_review`, for an order that was "
         "sent without an account and without allocations. Another person decides. Give "
-        "`account_allocations`, or the name of a `template`.",
+        "`account_allocations`, or the name of a `template`. The same request with its "
+        "`client_allocation_id` answers with what it made.",
         request=shapes.EntryRequest,
-        responses={202: shapes.Entry, **bricks.errors(401, 403, 404, 409, 422)},
+        responses={
+            200: shapes.Entry,
+            202: shapes.Entry,
+            **bricks.errors(401, 403, 404, 409, 422),
+        },
     )
     def post(self, request: Request, order_id: str) -> Response:
         self.principal.require("allocation.enter")
         reader = Reader(request.data)
         ask = self._template(reader, order_id) if reader.value.get("template") else _ask(reader)
         reader.finish()
-        row = entries.enter(
+        made = entries.enter(
             order_id, ask, by=self.principal, at=self.at, correlation_id=self.correlation_id
         )
-        return Response(post_trade.view(row), status=202)
+        if made.replayed:
+            headers = {"Idempotent-Replayed": "true"}
+            return Response(post_trade.view(made.row), status=200, headers=headers)
+        return Response(post_trade.view(made.row), status=202)
 
     def _template(self, reader: Reader, order_id: str) -> Ask:
         reader.refuse_unknown(("template", "reason", "client_allocation_id", "custodian_id"))

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from oms_site.api import bricks
-from oms_site.api.shape import whole
 from oms_site.kit.errors import NotFound, OmsError
 from orders import breaks
 from orders.api import client_side_schema as shapes
 from orders.api.base import Endpoint
+from orders.api.seen import version_of
 from orders.externals import deciding, views
 from orders.models import ExternalOrder
 
@@ -66,8 +66,7 @@ class ExternalOrderStep(Endpoint):
                 **told,
             )
         else:
-            given = request.data.get("version") if isinstance(request.data, dict) else None
-            version = None if given is None else whole(given, field="version")
+            version = version_of(request.data)
             row = deciding.decide(external_id, agree=step == "agree", version=version, **told)
         rows = ExternalOrder.objects.filter(pk=row.pk).select_related("proposed_by")
         return Response(views.shown(rows)[0])

@@ -205,7 +205,8 @@ class TransactionList(Endpoint):
         )
         headers = {"Idempotent-Replayed": "true"} if result.replayed else {}
         status = 200 if result.replayed else 201 if result.row.decision else 202
-        return Response(transactions.view(result.row), status=status, headers=headers)
+        (told,) = transactions.shown([result.row])
+        return Response(told, status=status, headers=headers)
 
     @extend_schema(
         operation_id="transaction_list",
@@ -227,7 +228,7 @@ class TransactionList(Endpoint):
         page, cursor = paging.newest_first(rows, "created_at", given)
         return Response(
             {
-                "transactions": [transactions.view(row) for row in page],
+                "transactions": transactions.shown(page),
                 "next_cursor": cursor,
                 "has_more": cursor is not None,
             }
@@ -257,7 +258,8 @@ class TransactionDecision(Endpoint):
             at=self.at,
             correlation_id=self.correlation_id,
         )
-        return Response(transactions.view(row))
+        (told,) = transactions.shown([row])
+        return Response(told)
 
 
 # --- reading what was asked ------------------------------------------------------------------

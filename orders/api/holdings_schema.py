@@ -132,6 +132,7 @@ Transaction = shape(
     created_at=s.DateTimeField(),
     decided_at=s.DateTimeField(allow_null=True),
     annotation=s.CharField(allow_null=True),
+    update_id=s.CharField(allow_null=True, help_text="the update that applied it"),
     to_amount=_number(allow_null=True),
     fx_rate=_number(allow_null=True),
     fx_source=s.CharField(allow_null=True),

@@ -5,6 +5,7 @@ Everything is read from the cache of books at this moment; a book that is stale 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,28 +26,34 @@ from venues.instruments import InstrumentFacts
 from venues.market_data import views
 from venues.models import RoutingDecision
 from venues.orderbook import Composite
+from venues.tapes import Tapes
 
 MOST_LEVELS = 50
 _DEPTH = 20
+_MOST_PRINTS = 500
+_LONGEST_WINDOW = 4 * 3600
 
 
 class _Market(Endpoint):
     """What the endpoints of one instrument share."""
 
-    def seen(self, instrument_id: str, venue_id: str = "") -> tuple[InstrumentFacts, Composite]:
-        """The instrument and its books, those of one venue if it is named. Raises `NotFound`."""
+    def seen(
+        self, instrument_id: str, venue_id: str = ""
+    ) -> tuple[InstrumentFacts, Composite, Tapes]:
+        """The instrument, its books and tapes, of one venue if it is named. Raises `NotFound`."""
         self.principal.require("order.view")
         facts = instruments.find(instrument_id)
         if facts is None:
             raise NotFound("instrument")
         books = market_data.composite(facts.cusip, at=self.at)
+        tapes = market_data.tapes(facts.cusip, at=self.at)
         if venue_id:
             venue = registry.find(venue_id)
             if venue is None:
                 raise NotFound("venue")
             held = tuple(book for book in books.books if book.venue_id == venue.id)
-            books = Composite(books.security_id, books.at, held)
-        return facts, books
+            books, tapes = Composite(books.security_id, books.at, held), tapes.of(venue.id)
+        return facts, books, tapes
 
 
 class Market(_Market):
@@ -88,13 +95,13 @@ class MarketBook(_Market):
         asked = request.query_params
         level = _whole(asked.get("level", "2"), "level", least=1, most=3)
         depth = _whole(asked.get("depth", str(_DEPTH)), "depth", least=1, most=MOST_LEVELS)
-        facts, books = self.seen(instrument_id, asked.get("venue_id", ""))
+        facts, books, tapes = self.seen(instrument_id, asked.get("venue_id", ""))
         if level == 1:
-            return Response(views.top(facts, books))
+            return Response(views.top(facts, books, tapes))
         if level == 2:
             joined = asked.get("aggregated", "") == "true"
-            return Response(views.ladder(facts, books, depth=depth, joined=joined))
-        return Response(views.orders(facts, books, depth=depth, own=self._own(facts)))
+            return Response(views.ladder(facts, books, tapes, depth=depth, joined=joined))
+        return Response(views.orders(facts, books, tapes, depth=depth, own=self._own(facts)))
 
     def _own(self, facts: InstrumentFacts) -> dict[str, str]:
         rows = VenueOrder.objects.filter(
@@ -113,8 +120,43 @@ class MarketTrade(_Market):
         responses={200: market_schema.LastTrade, **bricks.errors(401, 403, 404)},
     )
     def get(self, request: Request, instrument_id: str) -> Response:
-        facts, books = self.seen(instrument_id, request.query_params.get("venue_id", ""))
-        return Response({**views.names(facts), "as_of": books.at, "last_trade": views.trade(books)})
+        facts, books, tapes = self.seen(instrument_id, request.query_params.get("venue_id", ""))
+        last = views.trade(books, tapes)
+        return Response({**views.names(facts), "as_of": books.at, "last_trade": last})
+
+
+class MarketTape(_Market):
+    """What has traded in an instrument."""
+
+    @extend_schema(
+        operation_id="market_tape",
+        summary="Tape and traded volume",
+        description=(
+            "The last public trades, newest first (`limit`, 50 unless it says so), and the volume "
+            "of the day and of the last `window` seconds (300). Live tapes count; a stale one is "
+            "told with its reason and its last trades."
+        ),
+        parameters=[
+            OpenApiParameter("venue_id", str),
+            OpenApiParameter("limit", int),
+            OpenApiParameter("window", int),
+        ],
+        responses={200: market_schema.Tape, **bricks.errors(401, 403, 404, 422)},
+    )
+    def get(self, request: Request, instrument_id: str) -> Response:
+        asked = request.query_params
+        limit = _whole(asked.get("limit", "50"), "limit", least=1, most=_MOST_PRINTS)
+        window = _whole(asked.get("window", "300"), "window", least=1, most=_LONGEST_WINDOW)
+        facts, _, tapes = self.seen(instrument_id, asked.get("venue_id", ""))
+        return Response(
+            {
+                **views.names(facts),
+                "as_of": tapes.at,
+                "last_trade": views.trade(Composite(facts.cusip, tapes.at), tapes),
+                **views.volume(tapes, window=timedelta(seconds=window)),
+                "trades": views.prints(tapes, most=limit),
+            }
+        )
 
 
 class MarketEstimate(_Market):
@@ -140,7 +182,7 @@ class MarketEstimate(_Market):
         qty = _positive(asked.get("amount", ""), "amount")
         text = asked.get("limit_price")
         limit = None if text is None else _positive(text, "limit_price")
-        facts, books = self.seen(instrument_id)
+        facts, books, _ = self.seen(instrument_id)
         found = orderbook.sweep(books.levels(side), qty=qty, limit=limit, side=side)
         told = views.estimate(found, side=side, qty=qty, mid=books.top().mid)
         return Response({**views.names(facts), "as_of": books.at, **told})

@@ -40,6 +40,23 @@ Trade = shape(
     venue_id=s.CharField(),
     executed_at=s.DateTimeField(),
 )
+_VOLUME: dict[str, Any] = {
+    "state": s.ChoiceField(["live", "stale"], help_text="live while any venue's tape is"),
+    "day": s.DateField(help_text="New York"),
+    "day_volume": decimal(help_text="par or shares, by the live tapes"),
+    "window_seconds": s.IntegerField(),
+    "window_volume": decimal(),
+    "venues": shape(
+        "MarketVenueVolume",
+        venue_id=s.CharField(),
+        state=s.ChoiceField(["live", "stale"]),
+        reason=s.CharField(help_text="why it is stale"),
+        rpt_seq=s.IntegerField(),
+        heard_at=s.DateTimeField(),
+        day_volume=decimal(),
+        window_volume=decimal(),
+    )(many=True),
+}
 _TOP: dict[str, Any] = {
     **_NAMES,
     "level": s.IntegerField(),
@@ -50,6 +67,7 @@ _TOP: dict[str, Any] = {
     "mid": decimal(allow_null=True),
     "crossed": s.BooleanField(),
     "last_trade": Trade(allow_null=True),
+    "volume": shape("MarketVolume", **_VOLUME)(),
     "venues": s.ListField(child=shape("MarketVenue", **_VENUE)()),
 }
 Market = shape(
@@ -80,6 +98,21 @@ _ROW = shape(
 )
 Book = shape("MarketBook", **_TOP, bids=_ROW(many=True), asks=_ROW(many=True))
 LastTrade = shape("MarketLastTrade", **_NAMES, last_trade=Trade(allow_null=True))
+Tape = shape(
+    "MarketTape",
+    **_NAMES,
+    last_trade=Trade(allow_null=True),
+    **_VOLUME,
+    trades=shape(
+        "MarketPrint",
+        price=decimal(),
+        size=decimal(),
+        venue_id=s.CharField(),
+        executed_at=s.DateTimeField(),
+        trade_id=s.CharField(),
+        rpt_seq=s.IntegerField(help_text="its number on the tape of its venue"),
+    )(many=True),
+)
 Estimate = shape(
     "MarketEstimate",
     **_NAMES,

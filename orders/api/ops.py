@@ -1,4 +1,4 @@
-"""`/v1/ops/`: what operations do about bookings and breaks; every step says what became of it."""
+"""`/v1/ops/`: what operations do about bookings, and comparing now; every step says its outcome."""
 
 from __future__ import annotations
 
@@ -11,13 +11,10 @@ from rest_framework.response import Response
 from allocations import repairs
 from allocations.models import Repair
 from oms_site.api import bricks
-from oms_site.kit.errors import NotFound, OmsError
+from oms_site.kit.errors import OmsError
 from orders import breaks, reconciliation
 from orders.api import ops_schema
 from orders.api.base import Endpoint
-from orders.models import Break
-
-_STEPS = ("assign", "propose", "agree", "refuse")
 
 
 class RetryBookings(Endpoint):
@@ -83,34 +80,6 @@ class RepairDecide(Endpoint):
         return Response(_repair(row))
 
 
-class BreakStep(Endpoint):
-    """Take a break, explain it, agree to its closing, or send it back."""
-
-    @extend_schema(
-        operation_id="ops_break_step",
-        summary="Work on a break",
-        description="`step` is assign, propose (with reason_code and text), agree or refuse.",
-        request=ops_schema.OpsExplanation,
-        responses={200: ops_schema.OpsBreak, **bricks.errors(401, 403, 404, 409, 422)},
-    )
-    def post(self, request: Request, break_id: str, step: str) -> Response:
-        if step not in _STEPS:
-            raise NotFound("step")
-        told: dict[str, Any] = {
-            "by": self.principal,
-            "at": self.at,
-            "correlation_id": self.correlation_id,
-        }
-        if step == "assign":
-            row = breaks.assign(break_id, **told)
-        elif step == "propose":
-            code, text = _text(request.data, "reason_code"), _text(request.data, "text")
-            row = breaks.propose(break_id, reason_code=code, text=text, **told)
-        else:
-            row = breaks.decide(break_id, agree=step == "agree", **told)
-        return Response(_break(row))
-
-
 class ReconciliationRun(Endpoint):
     """Compare with every venue and custodian now."""
 
@@ -148,16 +117,6 @@ def _repair(row: Repair) -> dict[str, Any]:
         "custodian_id": row.custodian_id,
         "account_id": row.account_id,
         "reason": row.reason,
-    }
-
-
-def _break(row: Break) -> dict[str, Any]:
-    return {
-        "break_id": row.id,
-        "kind": row.kind,
-        "reason_code": row.reason_code or None,
-        "proposed": row.proposed_by_id is not None,
-        "closed_at": row.closed_at,
     }
 
 

@@ -34,15 +34,51 @@ OpsRepairAnswer = shape(
     reason=s.CharField(),
 )
 OpsDecision = shape("OpsDecision", approve=s.BooleanField(), note=text())
-OpsExplanation = shape("OpsExplanation", reason_code=text(), text=text())
+OpsExplanation = shape(
+    "OpsExplanation",
+    reason_code=text(),
+    text=text(),
+    version=s.IntegerField(required=False, allow_null=True),
+)
 OpsBreak = shape(
     "OpsBreak",
     break_id=s.CharField(),
+    version=s.IntegerField(help_text="To be named when it is decided on"),
     kind=s.CharField(),
+    key=s.CharField(),
+    order_id=text(),
+    evidence=s.DictField(),
+    opened_at=s.DateTimeField(),
     reason_code=text(),
+    resolution=text(),
     proposed=s.BooleanField(),
     closed_at=moment(),
 )
+OpsBreaks = shape("OpsBreaks", breaks=OpsBreak(many=True))
+OpsRecoveryStep = shape(
+    "OpsRecoveryStep",
+    reason=text(),
+    version=s.IntegerField(required=False, allow_null=True),
+)
+OpsRecovery = shape(
+    "OpsRecovery",
+    recovery_id=s.CharField(),
+    version=s.IntegerField(help_text="To be named when it is decided on"),
+    break_id=s.CharField(),
+    status=s.ChoiceField(["open", "proposed", "booked", "came", "dropped"]),
+    venue_id=s.CharField(),
+    order_id=s.CharField(),
+    cl_ord_id=s.CharField(),
+    venue_execution_id=s.CharField(help_text="ExecID(17)"),
+    amount=s.DecimalField(max_digits=20, decimal_places=6),
+    price=s.DecimalField(max_digits=18, decimal_places=8),
+    trade_date=s.DateField(),
+    executed_at=moment(),
+    found_at=s.DateTimeField(),
+    reason=text(),
+    execution_id=text(),
+)
+OpsRecoveries = shape("OpsRecoveries", recoveries=OpsRecovery(many=True))
 OpsReconciliation = shape(
     "OpsReconciliation",
     results=shape(

@@ -22,7 +22,8 @@ _PARAMETERS: dict[str, Any] = {
     "slices": s.IntegerField(required=False, min_value=1, max_value=500),
     "max_slice": decimal(required=False, help_text="with all that it catches up"),
     "max_participation": decimal(
-        required=False, help_text="percent of what the live books show within the limit"
+        required=False,
+        help_text="percent of all that trades by the tape while it works, its own fills included",
     ),
     "urgency": decimal(required=False, help_text="of implementation_shortfall: 0 to 20"),
     "randomize": decimal(required=False, help_text="percent of size and of time, 50 at most"),

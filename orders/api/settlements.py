@@ -17,8 +17,10 @@ from allocations.models import SettlementInstruction, TradeConfirm
 from allocations.settlement import daily, people, resending, views
 from oms_site.api import bricks
 from oms_site.kit.errors import NotFound, OmsError
+from orders import day_papers
 from orders.api import settlements_schema as shapes
 from orders.api.base import Endpoint
+from orders.api.seen import version_of
 
 _STEPS = ("assign", "affirm", "dispute", "compare", "propose", "agree", "refuse")
 _MOST = 500
@@ -74,7 +76,8 @@ class ConfirmStep(Endpoint):
         operation_id="ops_confirm_step",
         summary="Work on a confirmation",
         description="`step` is assign, affirm, dispute (with text), compare, propose (with "
-        "reason_code and text), agree or refuse.",
+        "reason_code and text), agree or refuse. The last two and affirm take the version as it"
+        " was shown: 409 `proposal_changed` if it has changed since.",
         request=shapes.ConfirmStep,
         responses={200: shapes.Confirm, **bricks.errors(401, 403, 404, 409, 422)},
     )
@@ -86,12 +89,12 @@ class ConfirmStep(Endpoint):
             "at": self.at,
             "correlation_id": self.correlation_id,
         }
-        text = _text(request.data, "text")
+        text, version = _text(request.data, "text"), version_of(request.data)
         match step:
             case "assign":
                 people.assign(confirm_id, **told)
             case "affirm":
-                people.affirm(confirm_id, **told)
+                people.affirm(confirm_id, version=version, **told)
             case "dispute":
                 people.dispute(confirm_id, text=text, **told)
             case "compare":
@@ -100,30 +103,59 @@ class ConfirmStep(Endpoint):
                 code = _text(request.data, "reason_code")
                 people.propose(confirm_id, reason_code=code, text=text, **told)
             case _:
-                people.decide(confirm_id, agree=step == "agree", **told)
+                people.decide(confirm_id, agree=step == "agree", version=version, **told)
         return Response(_confirm(confirm_id, self.principal.organization_id))
 
 
+_FILE: dict[str, Any] = {
+    "parameters": [
+        OpenApiParameter("trade_date", OpenApiTypes.DATE),
+        OpenApiParameter("kind", str, enum=list(daily.TYPES)),
+    ],
+    "responses": {
+        (200, "text/csv"): OpenApiTypes.BINARY,
+        (200, "application/pdf"): OpenApiTypes.BINARY,
+        **bricks.errors(401, 403, 404, 422),
+    },
+}
+
+
 class ConfirmFile(Endpoint):
-    """All confirmations of a trade date as CSV."""
+    """All confirmations of a trade date as CSV or PDF."""
 
     @extend_schema(
         operation_id="ops_confirm_file",
         summary="The confirmations of a day as a file",
-        description="Terms only, which never change: the same bytes whenever it is asked for.",
-        parameters=[OpenApiParameter("trade_date", OpenApiTypes.DATE, required=True)],
-        responses={
-            (200, "text/csv"): OpenApiTypes.BINARY,
-            **bricks.errors(401, 403, 422),
-        },
+        description="Terms only, which never change: the same bytes whenever it is asked for. "
+        "Without `trade_date` the newest day that has confirmations.",
+        **_FILE,
     )
     def get(self, request: Request) -> HttpResponse:
-        self.principal.require(_LOOK)
-        day = _date(request.query_params.get("trade_date", ""), "trade_date")
-        content = daily.confirms(self.principal.organization_id, trade_date=day)
-        answer = HttpResponse(content, content_type="text/csv; charset=utf-8")
-        answer["Content-Disposition"] = f'attachment; filename="confirms-{day}.csv"'
-        return answer
+        return _paper(self, request, "confirms")
+
+
+class TradeFile(Endpoint):
+    """All executions of a trade date, by venue and by security, as CSV or PDF."""
+
+    @extend_schema(
+        operation_id="ops_trade_file",
+        summary="The trades of a day as a file",
+        description="Every execution with what they come to, by venue and by security: the same "
+        "bytes whenever it is asked for. Without `trade_date` the newest day with confirmations.",
+        **_FILE,
+    )
+    def get(self, request: Request) -> HttpResponse:
+        return _paper(self, request, "trades")
+
+
+def _paper(endpoint: Endpoint, request: Request, name: str) -> HttpResponse:
+    endpoint.principal.require(_LOOK)
+    given, kind = request.query_params, request.query_params.get("kind", "csv")
+    if kind not in daily.TYPES:
+        raise OmsError("not_a_choice", f"Give one of {', '.join(daily.TYPES)}.", field="kind")
+    asked = given.get("trade_date")
+    day = _date(asked, "trade_date") if asked else None
+    return day_papers.answer(endpoint.principal.organization_id, name, day=day, kind=kind)
 
 
 class SettlementList(Endpoint):

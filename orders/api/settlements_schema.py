@@ -33,6 +33,9 @@ Side = shape(
 Confirm = shape(
     "Confirm",
     **_names(),
+    service_id=text(help_text="the central matching service it goes through; null: its custodian"),
+    counterparty=text(help_text="the broker, or the venue, that dealt"),
+    version=s.IntegerField(help_text="To be named when it is decided on"),
     status=s.CharField(),
     confirm_status=s.IntegerField(help_text="ConfirmStatus(665)"),
     match_status=s.IntegerField(help_text="MatchStatus(573)"),
@@ -60,7 +63,12 @@ Confirm = shape(
 ConfirmPage = shape(
     "ConfirmPage", confirms=Confirm(many=True), next_cursor=text(), has_more=s.BooleanField()
 )
-ConfirmStep = shape("ConfirmStep", reason_code=text(), text=text())
+ConfirmStep = shape(
+    "ConfirmStep",
+    reason_code=text(),
+    text=text(),
+    version=s.IntegerField(required=False, allow_null=True),
+)
 _settlement: dict[str, Any] = {
     "instruction_id": s.CharField(),
     **_names(),

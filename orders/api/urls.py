@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 from orders.api import (
     allocations,
     amendments,
+    breaks,
     clearing,
     controls,
     external_orders,
@@ -29,6 +30,7 @@ from orders.api import (
     schedules,
     settlements,
     treasury,
+    updates,
 )
 from orders.api import execution_orders as eo
 
@@ -110,6 +112,7 @@ urlpatterns = [
     path(f"{_order}schedule/pause/", schedules.SchedulePause.as_view(), name="schedule-pause"),
     path(f"{_order}schedule/resume/", schedules.ScheduleResume.as_view(), name="schedule-resume"),
     path(f"{_order}schedule/cancel/", schedules.ScheduleCancel.as_view(), name="schedule-cancel"),
+    path(f"{_order}override/", controls.OrderOverride.as_view(), name="order-override"),
     path(f"{_order}allocate/", allocations.OrderAllocate.as_view(), name="order-allocate"),
     path("trading/allocation-entry/", allocations.EntryList.as_view(), name="entry-list"),
     *_decided("trading/allocation-entry/<str:entry_id>/", allocations.EntryDecision, "entry"),
@@ -133,6 +136,7 @@ urlpatterns = [
     path(_market, market.Market.as_view(), name="market-detail"),
     path(f"{_market}book/", market.MarketBook.as_view(), name="market-book"),
     path(f"{_market}trade/", market.MarketTrade.as_view(), name="market-trade"),
+    path(f"{_market}tape/", market.MarketTape.as_view(), name="market-tape"),
     path(f"{_market}estimate/", market.MarketEstimate.as_view(), name="market-estimate"),
     path("trading/rfq/", rfqs.RfqList.as_view(), name="rfq-list"),
     path("trading/rfq/<str:rfq_id>/", rfqs.RfqDetail.as_view(), name="rfq-detail"),
@@ -188,6 +192,7 @@ urlpatterns = [
     path("margin/", treasury.MarginList.as_view(), name="margin-list"),
     path("account/<str:account_id>/value/", treasury.AccountValue.as_view(), name="account-value"),
     path("transaction/", holdings.TransactionList.as_view(), name="transaction-list"),
+    path("update/<str:update_id>/", updates.UpdateDetail.as_view(), name="update-detail"),
     *_decided("transaction/<str:transaction_id>/", holdings.TransactionDecision, "transaction"),
     path("ops/booking/retry/", ops.RetryBookings.as_view(), name="ops-retry"),
     path("ops/repair/", ops.RepairCreate.as_view(), name="ops-repair"),
@@ -198,10 +203,18 @@ urlpatterns = [
         give_ups.GiveUpDecide.as_view(),
         name="ops-give-up-decide",
     ),
-    path("ops/break/<str:break_id>/<str:step>/", ops.BreakStep.as_view(), name="ops-break"),
+    path("ops/break/", breaks.BreakList.as_view(), name="ops-breaks"),
+    path("ops/break/<str:break_id>/<str:step>/", breaks.BreakStep.as_view(), name="ops-break"),
+    path("ops/recovery/", breaks.RecoveryList.as_view(), name="ops-recoveries"),
+    path(
+        "ops/recovery/<str:recovery_id>/<str:step>/",
+        breaks.RecoveryStep.as_view(),
+        name="ops-recovery-step",
+    ),
     path("ops/reconciliation/", ops.ReconciliationRun.as_view(), name="ops-reconciliation"),
     path("ops/confirm/", settlements.ConfirmList.as_view(), name="ops-confirms"),
     path("ops/confirm/file/", settlements.ConfirmFile.as_view(), name="ops-confirm-file"),
+    path("ops/trade/file/", settlements.TradeFile.as_view(), name="ops-trade-file"),
     path("ops/confirm/<str:confirm_id>/", settlements.ConfirmDetail.as_view(), name="ops-confirm"),
     path(
         "ops/confirm/<str:confirm_id>/<str:step>/",

@@ -60,6 +60,7 @@ _ORDER_OF = {
     "venues_venueextension": "(SELECT x.order_id FROM orders_executionorder x"
     " WHERE x.id = t.subject UNION ALL"
     " SELECT s.order_id FROM orders_schedule s WHERE s.id = t.subject)",
+    "controls_override": "t.asked_for",
     "controls_screening": "t.subject",
     "controls_review": "t.subject",
     "controls_reviewvote": "(SELECT r.subject FROM controls_review r WHERE r.id = t.review_id)",

@@ -38,6 +38,27 @@ WHERE {scope} AND (r.decided_by_id IN (r.maker_id, o.submitted_by_id)
     OR r.status IN ('approved', 'rejected') AND r.decided_by_id IS NULL)
 """
 
+# An override is the order's that it says, and no order passed by one that is not its own.
+_MISUSED = """
+SELECT v.id, format('used by %%s, which %%s', v.used_order, CASE
+    WHEN o.id IS NULL THEN 'is not there'
+    WHEN (o.organization_id, o.submitted_by_id) <> (v.organization_id, v.maker_id)
+        THEN 'is somebody else''s'
+    ELSE 'has no look that says so' END)
+FROM controls_override v LEFT JOIN orders_order o ON o.id = v.used_order
+WHERE {organization:v} AND v.status = 'used'
+    AND (o.id IS NULL OR (o.organization_id, o.submitted_by_id) <> (v.organization_id, v.maker_id)
+        OR NOT EXISTS (SELECT 1 FROM controls_screening s WHERE s.subject = o.id
+            AND s.results @> jsonb_build_array(jsonb_build_array('overridden', v.id))))
+UNION ALL
+SELECT o.id, format('passed by %%s, which is not its own', r ->> 4)
+FROM orders_order o JOIN controls_screening s ON s.id = o.screening_id
+CROSS JOIN LATERAL jsonb_array_elements(s.results) AS r
+WHERE {scope} AND s.results @> '[["overridden"]]' AND s.outcome <> 'rejected'
+    AND r ->> 2 = 'overridden' AND NOT EXISTS (SELECT 1 FROM controls_override v
+        WHERE v.id = r ->> 4 AND v.used_order = o.id AND v.status = 'used')
+"""
+
 CHECKS = (
     check(
         "nothing_went_out_uncleared",
@@ -56,6 +77,14 @@ CHECKS = (
             "SELECT count(*) FROM controls_review r JOIN orders_order o ON o.id = r.subject"
             " WHERE {scope}",
             _SELF_DECIDED,
+        ),
+    ),
+    check(
+        "overrides_were_used_once",
+        "Every used override let one order of its own trader pass, and no order passed by another.",
+        Question(
+            "SELECT count(*) FROM controls_override v WHERE {organization:v} AND v.status = 'used'",
+            _MISUSED,
         ),
     ),
 )

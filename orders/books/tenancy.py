@@ -17,6 +17,7 @@ _BY_NAME = (
     ("controls_screening", "subject"),
     ("controls_review", "subject"),
     ("orders_break", "order_id"),
+    ("orders_recovery", "order_id"),
     ("journal_event", "order_id"),
 )
 # Two ways from a row to its parent that must end at the same row.
@@ -31,6 +32,7 @@ _TWO_WAYS = (
         "execution_order_id",
         "execution_order_id",
     ),
+    ("orders_recovery", "venue_order_id", "orders_venueorder", "order_id", "order_id"),
     ("orders_replaceleg", "replacement_id", "orders_replacement", "order_id", "order_id"),
     ("orders_replaceleg", "venue_order_id", "orders_venueorder", "order_id", "order_id"),
     ("orders_replacement", "screening_id", "controls_screening", "subject", "order_id"),

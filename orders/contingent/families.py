@@ -20,7 +20,7 @@ from venues import instruments
 _DUE = """
 SELECT w.order_list_id FROM orders_orderlistwatch w
 JOIN orders_order o ON o.order_list_id = w.order_list_id
-WHERE NOT w.over GROUP BY w.order_list_id, w.seen
+WHERE NOT w.over AND w.order_list_id <> ALL(%s) GROUP BY w.order_list_id, w.seen
 HAVING sum(o.version) <> w.seen OR (bool_and(o.status = ANY(%s)) AND max(o.expires_at) <= %s)
 ORDER BY w.order_list_id LIMIT %s
 """
@@ -67,10 +67,11 @@ def leg_of(leg: OrderListLeg, one: Tree) -> Leg:
     )
 
 
-def due(*, at: datetime, limit: int) -> list[str]:
+def due(*, at: datetime, limit: int, without: Sequence[str] = ()) -> list[str]:
     """Lists of which an order has moved since they were looked at, or that have come to an end."""
+    ended = sorted(str(status) for status in ORDER_TERMINAL)
     with connection.cursor() as cursor:
-        cursor.execute(_DUE, [sorted(str(status) for status in ORDER_TERMINAL), at, limit])
+        cursor.execute(_DUE, [list(without), ended, at, limit])
         return [row[0] for row in cursor.fetchall()]
 
 

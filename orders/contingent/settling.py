@@ -7,42 +7,47 @@ are asked to stop in a second transaction; if that is lost, the next look asks a
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 
 from oms_site.firm import generation
-from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import breaks, desk, execution, render, rulesets
 from orders.contingent import families, planning
 from orders.contingent.families import Family
-from orders.models import Order, OrderListWatch
+from orders.models import Order, OrderListLeg, OrderListWatch
 from orders.states import ORDER_EXECUTABLE, Pending
 from orders.tree import Tree
 from venues import instruments
 
-log = logging.getLogger(__name__)
 _by = actors.system("contingent")
+_odd = draining.Aside("settle_lists")
 STOPPING = frozenset({Pending.CANCEL.value, Pending.EXPIRE.value})
 EXCESS = "contingent_excess"
 
 
 def drain(*, limit: int = 100) -> int:
-    """Settle every list of which an order has moved. Returns how many there were."""
-    taken = families.due(at=clock.now(), limit=limit)
-    for order_list_id in taken:
-        try:
-            settle(order_list_id)
-        except Exception as error:
-            if not of_content(error):
-                raise
-            # One list that cannot be settled holds up no other; the next look tries it again.
-            log.exception("%s could not be settled", order_list_id)
+    """Settle every list of which an order has moved. Returns how many there were.
+
+    One that cannot be settled holds up no other: it is left out for a while, with a break.
+    """
+    taken = families.due(at=clock.now(), limit=limit, without=_odd.keys())
+    draining.each(taken, _settle, aside=_put_aside)
     return len(taken)
+
+
+def _settle(order_list_id: str) -> int:
+    settle(order_list_id)
+    return 1
+
+
+def _put_aside(order_list_id: str, error: Exception) -> None:
+    legs = OrderListLeg.objects.filter(order_list_id=order_list_id).order_by("position")
+    order_id = legs.values_list("order_id", flat=True).first() or ""
+    _odd.put(order_list_id, error, order_id=order_id)
 
 
 def settle(order_list_id: str) -> Collection[str]:

@@ -52,7 +52,10 @@ def submit(ask: ListAsk, *, by: Principal, at: datetime, correlation_id: str = "
         return _submit(ask, by=by, at=at, correlation_id=correlation_id)
     except IntegrityError:
         # Somebody else has used one of the ids meanwhile: now it is known.
-        return _submit(ask, by=by, at=at, correlation_id=correlation_id)
+        try:
+            return _submit(ask, by=by, at=at, correlation_id=correlation_id)
+        except IntegrityError as clash:
+            raise replays.refusal_of(clash, ask.orders) from None
 
 
 def _submit(ask: ListAsk, *, by: Principal, at: datetime, correlation_id: str) -> ListResult:

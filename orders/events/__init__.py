@@ -11,7 +11,7 @@ from orders.events.of_breaks import BREAKS
 from orders.events.of_clearing import CLEARING, EXTERNALS, FEEDS
 from orders.events.of_clients import ALLOCATIONS, HOLDINGS
 from orders.events.of_executions import EXECUTION_ORDERS, VENUE_ORDERS
-from orders.events.of_halts import HALTS, MASS_CANCELS, ORDER_GROUPS
+from orders.events.of_halts import HALTS, MASS_CANCELS, ORDER_GROUPS, OVERRIDES
 from orders.events.of_inquiries import INQUIRIES
 from orders.events.of_lists import ORDER_LISTS
 from orders.events.of_orders import ORDERS
@@ -37,5 +37,6 @@ FAMILIES: dict[str, tuple[Kind, ...]] = {
     "Rate limits": RATES,
     "Mass cancels": MASS_CANCELS,
     "Order groups": ORDER_GROUPS,
+    "Overrides": OVERRIDES,
 }
 KINDS: dict[str, Kind] = {kind.name: kind for family in FAMILIES.values() for kind in family}

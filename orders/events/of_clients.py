@@ -95,8 +95,8 @@ ALLOCATIONS = (
         "allocation_release",
         AUDIT,
         "allocation",
-        "A person let its bookings go, which a rule had held back.",
-        (*ALLOCATION, "released_at"),
+        "Its bookings were let go, once: by a person, or by the rule that it was made under.",
+        (*ALLOCATION, "release", "released_at"),
     ),
     Kind(
         "post_trade_request",

@@ -73,6 +73,40 @@ ORDER_GROUPS = (
         ("OrderGroup.reset",),
     ),
 )
+_OVERRIDE = ("override_id", "asked_for", "status", "controls")
+OVERRIDES = (
+    Kind(
+        "override_request",
+        SYSTEM,
+        "override",
+        "Somebody asks that the rejected order `asked_for` may be entered again and pass once.",
+        (*_OVERRIDE, "reason"),
+    ),
+    Kind(
+        "override_grant",
+        SYSTEM,
+        "override",
+        "A second person agrees: an order on the same terms passes the `controls`, once.",
+        (*_OVERRIDE, "reason"),
+        ("Override.grant",),
+    ),
+    Kind(
+        "override_refuse",
+        SYSTEM,
+        "override",
+        "It was refused, withdrawn, or taken back before any order has used it.",
+        (*_OVERRIDE, "reason"),
+        ("Override.refuse",),
+    ),
+    Kind(
+        "override_use",
+        SYSTEM,
+        "override",
+        "The order `used_by` has passed by it; no other will.",
+        (*_OVERRIDE, "used_by"),
+        ("Override.use",),
+    ),
+)
 _MASS = ("mass_cancel_id", "client_mass_cancel_id", "orders")
 MASS_CANCELS = (
     Kind(

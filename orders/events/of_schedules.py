@@ -6,6 +6,8 @@ from orders.events.kinds import AUDIT, ORDER, SYSTEM, WHY, Kind
 
 _SCHEDULE = (*ORDER, "schedule_id", "client_schedule_id")
 _SLICE = (*_SCHEDULE, "slice", "amount", "due_time", "execution_order_id")
+# What a share of the market was reckoned of, where the schedule has a cap.
+_VOLUME = ("volume", "volume_note", "volume_since", "volume_until")
 SCHEDULES = (
     Kind(
         "schedule_start",
@@ -26,7 +28,7 @@ SCHEDULES = (
         SYSTEM,
         "order",
         "A due slice has become an execution order, with what earlier ones gave back.",
-        (*_SLICE, "sent_amount", *WHY),
+        (*_SLICE, "sent_amount", *_VOLUME, *WHY),
         ("ScheduleSlice.send",),
     ),
     Kind(
@@ -34,7 +36,7 @@ SCHEDULES = (
         SYSTEM,
         "order",
         "Nothing was sent for a slice; its quantity is due with the next one.",
-        (*_SLICE, "sent_amount", *WHY),
+        (*_SLICE, "sent_amount", *_VOLUME, *WHY),
         ("ScheduleSlice.skip",),
     ),
     Kind(
@@ -42,7 +44,7 @@ SCHEDULES = (
         SYSTEM,
         "order",
         "A control refused a slice; its quantity is due with the next one.",
-        (*_SLICE, "sent_amount", *WHY),
+        (*_SLICE, "sent_amount", *_VOLUME, *WHY),
         ("ScheduleSlice.refuse",),
     ),
     Kind(

@@ -13,6 +13,7 @@ from orders.models.order import Order
 from orders.models.order_list import OrderList, OrderListLeg, OrderListWatch, PriceWatch
 from orders.models.quote import Quote, Rfq
 from orders.models.quote_round import QuoteRound
+from orders.models.recovery import Recovery
 from orders.models.replacement import OrderTerms, ReplaceLeg, Replacement
 from orders.models.ruleset import Ruleset
 from orders.models.schedule import Schedule, ScheduleSlice
@@ -42,6 +43,7 @@ __all__ = [
     "Quote",
     "QuoteRound",
     "Reconciliation",
+    "Recovery",
     "ReplaceLeg",
     "Replacement",
     "Rfq",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -62,7 +63,11 @@ class Execution(LedgerFact):
             ),
             models.CheckConstraint(condition=~Q(qty=0), name="execution_moves_something"),
         ]
-        indexes = [models.Index(fields=["order", "sequence"], name="executions_of_order")]
+        indexes = [
+            models.Index(fields=["order", "sequence"], name="executions_of_order"),
+            # They come in the order of their days, so which pages hold a day costs nothing to keep.
+            BrinIndex(fields=["trade_date"], name="executions_of_a_day", autosummarize=True),
+        ]
 
     def __str__(self) -> str:
         return f"{self.qty} at {self.price}"

@@ -219,9 +219,10 @@ class ScheduleSlice(LedgerRow):
         return f"{self.schedule_id}/{self.number}"
 
     @transition(field=status, **_slice("send"))
-    def send(self, *, execution_order_id: str, qty: Decimal) -> None:
-        """It has become an execution order, which it is for ever."""
+    def send(self, *, execution_order_id: str, qty: Decimal, note: str = "") -> None:
+        """It has become an execution order, which it is for ever; `note` is what to know of it."""
         self.execution_order_id, self.sent_qty = execution_order_id, qty
+        self.reason = note[:300]
 
     @transition(field=status, **_slice("skip"))
     def skip(self, *, at: datetime, reason: str) -> None:

@@ -17,7 +17,9 @@ WHAT_TO_DO: dict[str, str] = {
     "instrument_not_active": "The security is halted or has matured: there is nothing to repeat.",
     "instrument_not_entitled": "Have a trader with the entitlement enter it, or ask for it.",
     "instrument_restricted": "Do not repeat it. Compliance can say why it is on the list, and "
-    "lift it by a new version that a second person approves.",
+    "lift it by a new version that a second person approves. On a do-not-trade list alone, ask for "
+    "an override of the rejected order: once it is granted, the same order passes once.",
+    "instrument_watched": "Nothing: the order passed, and compliance was told of it.",
     "insufficient_buying_power": "Deposit cash, sell something first, or send a smaller order.",
     "kill_switch": "Trading is halted in this scope: wait until two people have given it back.",
     "locate_required": "Find the shares first and send the locate with the order.",
@@ -45,6 +47,6 @@ WHAT_TO_DO: dict[str, str] = {
     "self_cross": "Cancel your own order on the other side first, or price it so they cannot meet.",
     "tag_required": "Send the tag that the message names with the order.",
     "too_many_orders": "Wait until the window has passed.",
-    "wash_sale": "Wait until the days have passed, or have it released with a reason.",
+    "wash_sale": "Wait until the days have passed, or ask for an override of the rejected order.",
     "window_notional_over_limit": "Wait until the window has passed, or send less.",
 }

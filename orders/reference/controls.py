@@ -6,7 +6,7 @@ import msgspec
 
 from controls import library
 from controls.checks import RULES, Rule
-from controls.library import BUILTIN
+from controls.library import BUILTIN, REDUCE_ONLY, WATCHED
 from orders.reference import tables
 from orders.reference.advice import WHAT_TO_DO
 
@@ -26,7 +26,7 @@ def page() -> str:
             rule.control_type,
             f"`{rule.code}`",
             _parameters(rule),
-            "always" if rule.name in BUILTIN else "when configured",
+            _standing(rule),
         ]
         for rule in RULES.values()
     ]
@@ -49,6 +49,14 @@ def _codes() -> list[list[str]]:
         [f"`{code}`", WHAT_TO_DO.get(code, ""), tables.code(names) or "all"]
         for code, names in sorted(rules.items())
     ]
+
+
+def _standing(rule: Rule) -> str:
+    """When it is looked at without any control that says so."""
+    if rule.name in BUILTIN:
+        return "always"
+    asked = {REDUCE_ONLY: "when the order asks for it", WATCHED: "when a watch list names it"}
+    return asked.get(rule.name, "when configured")
 
 
 def _parameters(rule: Rule) -> str:

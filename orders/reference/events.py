@@ -9,7 +9,11 @@ _INTRODUCTION = (
     "Every fact that the journal holds. Clients get `order_update` and `system_update` messages by"
     " the stream and by the events API; `internal` ones are for the audit.\n\n"
     "Every `event` object also carries `event_type` and `time`. A field that does not apply is null"
-    " or left out. `order_update` messages carry the whole order as well."
+    " or left out. `order_update` messages carry the whole order as well.\n\n"
+    "Beside `event` stand `event_id` and `update_id`: events with the same `update_id` happened in"
+    " one transaction. A stream that asks with `?views=transaction,holding,balance` also gets what"
+    " an update did there: `transaction_update`, `holding_update` and `balance_update`, made from"
+    " `holdings_move` and without a number."
 )
 
 

@@ -8,7 +8,13 @@ from typing import NamedTuple
 from allocations.clearing_states import CLEARING_STEPS
 from allocations.settlement_states import CONFIRM_STEPS, INSTRUCTION_STEPS
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
-from controls.states import CONTROL_STEPS, GROUP_STEPS, HALT_STEPS, REVIEW_STEPS
+from controls.states import (
+    CONTROL_STEPS,
+    GROUP_STEPS,
+    HALT_STEPS,
+    OVERRIDE_STEPS,
+    REVIEW_STEPS,
+)
 from orders import events
 from orders.external_states import EXTERNAL_STEPS
 from orders.reference import tables
@@ -70,6 +76,7 @@ def machines() -> list[Machine]:
         Machine("Control", "draft", _one(CONTROL_STEPS)),
         Machine("Halt", "disengaged", _one(HALT_STEPS)),
         Machine("OrderGroup", "open", _one(GROUP_STEPS)),
+        Machine("Override", "requested", _one(OVERRIDE_STEPS)),
     ]
 
 

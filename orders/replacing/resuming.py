@@ -5,13 +5,10 @@ A sweep over rows: it can be late, doubled or missed without harm.
 
 from __future__ import annotations
 
-import logging
-
 from django.db.models import Exists, OuterRef
 
 from oms_site.firm import generation
-from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -24,8 +21,10 @@ from orders.revisions.rows import Asked
 from orders.states import Amending, Pending, ReplaceStatus
 from orders.tree import Tree
 
-log = logging.getLogger(__name__)
 _by = actors.system("replacing")
+# Most of them wait for a dealer still, and stay: each sweep looks at the next page.
+_turns = draining.Turns()
+_odd = draining.Aside("resume_replacing")
 
 
 def sweep(*, limit: int = 100) -> int:
@@ -37,22 +36,20 @@ def sweep(*, limit: int = 100) -> int:
         order__amending=Amending.SENT.value,
         order__pending=Pending.REPLACE.value,
     )
-    named = list(waiting.order_by("created_at", "id").values_list("order_id", flat=True)[:limit])
-    return sum(_look(order_id) for order_id in named)
+    waiting = waiting.exclude(order_id__in=_odd.keys()).only("id", "order_id")
+    return draining.each(
+        [row.order_id for row in _turns.page(waiting, limit)],
+        _look,
+        aside=lambda order_id, error: _odd.put(order_id, error, order_id=order_id),
+    )
 
 
 def _look(order_id: str) -> bool:
-    try:
-        with unit.work(by=_by, at=clock.now()) as work:
-            generation.enter()
-            one = tree.lock(work, [order_id])[order_id]
-            asked = rows.outstanding(work, one.order)
-            return asked is not None and _go_on(work, one, asked)
-    except Exception as error:
-        if not of_content(error):
-            raise
-        log.exception("order %s: its amendment could not go on", order_id)
-        return False
+    with unit.work(by=_by, at=clock.now()) as work:
+        generation.enter()
+        one = tree.lock(work, [order_id])[order_id]
+        asked = rows.outstanding(work, one.order)
+        return asked is not None and _go_on(work, one, asked)
 
 
 def _go_on(work: Unit, one: Tree, asked: Asked) -> bool:

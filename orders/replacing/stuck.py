@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from functools import partial
 
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import breaks, execution, tree
@@ -18,10 +19,21 @@ from venues import instruments, messages, transmission
 PATIENCE = timedelta(seconds=60)
 KIND = "replace_unanswered"
 _by = actors.system("replacing")
+# What a venue leaves unanswered stays: each sweep asks about the next page.
+_turns = draining.Turns()
+_odd = draining.Aside("ask_replacing")
 
 
 def sweep(*, limit: int = 200) -> int:
     """Mark what is unanswered for a minute as in doubt, tell people, and ask; how many."""
+    return draining.safely(
+        partial(_sweep, limit),
+        lambda order_id: _sweep(1, [], order_id),
+        aside=lambda order_id, error: _odd.put(order_id, error, order_id=order_id),
+    )
+
+
+def _sweep(limit: int, taken: list[str], only: str = "") -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.check()
@@ -31,9 +43,11 @@ def sweep(*, limit: int = 200) -> int:
         due = (
             Order._base_manager.select_for_update(no_key=True, skip_locked=True)
             .filter(amending=Amending.SENT.value, id__in=waiting.values("order_id"))
-            .order_by("id")[:limit]
+            .exclude(id__in=_odd.keys())
         )
-        trees = tree.below(work, {order.id: work.hold(order) for order in due})
+        found = list(due.filter(id=only)) if only else _turns.page(due, limit)
+        taken += [order.id for order in found]
+        trees = tree.below(work, {order.id: work.hold(order) for order in found})
         for one in trees.values():
             _ask(work, one, at)
     return len(trees)

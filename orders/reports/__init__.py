@@ -4,7 +4,7 @@
 refused and nothing invented: what does not fit is kept, flagged, and opens a break.
 """
 
-from orders.reports.applying import apply, trouble, unreadable
+from orders.reports.applying import apply, apply_one, trouble, unreadable
 from orders.reports.resending import ask_all
 
-__all__ = ["apply", "ask_all", "trouble", "unreadable"]
+__all__ = ["apply", "apply_one", "ask_all", "trouble", "unreadable"]

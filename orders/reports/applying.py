@@ -18,7 +18,7 @@ from orders import breaks, tree
 from orders.models import ReplaceLeg, Rfq, VenueOrder
 from orders.replacing import answers
 from orders.reports import handlers, notices
-from orders.reports.batch import Batch
+from orders.reports.batch import Applied, Batch
 from orders.rfq import inquiry
 from venues import inbox, messages, transmission
 from venues.models import Inbound
@@ -47,6 +47,18 @@ def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
             return
         log.exception("%s report %s could not be applied", venue_id, rows[0].seq)
         _quarantine(venue_id, rows[0])
+
+
+def apply_one(work: Unit, venue_id: str, report: messages.Moving, *, at: datetime) -> Applied:
+    """Apply a report that did not come over its line, within a caller's unit; its verdict.
+
+    It moves what the venue's own report would have, and both together move it once. The order may
+    be locked already; what was sent of it was answered (`transmission.answer`) before that.
+    """
+    batch = _lock(work, venue_id, [report], at)
+    verdict = handlers.handle(batch, report, received_at=at)
+    batch.finish()
+    return verdict
 
 
 def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:

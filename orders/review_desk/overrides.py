@@ -1,13 +1,15 @@
-"""The report of overrides: which failed control was released, by whom, why; as CSV."""
+"""The report of overrides: which failed control was released or lifted, by whom, why; as CSV."""
 
 from __future__ import annotations
 
 import csv
+import heapq
 import io
 from collections.abc import Iterator
 from datetime import datetime
 
-from controls.models import ReviewDecision
+from controls.models import Override, ReviewDecision
+from controls.states import OverrideStatus
 from orders import figures
 
 HEAD = (
@@ -20,6 +22,15 @@ _DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
 def lines(organization_id: str, *, since: datetime, until: datetime) -> Iterator[str]:
     """The lines of the report, oldest first; cells that a spreadsheet would run are quoted."""
     yield _line(HEAD)
+    parts = (part(organization_id, since, until) for part in (_reviewed, _lifted))
+    for _, cells in heapq.merge(*parts):
+        yield _line(cells)
+
+
+def _reviewed(
+    organization_id: str, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, tuple[str, ...]]]:
+    """What was decided in reviews of flagged orders."""
     found = (
         ReviewDecision.objects.filter(
             organization_id=organization_id,
@@ -31,7 +42,8 @@ def lines(organization_id: str, *, since: datetime, until: datetime) -> Iterator
     )
     for row in found.iterator(chunk_size=500):
         vote, review = row.vote, row.vote.review
-        yield _line(
+        yield (
+            vote.decided_at,
             (
                 figures.iso(vote.decided_at),
                 review.subject,
@@ -47,8 +59,41 @@ def lines(organization_id: str, *, since: datetime, until: datetime) -> Iterator
                 row.reason_code,
                 row.annotation or vote.annotation,
                 str(review.status),
-            )
+            ),
         )
+
+
+def _lifted(
+    organization_id: str, since: datetime, until: datetime
+) -> Iterator[tuple[datetime, tuple[str, ...]]]:
+    """Overrides of rejected orders, under their own id; `limit` is empty, nothing was compared."""
+    found = Override.objects.filter(
+        organization_id=organization_id, decided_at__gte=since, decided_at__lt=until
+    )
+    for row in found.select_related("maker", "decided_by").order_by("decided_at", "id"):
+        given = row.status in (OverrideStatus.GRANTED, OverrideStatus.USED)
+        assert row.decided_at is not None
+        assert row.decided_by is not None
+        for one in row.controls:
+            yield (
+                row.decided_at,
+                (
+                    figures.iso(row.decided_at),
+                    row.used_order or row.asked_for,
+                    row.id,
+                    row.maker.username,
+                    row.decided_by.username,
+                    "grant" if given else "refuse",
+                    one["control_id"],
+                    str(one["control_version"]),
+                    "",
+                    one["found"],
+                    "yes" if given else "no",
+                    "override",
+                    row.note,
+                    str(row.status),
+                ),
+            )
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -15,7 +15,8 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from controls import reviews
+from controls import overrides as exceptions
+from controls import reviews, watching
 from controls.models.vote import APPROVE_REASONS, REJECT_REASONS
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
@@ -55,7 +56,30 @@ def _shown(by: Principal) -> dict[str, Any]:
         "approve_reasons": APPROVE_REASONS.items(),
         "reject_reasons": REJECT_REASONS.items(),
         "reports": reported.waiting(by.organization_id, by=by),
+        **_asked(by),
+        **_watched(by),
     }
+
+
+def _asked(by: Principal) -> dict[str, Any]:
+    """Overrides that wait for a second person, and whether `by` is one who may grant each."""
+    rows = exceptions.asked(by.organization_id, at=clock.now())
+    may = by.may(reviews.RELEASE)
+    shown = [
+        (row, "own" if by.user_id in (row.requested_by_id, row.maker_id) else "offer")
+        if may
+        else (row, "reader")
+        for row in rows
+    ]
+    return {"overrides": shown}
+
+
+def _watched(by: Principal) -> dict[str, Any]:
+    """What watch lists named since yesterday, for those who may know of them."""
+    if not watching.may_see(by):
+        return {"watched": []}
+    since = clock.now() - timedelta(days=1)
+    return {"watched": watching.hits(by.organization_id, since=since, by=by)}
 
 
 @_page
@@ -63,6 +87,18 @@ def trades(request: HttpRequest, by: Principal) -> HttpResponse:
     """The reported trades that wait, a fragment for the page above the queue."""
     shown = {"reports": reported.waiting(by.organization_id, by=by)}
     return render(request, "controls/reported.html", shown)
+
+
+@_page
+def asked(request: HttpRequest, by: Principal) -> HttpResponse:
+    """The overrides that wait, a fragment like the reported trades."""
+    return render(request, "controls/overrides.html", _asked(by))
+
+
+@_page
+def watched(request: HttpRequest, by: Principal) -> HttpResponse:
+    """What watch lists named, a fragment."""
+    return render(request, "controls/watched.html", _watched(by))
 
 
 @_page

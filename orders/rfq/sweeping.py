@@ -5,15 +5,13 @@ It can be late, doubled or missed without harm: a hit checks every clock itself.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db.models import Q
 
 from oms_site.firm import generation
-from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -26,8 +24,8 @@ from orders.rfq.inquiry import Inquiry
 from orders.states import ORDER_TERMINAL, QuoteState, RfqStatus, VenueStatus
 from venues import dealers, market_data
 
-log = logging.getLogger(__name__)
 _by = actors.system("quotes")
+_stopped, _odd = draining.Turns(), draining.Aside("quote")
 _ENDED = [str(VenueStatus.REJECTED), str(VenueStatus.CANCELED), str(VenueStatus.EXPIRED)]
 _ASKING = [str(RfqStatus.SENT), str(RfqStatus.QUOTING)]
 _OVER = sorted(str(status) for status in ORDER_TERMINAL)
@@ -37,33 +35,31 @@ def sweep(*, limit: int = 100) -> int:
     """Look at inquiries that are due, each in a transaction of its own; returns how many."""
     at = clock.now()
     orphaned = Q(order__status__in=_OVER) | Q(execution_order__status__in=_OVER)
-    due = Rfq.objects.filter(status__in=_ASKING).filter(Q(wake_at__lte=at) | orphaned)
+    rows = Rfq.objects.exclude(id__in=_odd.keys())
+    due = rows.filter(status__in=_ASKING).filter(Q(wake_at__lte=at) | orphaned)
     named = list(due.order_by("wake_at").values_list("id", "order_id")[:limit])
     # A hit that was stopped before the wire: no dealer will ever answer it.
-    stopped = Rfq.objects.filter(
+    stopped = rows.filter(
         status=RfqStatus.EXECUTING.value,
         quotes__status=QuoteState.HIT.value,
         quotes__venue_order__status__in=_ENDED,
     )
-    named += list(stopped.values_list("id", "order_id")[:limit])
-    return sum(_look(rfq_id, order_id) for rfq_id, order_id in named)
+    named += [(row.id, row.order_id) for row in _stopped.page(stopped, limit)]
+    return draining.each(
+        named, _look, aside=lambda one, error: _odd.put(one[0], error, order_id=one[1])
+    )
 
 
-def _look(rfq_id: str, order_id: str) -> bool:
-    try:
-        at = clock.now()
-        with unit.work(by=_by, at=at) as work:
-            generation.enter()
-            rows = Order._base_manager.select_for_update(no_key=True, skip_locked=True)
-            orders = {order.id: work.hold(order) for order in rows.filter(pk=order_id)}
-            trees = tree.below(work, orders)
-            asked = inquiry.lock(work, trees, [rfq_id]).get(rfq_id)
-            return asked is not None and _work(work, asked, at=at)
-    except Exception as error:
-        if not of_content(error):
-            raise
-        log.exception("%s could not be looked at", rfq_id)
-        return False
+def _look(named: tuple[str, str]) -> bool:
+    rfq_id, order_id = named
+    at = clock.now()
+    with unit.work(by=_by, at=at) as work:
+        generation.enter()
+        rows = Order._base_manager.select_for_update(no_key=True, skip_locked=True)
+        orders = {order.id: work.hold(order) for order in rows.filter(pk=order_id)}
+        trees = tree.below(work, orders)
+        asked = inquiry.lock(work, trees, [rfq_id]).get(rfq_id)
+        return asked is not None and _work(work, asked, at=at)
 
 
 def _work(work: Unit, asked: Inquiry, *, at: datetime) -> bool:

@@ -13,6 +13,7 @@ IDLE = "nothing_due"
 TAKEN = "taken_elsewhere"
 NO_BOOK = "no_live_book"
 TOO_SMALL = "below_min_denomination"
+CAPPED = "participation_cap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +21,8 @@ class Pace:
     """Where a schedule stands as a slice is due.
 
     `target` is what all slices up to this one come to, `taken` what has been filled or is still
-    being worked, `free` what of the order nobody works. `share` is the percentage of `shown` that
-    one slice may take; `shown` None means that no live book says what there is.
+    being worked, `free` what of the order nobody works. `share` is the percentage of `volume` that
+    this slice may take; None means that neither tape nor book says what there is.
     """
 
     target: Decimal
@@ -31,13 +32,13 @@ class Pace:
     least: Decimal
     most: Decimal
     share: Decimal | None = None
-    shown: Decimal | None = None
+    volume: Decimal | None = None
 
 
 def quantity(pace: Pace) -> tuple[Decimal, str]:
     """What to send now, or zero with the reason why nothing.
 
-    A limit that cannot be computed stops: no live book, no slice of a limited participation.
+    A limit that cannot be reckoned stops: no tape and no live book, no slice of a limited share.
     """
     behind = pace.target - pace.taken
     if behind <= 0:
@@ -45,9 +46,13 @@ def quantity(pace: Pace) -> tuple[Decimal, str]:
     if pace.free < pace.least:
         return ZERO, TAKEN
     qty = min(behind, pace.free, pace.most)
-    if pace.share is not None:
-        if pace.shown is None:
-            return ZERO, NO_BOOK
-        qty = min(qty, pace.shown * pace.share / 100)
     qty -= qty % pace.step
-    return (qty, "") if qty >= pace.least else (ZERO, TOO_SMALL)
+    if qty < pace.least:
+        return ZERO, TOO_SMALL
+    if pace.share is None:
+        return qty, ""
+    if pace.volume is None:
+        return ZERO, NO_BOOK
+    qty = min(qty, pace.volume * pace.share / 100)
+    qty -= qty % pace.step
+    return (qty, "") if qty >= pace.least else (ZERO, CAPPED)

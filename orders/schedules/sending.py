@@ -7,7 +7,6 @@ a time: those that were missed are passed over and the last one catches up withi
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,10 +15,9 @@ from typing import Any
 from django.db import connection
 
 from oms_site.firm import generation, principals
-from oms_site.firm.database import of_content
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
@@ -27,22 +25,25 @@ from orders import clearances, execution, render, rescreen, sor, time_in_force, 
 from orders.clearances import Clearance
 from orders.execution import Issue
 from orders.models import ScheduleSlice
-from orders.requests import Instruction
 from orders.rescreen import Looked, Part
 from orders.schedule_states import ScheduleStatus
-from orders.schedules import ending, measuring, rows, telling
+from orders.schedules import ending, measuring, participation, rows, telling
+from orders.schedules.measuring import Measured
+from orders.schedules.participation import Volume
 from orders.schedules.rows import Book
 from orders.states import ORDER_TERMINAL, Pending
 from orders.tree import Tree
 
-log = logging.getLogger(__name__)
 _by = actors.system("schedules")
+# One that is paused already, or whose order is over, is due all the same.
+_odd = draining.Aside("run_schedules")
 # How long a due slice waits for venues to give back what earlier ones left resting.
 PATIENCE = timedelta(seconds=5)
 _DUE = """
 SELECT s.next_at, s.id, o.id FROM orders_schedule s JOIN orders_order o ON o.id = s.order_id
 WHERE s.next_at IS NOT NULL
   AND (s.next_at <= %(at)s OR o.status = ANY(%(ended)s) OR o.pending = ANY(%(stopping)s))
+  AND s.id <> ALL(%(odd)s)
   AND (s.next_at, s.id) > (%(after)s, %(name)s) AND (%(only)s = '' OR s.id = %(only)s)
 ORDER BY s.next_at, s.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF o SKIP LOCKED
@@ -57,7 +58,7 @@ class _Turn:
 
     work: Unit
     at: datetime
-    ready: list[tuple[Tree, Book, ScheduleSlice, Instruction]] = field(default_factory=list)
+    ready: list[tuple[Tree, Book, ScheduleSlice, Measured]] = field(default_factory=list)
     moved: int = 0
 
 
@@ -76,31 +77,21 @@ def drain(*, limit: int = 200) -> int:
 
 
 def _peek(limit: int, after: _Place) -> tuple[list[str], _Place]:
-    """The next page without its locks; the books of its instruments are read outside of any."""
+    """The next page without its locks; books and tapes of its instruments are read outside any."""
     found = _due(clock.now(), limit, after, lock=False)
     if found:
         generation.check()
         sor.look(order_id for _, _, order_id in found)
+        participation.look(name for _, name, _ in found)
     return [name for _, name, _ in found], (found[-1][0], found[-1][1]) if found else after
 
 
 def _safely(names: Sequence[str], limit: int, after: _Place) -> int:
-    try:
+    def together(taken: list[str]) -> int:
+        taken += names
         return _page(limit, after)
-    except Exception as error:
-        if not of_content(error):
-            raise
-        log.exception("a page of schedules broke; going one by one")
-    moved = 0
-    for name in names:
-        try:
-            moved += _page(1, _FIRST, only=name)
-        except Exception as error:
-            if not of_content(error):
-                raise
-            log.exception("%s could not be worked", name)
-            _set_aside(name)
-    return moved
+
+    return draining.safely(together, lambda name: _page(1, _FIRST, only=name), aside=_set_aside)
 
 
 def _page(limit: int, after: _Place, only: str = "") -> int:
@@ -127,6 +118,7 @@ def _due(
         "after": after[0],
         "name": after[1],
         "only": only,
+        "odd": _odd.keys(),
     }
     with connection.cursor() as cursor:
         cursor.execute(_DUE if lock else _DUE.partition("FOR NO KEY")[0], asked)
@@ -157,11 +149,11 @@ def _look(turn: _Turn, one: Tree, book: Book) -> None:
     if not time_in_force.is_open(one.order, at=at):
         _skip(turn, one, book, due[-1], "market_closed")
         return
-    instruction, reason = measuring.measure(one, book, due[-1], at=at)
-    if instruction is None:
-        _skip(turn, one, book, due[-1], reason)
+    found = measuring.measure(one, book, due[-1], at=at)
+    if found.instruction is None:
+        _skip(turn, one, book, due[-1], found.reason, found.volume)
     else:
-        turn.ready.append((one, book, due[-1], instruction))
+        turn.ready.append((one, book, due[-1], found))
 
 
 def _awaits_rest(turn: _Turn, one: Tree, book: Book, due: Sequence[ScheduleSlice]) -> bool:
@@ -177,13 +169,14 @@ def _send_all(turn: _Turn) -> None:
     """Everything that is ready passes the gate together, then goes out one by one."""
     who = _requesters(turn)
     parts = [
-        Part(item.id, one.order, asked, who.get(book.row.requested_by_id))
-        for one, book, item, asked in turn.ready
+        Part(item.id, one.order, found.instruction, who.get(book.row.requested_by_id))
+        for one, book, item, found in turn.ready
+        if found.instruction is not None
     ]
     looked = rescreen.at_execution(parts, at=turn.at)
     cleared = clearances.of([one.order for one, *_ in turn.ready])
-    for one, book, item, asked in turn.ready:
-        _send(turn, one, book, item, asked, looked[item.id], cleared.get(one.order.id))
+    for one, book, item, found in turn.ready:
+        _send(turn, one, book, item, found, looked[item.id], cleared.get(one.order.id))
 
 
 def _requesters(turn: _Turn) -> Mapping[int | None, Principal]:
@@ -198,32 +191,41 @@ def _send(
     one: Tree,
     book: Book,
     item: ScheduleSlice,
-    asked: Instruction,
+    found: Measured,
     look: Looked,
     clearance: Clearance | None,
 ) -> None:
     kept = rescreen.evidence(look)
+    assert found.instruction is not None
     try:
         if look.refused:
             raise look.error()
         if clearance is None:
             raise OmsError("not_cleared", "The order has not passed its controls.", status=409)
-        issue = Issue(asked, rows.ORIGIN, f"{book.row.id}/{item.number}", evidence=kept)
+        issue = Issue(found.instruction, rows.ORIGIN, f"{book.row.id}/{item.number}", evidence=kept)
         (row,) = execution.issue(turn.work, one, [issue], clearance=clearance, by=_by, at=turn.at)
     except OmsError as refusal:
         item.refuse(at=turn.at, reason=refusal.message)
         turn.work.add(*kept)
-        _note(turn, one, "schedule_slice_refuse", book, item, refusal.code, also=kept)
+        _note(turn, one, "schedule_slice_refuse", book, item, code=refusal.code, also=kept)
         if look.refused and look.ticket.halted:
             ending.end(turn.work, one, book, "cancel", "trading_halted", by=_by, at=turn.at)
         return
-    item.send(execution_order_id=row.id, qty=row.qty)
-    _note(turn, one, "schedule_slice_send", book, item, execution_order_id=row.id)
+    item.send(execution_order_id=row.id, qty=row.qty, note=found.volume.note)
+    name = row.id
+    _note(turn, one, "schedule_slice_send", book, item, found.volume, execution_order_id=name)
 
 
-def _skip(turn: _Turn, one: Tree, book: Book, item: ScheduleSlice, reason: str) -> None:
+def _skip(
+    turn: _Turn,
+    one: Tree,
+    book: Book,
+    item: ScheduleSlice,
+    reason: str,
+    volume: Volume = participation.NOT_ASKED,
+) -> None:
     item.skip(at=turn.at, reason=reason)
-    _note(turn, one, "schedule_slice_skip", book, item)
+    _note(turn, one, "schedule_slice_skip", book, item, volume)
 
 
 def _note(
@@ -232,8 +234,9 @@ def _note(
     event: str,
     book: Book,
     item: ScheduleSlice,
-    code: str = "",
+    volume: Volume = participation.NOT_ASKED,
     *,
+    code: str = "",
     execution_order_id: str | None = None,
     also: Sequence[object] = (),
 ) -> None:
@@ -244,15 +247,34 @@ def _note(
         **telling.slice_naming(one, book.row, item),
         "execution_order_id": execution_order_id,
         "sent_amount": sent,
+        "volume": volume.qty,
+        "volume_note": volume.note or None,
+        "volume_since": volume.since,
+        "volume_until": volume.until,
         "code": code or None,
         "reason": item.reason,
     }
     telling.record(turn.work, one, event, body, also=(item, book.row, *also), by=_by, at=turn.at)
 
 
-def _set_aside(schedule_id: str) -> None:
-    """Pause a schedule that cannot be worked, whatever the reason: a person looks at it."""
-    at = clock.now()
+def _set_aside(schedule_id: str, error: Exception) -> None:
+    """Pause a schedule that cannot be worked, whatever the reason: a person looks at it.
+
+    One that stays due for all that is left out for a while.
+    """
+    order_id, paused = "", False
+    try:
+        order_id, paused = _pause(schedule_id)
+    finally:
+        if paused:
+            draining.tell(_odd.drain, schedule_id, error, order_id=order_id)
+        else:
+            _odd.put(schedule_id, error, order_id=order_id)
+
+
+def _pause(schedule_id: str) -> tuple[str, bool]:
+    """The order of a schedule that is due, and whether that was paused."""
+    at, order_id, paused = clock.now(), "", False
     with unit.work(by=_by, at=at) as work:
         for _, _, order_id in _due(at, 1, _FIRST, only=schedule_id):
             trees = tree.lock(work, [order_id])
@@ -260,3 +282,5 @@ def _set_aside(schedule_id: str) -> None:
                 if book.row.status == ScheduleStatus.WORKING:
                     reason = "it could not be worked, see the log"
                     ending.pause(work, trees[order_id], book, reason, by=_by, at=at)
+                    paused = True
+    return order_id, paused

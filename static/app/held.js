@@ -1,4 +1,5 @@
-// A reported trade that waits for a second person: one short form in an order's panel and on the review desk.
+// What waits for a second person or is asked of one, with a text: one short form in an order's panel and on the
+// review desk. `data-path` says where it goes (a reported trade, if nothing), the button's value how it ends.
 import { call, saying } from "./api.js";
 import { toast } from "./toasts.js";
 
@@ -8,19 +9,20 @@ export async function decideHeld(event, done) {
   if (!form) return;
   event.preventDefault();
   if (form.dataset.busy) return;
-  const word = event.submitter?.value === "reject" ? "reject" : "approve";
-  const fault = form.querySelector(".fault"), annotation = form.elements.annotation.value.trim();
+  const word = event.submitter?.value ?? "approve";
+  const path = form.dataset.path || `/v1/trading/external-trade-report/${encodeURIComponent(form.dataset.held)}/`;
+  const fault = form.querySelector(".fault"), said = form.querySelector("textarea"), text = said.value.trim();
   const fail = (text) => { fault.textContent = text; fault.hidden = false; };
-  if (!annotation) {
-    fail("Say why you decide so.");
-    form.elements.annotation.focus();
+  if (!text) {
+    fail(word ? "Say why you decide so." : "Say why.");
+    said.focus();
     return;
   }
   form.dataset.busy = "1";
   for (const button of form.querySelectorAll("button")) button.disabled = true;
   try {
-    await call("POST", `/v1/trading/external-trade-report/${encodeURIComponent(form.dataset.held)}/${word}/`, { annotation });
-    toast(word === "approve" ? "Approved: the trade counts." : "Rejected: the trade never counts.");
+    await call("POST", word ? `${path}${word}/` : path, { [said.name]: text });
+    toast(event.submitter?.dataset.done || (word === "approve" ? "Approved: the trade counts." : "Rejected: the trade never counts."));
     // What was typed is dealt with: the next picture may replace the form.
     form.dataset.done = "1";
     done();

@@ -66,6 +66,14 @@ function short(text) {
   return /^\d+000$/.test(digits) ? `${grouped(digits.slice(0, -3))}k` : grouped(digits);
 }
 
+// Sums as a desk says them: 1,008.2mm, cut and not rounded.
+function millions(text) {
+  const whole = bare(text).split(".")[0];
+  if (whole.length < 7) return short(text);
+  const tenth = whole.at(-6) === "0" ? "" : `.${whole.at(-6)}`;
+  return `${grouped(whole.slice(0, -6))}${tenth}mm`;
+}
+
 function best() {
   const { bid, ask, last_trade: last, reference } = book;
   const side = (one) => (one ? [price(one.price), `${short(one.size)} ${one.venue_id}${one.yield_to_maturity ? `, ${Number(one.yield_to_maturity).toFixed(3)} %` : ""}`] : ["none", ""]);
@@ -104,6 +112,35 @@ function venues() {
   }));
 }
 
+// What has traded in public: each venue's volumes, then the last trades of all.
+function tape() {
+  const { volume } = book, stale = volume.state !== "live" || !connected;
+  fact("volume", stale ? "–" : millions(volume.day_volume), stale ? "no live tape" : `${millions(volume.window_volume)} in 5 min`);
+  byId("tape").classList.toggle("stale", stale);
+  const state = byId("tape-state");
+  state.textContent = stale ? "⚠ stale" : "● live";
+  state.className = `face ${stale ? "bad" : "ok"}`;
+  byId("volumes").replaceChildren(...volume.venues.map((one) => {
+    const tr = document.createElement("tr"), off = one.state !== "live" || !connected;
+    const why = connected ? one.reason : "this page is not connected";
+    tr.dataset.venue = one.venue_id;
+    tr.classList.toggle("stale", off);
+    tr.append(
+      cell(one.venue_id),
+      cell(off ? `⚠ stale: ${why}` : "● live", "why", `trade ${Math.max(one.rpt_seq, 0)}`),
+      cell(size(one.day_volume), "n"),
+      cell(size(one.window_volume), "n"),
+    );
+    return tr;
+  }));
+  byId("prints").replaceChildren(...book.tape.map((one) => {
+    const tr = document.createElement("tr");
+    tr.append(cell(etOf(one.executed_at)), cell(one.venue_id), cell(size(one.size), "n"), cell(price(one.price), "n", bare(one.price)));
+    return tr;
+  }));
+  byId("no-prints").hidden = book.tape.length > 0;
+}
+
 function paint() {
   if (!book) return;
   const stale = book.stale || !connected;
@@ -114,6 +151,7 @@ function paint() {
   ladder();
   best();
   venues();
+  tape();
 }
 
 function say(tone, words) {

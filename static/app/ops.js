@@ -115,21 +115,24 @@ function wire(box, send, words = "Another person has to agree.") {
   sheet(box, (form) => send(box.dataset.about, Object.fromEntries(new FormData(form))), () => { toast(words); return refresh(); });
 }
 
-const step = (id, name, words) => act("POST", `/v1/ops/break/${id}/${name}/`, undefined, words);
+// Who decides says which version was on the screen: what has changed since is looked at again.
+const seen = (version) => (version === undefined ? {} : { version: Number(version) });
+const step = (id, name, words, version) => act("POST", `/v1/ops/break/${id}/${name}/`, seen(version), words);
 const decide = (id, approve) => act("POST", `/v1/ops/repair/${id}/decide/`, { approve, note: "" }, approve ? "Approved: it is queued elsewhere." : "Refused.");
 
 board.addEventListener("click", (event) => {
   const on = event.target.closest("button")?.dataset;
   if (!on) return;
   if (on.assign) step(on.assign, "assign", "It is yours.");
-  if (on.agree) step(on.agree, "agree", "Closed by an adjusting entry.");
-  if (on.disagree) step(on.disagree, "refuse", "Sent back.");
+  if (on.agree) step(on.agree, "agree", "Closed by an adjusting entry.", on.version);
+  if (on.disagree) step(on.disagree, "refuse", "Sent back.", on.version);
   if (on.explain) openForm(byId("explain"), on.explain);
   if (on.repair) openForm(byId("repair"), on.repair);
   if (on.approve) decide(on.approve, true);
   if (on.refuse) decide(on.refuse, false);
   settling(on);
   clientSide(on);
+  recovering(on);
   givingUp(on, act);
   feedSecret(on, refresh);
 });
@@ -153,14 +156,22 @@ function clientSide(on) {
   }
 }
 
-const confirmed = (id, name, words) => act("POST", `/v1/ops/confirm/${id}/${name}/`, {}, words);
+const recovery = (id, name, words, version) => act("POST", `/v1/ops/recovery/${id}/${name}/`, seen(version), words);
+
+function recovering(on) {
+  if (on.agreeRecovery) recovery(on.agreeRecovery, "agree", "Booked, or it had come by itself.", on.version);
+  if (on.backRecovery) recovery(on.backRecovery, "refuse", "Sent back.", on.version);
+  if (on.recover) openForm(byId("recover"), on.recover);
+}
+
+const confirmed = (id, name, words, version) => act("POST", `/v1/ops/confirm/${id}/${name}/`, seen(version), words);
 
 function settling(on) {
   if (on.take) confirmed(on.take, "assign", "It is yours.");
-  if (on.affirm) confirmed(on.affirm, "affirm", "Affirmed: its settlement goes out.");
+  if (on.affirm) confirmed(on.affirm, "affirm", "Affirmed: its settlement goes out.", on.version);
   if (on.compare) confirmed(on.compare, "compare", "Compared with the tolerances of today.");
-  if (on.agreeConfirm) confirmed(on.agreeConfirm, "agree", "Accepted by an adjusting entry.");
-  if (on.back) confirmed(on.back, "refuse", "Sent back.");
+  if (on.agreeConfirm) confirmed(on.agreeConfirm, "agree", "Accepted by an adjusting entry.", on.version);
+  if (on.back) confirmed(on.back, "refuse", "Sent back.", on.version);
   if (on.dispute) openForm(byId("dispute"), on.dispute);
   if (on.accept) openForm(byId("accept"), on.accept);
 }
@@ -172,6 +183,7 @@ board.addEventListener("change", (event) => {
 wire(byId("explain"), (id, form) => call("POST", `/v1/ops/break/${id}/propose/`, form));
 wire(byId("dispute"), (id, form) => call("POST", `/v1/ops/confirm/${id}/dispute/`, form), "They are told.");
 wire(byId("accept"), (id, form) => call("POST", `/v1/ops/confirm/${id}/propose/`, form));
+wire(byId("recover"), (id, form) => call("POST", `/v1/ops/recovery/${id}/propose/`, form));
 wire(byId("adopt"), (id, form) => call("POST", `/v1/ops/external-order/${id}/propose/`, form));
 wire(byId("repair"), (id, form) => call("POST", "/v1/ops/repair/", { booking_id: id, ...form }));
 
@@ -183,7 +195,11 @@ function selectAll() {
 async function reconcile() {
   say("", "Asking venues and custodians…");
   const answer = await act("POST", "/v1/ops/reconciliation/", undefined, "Compared.");
-  if (answer) say("", `Compared with ${answer.results.length} parties: ${answer.results.reduce((sum, one) => sum + one.found, 0)} differences.`);
+  if (!answer) return;
+  // A custodian's answer has three outcomes: its bookings, what has settled, and its money.
+  const parties = new Set(answer.results.map((one) => one.party)).size, unknown = answer.results.filter((one) => one.outcome === "not_checked").length;
+  const differences = answer.results.reduce((sum, one) => sum + one.found, 0);
+  say(unknown ? "slow" : "", `Compared with ${parties} parties: ${differences} differences${unknown ? `, ${unknown} not checked` : ""}.`);
 }
 
 byId("retry")?.addEventListener("click", retry);

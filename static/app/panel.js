@@ -73,7 +73,7 @@ export class Panel {
     const parts = [...fresh.children].map((part) => {
       const had = olds.get(part.dataset.part);
       // A form that somebody is filling in stays as long as there is still something to decide.
-      const keep = had && (had.innerHTML === part.innerHTML || (part.dataset.part === "decision" && part.querySelector("form") && had.querySelector("form")) || (part.dataset.part === "held" && sameForms(had, part)));
+      const keep = had && (had.innerHTML === part.innerHTML || (part.dataset.part === "decision" && part.querySelector("form") && had.querySelector("form")) || (["held", "override"].includes(part.dataset.part) && sameForms(had, part)));
       return keep ? had : part;
     });
     const top = this.box.scrollTop;

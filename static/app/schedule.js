@@ -114,7 +114,7 @@ export class Plan {
   }
 
   body() {
-    const { amount, strategy, minutes, slices, limit_price: limit, max_slice: most, urgency, randomize, remainder } = this.form.elements;
+    const { amount, strategy, minutes, slices, limit_price: limit, max_slice: most, max_participation: share, urgency, randomize, remainder } = this.form.elements;
     const number = (input) => parseQty(input.value) ?? input.value.trim();
     return {
       strategy: strategy.value,
@@ -126,6 +126,7 @@ export class Plan {
       ...(slices.value && { slices: Number(slices.value) }),
       ...(limit.value.trim() && { limit_price: parsePrice(limit.value) ?? limit.value }),
       ...(most.value.trim() && { max_slice: number(most) }),
+      ...(share.value && { max_participation: Number(share.value) }),
       ...(strategy.value === "implementation_shortfall" && { urgency: Number(urgency.value) }),
       ...(Number(randomize.value) && { randomize: Number(randomize.value) }),
     };

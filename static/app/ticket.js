@@ -7,6 +7,7 @@ import { came, moneyOf, offer as offerMoney } from "./ticket-money.js";
 import * as more from "./ticket-more.js";
 import { Split } from "./ticket-split.js";
 import { toast } from "./toasts.js";
+import { placed, VenueParameters } from "./venue-parameters.js";
 
 const PATH = "/v1/trading/order/";
 // A second Enter or click of the same gesture must not send what has just been previewed.
@@ -41,6 +42,7 @@ export class Ticket {
     this.go = byId("ticket-go");
     this.onSent = onSent;
     this.split = new Split(() => this.stale());
+    this.where = new VenueParameters(byId("t-where"), "as the rules route it");
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.step(); });
     this.form.addEventListener("input", (event) => { if (event.target.name) this.changed(event.target.name); });
     this.form.addEventListener("keydown", (event) => {
@@ -52,6 +54,7 @@ export class Ticket {
   async open() {
     this.form.reset();
     this.split.reset();
+    this.where.open().then(() => this.echo());
     clearFaults(this.form);
     this.id = freshId("ui");
     byId("ticket-id").textContent = `client id ${this.id.slice(0, 11)}…`;
@@ -148,6 +151,10 @@ export class Ticket {
     byId("t-stop-echo").textContent = stop ? [stop, security?.cls === "treasury" ? thirtySeconds(stop) : ""].filter(Boolean).join(" = ") : "";
     const price = market ? null : parsePrice(limit.value);
     const ticks = price && security?.cls === "treasury" ? thirtySeconds(price) : "";
+    // What names its venue goes there: it is not staged.
+    const stage = this.form.elements.bypass_auto_execution;
+    stage.disabled = Boolean(this.where.chosen());
+    if (stage.disabled) stage.checked = false;
     byId("t-limit-echo").textContent = market ? "no limit: trades at the market" : price ? [price, ticks].filter(Boolean).join(" = ") : "";
   }
 
@@ -158,11 +165,14 @@ export class Ticket {
     const tif = fields.time_in_force.value || "day";
     const until = new Date(fields.expire_time.value);
     const money = moneyOf(fields.amount.value);
+    const amount = money ? { type: "notional", value: money } : { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value };
+    const where = this.where.asked();
     return {
       client_order_id: this.id,
       instrument_id: security?.cusip || fields.instrument_id.value.trim(),
       side: fields.side.value,
-      amount: money ? { type: "notional", value: money } : { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value },
+      amount,
+      ...(where.venue_id && { execution_instructions: [{ protocol: "limit_order_book", strategy: "manual", quantity: amount, ...where }] }),
       type: fields.type.value,
       ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? fields.limit_price.value }),
       ...(stopped(fields.type.value) && { stop_price: parsePrice(fields.stop_price.value) ?? fields.stop_price.value }),
@@ -187,7 +197,7 @@ export class Ticket {
       else await this.preview(asked, content);
     } catch (error) {
       this.ready = false;
-      showFaults(this.form, error, this.outcome);
+      showFaults(this.form, placed(error), this.outcome);
     }
     this.busy = false;
     this.label();
@@ -224,7 +234,8 @@ export class Ticket {
     }[told.outcome] || [told.outcome, ""];
     const route = told.route || {};
     const made = (route.instructions || []).map((one) => `${one.protocol} ${one.strategy}`.replaceAll("_", " ")).join(", ");
-    const way = made ? `Route: ${made}${route.rule ? ` (rule ${route.rule})` : ""}.` : "Route: staged for a trader.";
+    const own = this.where.chosen(), algorithm = this.where.algorithm?.value;
+    const way = own ? `Route: ${own.name}${algorithm ? `, algorithm ${algorithm}` : ""}.` : made ? `Route: ${made}${route.rule ? ` (rule ${route.rule})` : ""}.` : "Route: staged for a trader.";
     const facts = `Notional ${told.notional == null ? "unknown" : grouped(String(told.notional))}. ${way} Works ${etOf(told.eligible_at)} to ${until(told)} ET.`;
     const failed = (told.failed_controls || []).map((one) => `${one.control_id}: ${one.control_message}`);
     this.say(node("p", words[0], words[1]), node("p", facts), ...came(told, this.split.codes), ...(failed.length ? [list(failed)] : []));

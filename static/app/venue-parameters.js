@@ -108,10 +108,12 @@ export class VenueParameters {
   }
 }
 
-// Faults of parameters belong to their own fields.
+// Faults of parameters belong to their own fields, also those of an order's only instruction.
 export function placed(error) {
   for (const detail of error.details || []) {
-    const found = /^venue_parameters\.(.+)$/.exec(detail.field || "");
+    const own = (detail.field || "").replace(/^execution_instructions\[0\]\./, "");
+    const found = /^venue_parameters\.(.+)$/.exec(own);
+    if (own === "venue_id") detail.field = own;
     if (found) detail.field = found[1] === "algorithm" ? "algorithm" : `venue:${found[1]}`;
   }
   return error;

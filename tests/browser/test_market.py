@@ -43,7 +43,7 @@ def _market(page: Page) -> None:
     expect(page.locator("#rows tr")).to_have_count(10)
 
 
-@pytest.mark.parametrize(("theme", "width"), [("dark", 1680), ("light", 1280)])
+@pytest.mark.parametrize(("theme", "width"), [("dark", 1440), ("light", 1024)])
 def test_the_ladder_shows_both_venues_and_follows_the_book(
     window: Opener, product: Product, theme: str, width: int
 ) -> None:
@@ -60,6 +60,9 @@ def test_the_ladder_shows_both_venues_and_follows_the_book(
     expect(page.locator("#best-ask")).not_to_have_text(before)
     expect(page.locator("#rows tr").first).to_contain_text("SIMA")
     assert page.locator("#rows").bounding_box() == box, "nothing moves under the pointer"
+    expect(page.locator("#tape-state")).to_have_text("● live")
+    expect(page.locator("#volumes tr[data-venue=SIMB]")).to_contain_text("● live")
+    expect(page.locator("#prints tr").first).to_be_visible()
     _picture(page, f"market-{theme}-{width}")
     page.get_by_role("button", name="Joined").click()
     expect(page.locator("#rows")).to_contain_text("SIMA+SIMB")
@@ -79,6 +82,7 @@ def test_a_venue_that_lost_its_line_is_stale_and_comes_back(
     expect(page.locator("#rows")).not_to_contain_text("SIMB")
     _tell(product, cmd="silence", session="SIMA", on=True)
     expect(page.locator("#state")).to_have_text("⚠ stale")
+    expect(page.locator("#tape-state")).to_have_text("⚠ stale")
     expect(page.locator("#notice-text")).to_contain_text("No book is live")
     expect(page.locator("#best-bid")).to_contain_text("none")
     expect(page.locator("#rows tr").first).to_contain_text("SIM")

@@ -87,6 +87,28 @@ def test_what_the_server_refuses_stands_in_the_dialog(window: Opener, submit: Su
     expect(page.get_by_role("dialog")).to_have_count(1)
 
 
+def test_a_share_of_the_volume_waits_until_something_trades(
+    window: Opener, submit: Submit, tmp_path: Path
+) -> None:
+    order_id = submit("beta_trader", **TERMS)
+    screen = window("beta_trader", width=1024)
+    screen.expected.append("422")
+    page = screen.page
+    screen.row(order_id).click()
+    expect(page.locator(".panel .order")).to_have_attribute("data-order", order_id)
+    page.keyboard.press("s")
+    page.locator("#p-share").fill("101")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#p-share-fault")).to_contain_text("100")
+    page.locator("#p-share").fill("10")
+    page.screenshot(path=str(tmp_path / "dialog.png"))
+    page.keyboard.press("Control+Enter")
+    card = page.locator(".schedules .schedule")
+    expect(card).to_contain_text("10 % of what trades")
+    expect(card.locator("tbody tr").first).to_contain_text("participation cap")
+    page.screenshot(path=str(tmp_path / "capped.png"))
+
+
 def test_nobody_is_offered_what_the_policy_does_not_allow(window: Opener, submit: Submit) -> None:
     submit()
     screen = window("alpha_trader")

@@ -59,7 +59,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         killed = []
         for name in VICTIMS:
             time.sleep(BETWEEN_KILLS)  # the load goes on; there is nothing to wait for
-            killed.append((name, _kill(product, name)))
+            killed.append((name, kill(product, name)))
         under_load = clients.is_alive()
         clients.join(timeout=120)
         assert under_load, "the load was over before the killing was"
@@ -72,13 +72,14 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         yield Aftermath(product, load, killed)
 
 
-def _kill(product: Product, name: str) -> int:
+def kill(product: Product, name: str, *, seconds: float = 30) -> int:
+    """Kill one of its processes and wait until it is back. Returns the pid it had."""
     pid = product.kill(name)
 
     def back() -> bool:
         return bool(product.run["pids"].get(name, pid) != pid)
 
-    until(back, seconds=30, what=f"{name} to be started again")
+    until(back, seconds=seconds, what=f"{name} to be started again")
     return pid
 
 

@@ -237,6 +237,11 @@ PLANTED = (
         unguarded=("maker_is_not_checker",),
     ),
     corrupt(
+        "override used by another order",
+        "UPDATE controls_override SET used_order = %(filled)s",
+        *(ROWS, "overrides_were_used_once"),
+    ),
+    corrupt(
         "execution order cleared by another order's screening",
         "UPDATE orders_executionorder SET screening_id = %(other_screening)s"
         " WHERE id = %(filled_worked)s",

@@ -18,10 +18,11 @@ from allocations.clearing import sending as telling
 from allocations.models import BookingLeg
 from allocations.settlement import making
 from allocations.settlement import rounds as settling
+from controls import listing, overrides
 from oms_site.firm.principals import Principal
 from oms_site.journal.sequencer import Sequencer
 from oms_site.kit import clock
-from orders import desk, lots, reports, routing, street
+from orders import desk, lots, overriding, reports, routing, street
 from orders.desk.external import TradeReport
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from orders.requests import AccountAsk, AllocationAsk, Instruction, OrderAsk, SubmitRequest
@@ -106,7 +107,7 @@ class Book:
         self.directory = directory
         self.venue = HandMadeVenue(directory)
         self.trader = caller("alpha_trader")
-        self._compliance = caller("alpha_compliance")
+        self._compliance, self._other = caller("alpha_compliance"), caller("alpha_compliance2")
         self.ids: dict[str, str] = {}
 
     def fill(self) -> None:
@@ -122,6 +123,7 @@ class Book:
         block = [(ACCOUNT, 3000), ("alpha-002", 2000), ("alpha-003", 1000)]
         self._submit("block", qty=6000, allocation=_pro_rata(block), account_id=None)
         self._approve("flagged")
+        self._except("excepted")
         routing.drain()
         self.venue.listen()
         self._trade()
@@ -154,6 +156,17 @@ class Book:
             at=clock.now(),
         )
         assert decision.error is None
+
+    def _except(self, name: str) -> None:
+        """An account that may not trade, and one order of it that two people let pass."""
+        by, at = self._compliance, clock.now()
+        row = listing.draft("stop", kind="do_not_trade", accounts=["alpha-009"], by=by, at=at)
+        listing.approve(row, by=self._other, at=at)
+        terms = {"account_id": "alpha-009", "bypass_auto_execution": True}
+        self._submit("refused", **terms)
+        asked = overriding.ask(self.ids["refused"], reason="It closes.", by=self.trader, at=at)
+        overrides.decide(asked.id, grant=True, note="Seen.", by=by, at=at)
+        self._submit(name, **terms)
 
     def _trade(self) -> None:
         say, trade = self.venue.say, ExecType.TRADE

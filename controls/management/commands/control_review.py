@@ -12,7 +12,7 @@ from controls import evidence
 from oms_site.firm.models import Organization
 from oms_site.journal import statements
 
-_PARTS = ("controls", "changes", "hits", "overrides")
+_PARTS = ("controls", "changes", "hits", "overrides", "exceptions")
 
 
 def _moment(text: str) -> datetime:

@@ -13,11 +13,18 @@ from tests import trading
 
 
 def in_force(
-    rule_class: str, *, remediation: str = "reject", of: str = "alpha", **params: Any
+    rule_class: str,
+    *,
+    remediation: str = "reject",
+    of: str = "alpha",
+    regulatory: bool = False,
+    readable: bool = True,
+    **params: Any,
 ) -> Control:
     """A control of alpha's in force, seen by the next batch."""
     # One that cannot be read rejects everything, whatever the test is about.
-    parameters.read(checks.RULES[rule_class].params, params)
+    if readable:
+        parameters.read(checks.RULES[rule_class].params, params)
     code = f"test-{rule_class}-{Control.objects.count()}"
     control = Control(
         organization_id=of,
@@ -27,6 +34,7 @@ def in_force(
         rule_class=rule_class,
         params=params,
         remediation=remediation,
+        regulatory=regulatory,
         created_at=clock.now(),
     )
     Control.objects.bulk_create([control])

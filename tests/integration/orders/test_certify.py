@@ -41,7 +41,7 @@ def test_a_new_venue_is_certified_and_activated(sandbox: datetime, outside: None
     assert "ok       the same order sent twice is one order" in said
     assert "New Exchange is certified (configuration " in said
     run = Certification.objects.get(venue_id="NEWX")
-    assert (run.passed, run.by, len(run.findings)) == (True, "alpha_admin", 15)
+    assert (run.passed, run.by, len(run.findings)) == (True, "alpha_admin", 19)
     assert Venue.objects.get(pk="NEWX").status == "active"
     assert not Outbound.objects.exists()
 

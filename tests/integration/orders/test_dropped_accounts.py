@@ -33,7 +33,8 @@ def agreed(word: str, at: datetime) -> None:
 
 
 def block(api: Apis, *parts: tuple[str, int], **changes: Any) -> tuple[int, Any]:
-    """An order for several accounts."""
+    """An order for several accounts; the same request again has the same ids."""
+    name = changes.get("client_order_id") or Order.objects.count()
     return api("alpha_trader").submit(
         account_id=None,
         amount={"par": sum(qty for _, qty in parts)},
@@ -42,7 +43,7 @@ def block(api: Apis, *parts: tuple[str, int], **changes: Any) -> tuple[int, Any]
             "account_allocations": [
                 {
                     "account_id": account,
-                    "client_account_allocation_id": f"mine-{account}",
+                    "client_account_allocation_id": f"mine-{account}-{name}",
                     "requested_amount": {"par": qty},
                 }
                 for account, qty in parts
@@ -75,7 +76,7 @@ def test_the_block_goes_on_without_the_account_that_lacks_credit(
     assert gone[:2] == ("alpha-003", D(6000))
     _, found = api("alpha_trader").get(f"/v1/trading/order/{order['id']}/")
     (told,) = found["rejected_accounts"]
-    assert told["client_account_allocation_id"] == "mine-alpha-003"
+    assert told["client_account_allocation_id"] == "mine-alpha-003-0"
     assert told["requested_amount"]["value"] == 6000
     assert "ALPHA-003" in told["reason"]
 
@@ -146,7 +147,7 @@ def test_the_fees_are_those_of_the_first_account_that_is_left(api: Apis, sandbox
     ],
 )
 def test_what_is_wrong_with_the_whole_refuses_the_whole(
-    api: Apis, sandbox: datetime, rule: str, params: dict[str, str]
+    api: Apis, sandbox: datetime, rule: str, params: dict[str, Any]
 ) -> None:
     agreed("drop", sandbox)
     in_force(rule, **params)

@@ -23,6 +23,7 @@ from tests import policies, trading
 from tests.integration.orders.limits import in_force, listed
 from tests.integration.replacing import story
 from venues import market_data, transmission
+from venues.market_data import prices
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound, ReferencePrice
 
@@ -203,7 +204,11 @@ def test_no_shared_limit_means_no_lock_and_no_query_more() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 25])
-def test_shared_limits_cost_the_same_few_queries_for_one_and_for_many(count: int) -> None:
+def test_shared_limits_cost_the_same_few_queries_for_one_and_for_many(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Prices are read anew each second, which is no matter of limits.
+    monkeypatch.setattr(prices, "_KEEP_SECONDS", 1e9)
     trading.submit()
     with CaptureQueriesContext(connection) as without:
         desk.submit([trading.request() for _ in range(count)])
@@ -297,7 +302,7 @@ def test_the_last_look_costs_the_same_for_one_and_for_many() -> None:
 def test_a_list_is_known_by_its_version() -> None:
     in_force("universe.restricted", lists=["mine"])
     for cusips in (["912810SX7"], [], [BOND]):
-        listed("mine", *cusips, kind="watch")
+        listed("mine", *cusips, kind="do_not_trade")
     order = trading.order(trading.submit())
     assert order.reject_reason.count("mine version 3")
 

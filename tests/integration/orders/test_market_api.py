@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,8 +13,8 @@ import pytest
 from oms_site.kit import clock
 from orders import desk
 from tests import trading
-from tests.market import BOND, Venue, clean_shelf
-from venues.market_data.shelf import shelf
+from tests.market import BOND, Printer, Venue, clean_shelf
+from venues.market_data.shelf import TAPE_MAX_AGE_S, shelf, tape_shelf
 from venues.messages import BookUpdate, ExecType, ExecutionReport, MdEntry, OrdStatus
 
 D = Decimal
@@ -46,6 +47,7 @@ class Answer:
 def get(api: Api) -> Callable[[str], Answer]:
     def ask(path: str) -> Answer:
         shelf.forget()  # a process reads a book again after a moment only
+        tape_shelf.forget()
         return Answer(*api("alpha_trader").get(path))
 
     return ask
@@ -175,6 +177,74 @@ def test_an_orders_decisions_are_read_by_its_owner_only(
     assert len(found["quotes"]["books"]) == 2
     status, _ = api("beta_trader").get(f"/v1/trading/order/{order_id}/routing/")
     assert status == 404
+
+
+def _at(seconds: float) -> Any:
+    return clock.frozen_at(clock.now() + timedelta(seconds=seconds))
+
+
+def test_the_tape_tells_the_last_trades_and_the_volume_of_every_venue(get: Any) -> None:
+    one, two = Printer("SIMA"), Printer("SIMB")
+    for tape in (one, two):
+        tape.begin()
+    one.trade(1_000)
+    with _at(30):
+        two.trade(5_000)
+        taken_back = one.trade(70_000)
+        one.take_back(taken_back)
+    with _at(35):
+        answer = get(f"{PATH}tape/?limit=5&window=20")
+        whole = get(PATH).body["volume"]
+        only = get(f"{PATH}tape/?venue_id=SIMA").body
+    assert answer.status == 200, answer.body
+    found = answer.body
+    told = [(row["venue_id"], int(row["size"]), row["rpt_seq"]) for row in found["trades"]]
+    assert told == [("SIMB", 5_000, 1), ("SIMA", 1_000, 1)]
+    assert (found["state"], int(found["day_volume"]), int(found["window_volume"])) == (
+        "live",
+        6_000,
+        5_000,
+    )
+    assert found["last_trade"]["venue_id"] == "SIMB"
+    assert [(row["venue_id"], int(row["day_volume"])) for row in found["venues"]] == [
+        ("SIMA", 1_000),
+        ("SIMB", 5_000),
+    ]
+    assert (int(whole["window_volume"]), whole["window_seconds"]) == (6_000, 300)
+    assert [row["venue_id"] for row in only["trades"]] == ["SIMA"]
+    assert int(only["day_volume"]) == 1_000
+
+
+def test_a_stale_tape_says_why_shows_its_trades_and_counts_for_nothing(get: Any) -> None:
+    tape = Printer("SIMA")
+    tape.begin()
+    tape.trade(1_000)
+    tape.trade(2_000, lost=True)
+    tape.trade(4_000)
+    found = get(f"{PATH}tape/").body
+    assert (found["state"], int(found["day_volume"]), len(found["trades"])) == ("stale", 0, 1)
+    assert found["venues"][0]["reason"] == "trade 2 is missing"
+    tape.begin()
+    assert int(get(f"{PATH}tape/").body["day_volume"]) == 7_000
+    with _at(TAPE_MAX_AGE_S + 1):
+        assert get(f"{PATH}tape/").body["venues"][0]["reason"] == "not heard of for 41 s"
+
+
+def test_a_new_day_has_no_volume_yet(get: Any) -> None:
+    tape = Printer("SIMA")
+    tape.begin()
+    tape.trade(1_000)
+    with _at(24 * 3600):
+        tape.beat()
+        found = get(f"{PATH}tape/").body
+    assert (found["state"], int(found["day_volume"])) == ("live", 0)
+    assert found["last_trade"] is not None
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "window=0", "window=x"])
+def test_a_tape_is_asked_for_within_bounds(get: Any, query: str) -> None:
+    answer = get(f"{PATH}tape/?{query}")
+    assert (answer.status, answer.body["code"]) == (422, "invalid_query")
 
 
 def _update(entry: MdEntry) -> BookUpdate:

@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from allocations.custodians.port import CustodianBooking, CustodianPosition
+from allocations.custodians.port import (
+    CustodianBooking,
+    CustodianPosition,
+    CustodianStatement,
+)
 from allocations.custodians.simulated.adapter import SimulatedCustodian
 from allocations.models import Allocation, BookingLeg
 from oms_site.kit import clock
@@ -41,13 +45,16 @@ class World:
         self.held: Callable[[list[CustodianPosition]], list[CustodianPosition]] = list
         for kind in list(drop_copy.PORTS):
             monkeypatch.setitem(drop_copy.PORTS, kind, self._venue)
-        bookings, positions = SimulatedCustodian.bookings, SimulatedCustodian.positions
+        bookings, statement = SimulatedCustodian.bookings, SimulatedCustodian.statement
+
+        def stated(one: SimulatedCustodian, *, as_of: date) -> CustodianStatement:
+            made = statement(one, as_of=as_of)
+            return replace(made, positions=tuple(self.held(list(made.positions))))
+
         monkeypatch.setattr(
             SimulatedCustodian, "bookings", lambda one, **about: self.booked(bookings(one, **about))
         )
-        monkeypatch.setattr(
-            SimulatedCustodian, "positions", lambda one, **about: self.held(positions(one, **about))
-        )
+        monkeypatch.setattr(SimulatedCustodian, "statement", stated)
 
     def _venue(self, venue_id: str) -> DropCopy:
         return self.copy if venue_id == trading.VENUE else DropCopy((), ())
@@ -89,7 +96,12 @@ def compared(sandbox: datetime) -> dict[str, str]:
     """Five minutes on, nothing is in flight any more: the outcome of each party."""
     with clock.frozen_at(sandbox + timedelta(minutes=5)):
         made = reconciliation.run("intraday")
-    return {row.party or row.kind: str(row.outcome) for row in made}
+    return {
+        (row.party or row.kind) + (f"/{row.kind}" if row.kind in ("settled", "cash") else ""): str(
+            row.outcome
+        )
+        for row in made
+    }
 
 
 def found() -> set[tuple[str, str]]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.test import Client
 
+from allocations.custodians.port import CustodianBooking, CustodianPosition, CustodianStatement
+from oms_site.firm.models import User
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
@@ -17,6 +21,7 @@ from orders.models import Adjustment, Break, Execution, VenueOrder
 from orders.reconciling import custodian, internal, venue
 from orders.reconciling.differences import Difference
 from tests import trading
+from tests.client import Api
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 
 D = Decimal
@@ -161,8 +166,6 @@ def test_a_party_that_does_not_answer_is_not_checked(
 
 
 def test_a_custodian_s_extra_booking_is_a_break(sandbox: datetime) -> None:
-    from allocations.custodians.port import CustodianBooking, CustodianPosition
-
     booked = CustodianBooking(
         key="bl_alien",
         booking_ref="X-1",
@@ -173,9 +176,12 @@ def test_a_custodian_s_extra_booking_is_a_break(sandbox: datetime) -> None:
         net_money=D(1990),
     )
     there = CustodianPosition(account="ALPHA-002", cusip="037833DP2", qty=D(2000), settled_qty=D(0))
-    found = custodian.run(
-        "cust_lpl", booked=[booked], positions=[there], day=sandbox.date(), grace=sandbox
-    ).found
+    day = sandbox.date()
+    made = CustodianStatement(as_of=day, at=sandbox, positions=(there,))
+    before = custodian.ours("cust_lpl", [day], day=day)
+    asked: dict[str, Any] = {"dates": [day], "day": day, "grace": sandbox}
+    parts = custodian.compared("cust_lpl", before, [booked], made, **asked)
+    found = [one for part in parts.values() for one in part.found]
     assert {(one.kind, one.organization_id) for one in found} == {
         ("booking_not_here", "alpha"),
         ("position_not_here", "alpha"),
@@ -233,6 +239,42 @@ def test_an_explanation_can_be_sent_back_and_others_break_is_nobody_s(
     with pytest.raises(OmsError) as refusal:
         breaks.assign(opened, by=trading.person("alpha_trader"), at=sandbox)
     assert refusal.value.status == 403
+
+
+def test_who_closes_a_break_decides_on_what_they_have_read(opened: str, sandbox: datetime) -> None:
+    ops, admin = trading.person("alpha_ops"), trading.person("alpha_admin")
+    breaks.propose(opened, reason_code="timing", text="They were late.", by=ops, at=sandbox)
+    read = Break.objects.get(id=opened).version
+    breaks.propose(opened, reason_code="accepted", text="So it is.", by=ops, at=sandbox)
+    for agree in (True, False):
+        with pytest.raises(OmsError) as refusal:
+            breaks.decide(opened, agree=agree, version=read, by=admin, at=sandbox)
+        assert (refusal.value.code, refusal.value.status) == ("proposal_changed", 409)
+    row = Break.objects.get(id=opened)
+    assert (row.closed_at, row.reason_code) == (None, "accepted")
+    breaks.decide(opened, agree=True, version=row.version, by=admin, at=sandbox)
+    assert Break.objects.get(id=opened).closed_at == sandbox
+
+
+def test_the_screen_and_the_api_send_the_version_that_was_shown(
+    opened: str, sandbox: datetime, api: Callable[[str], Api], client: Client
+) -> None:
+    ops, admin = api("alpha_ops"), api("alpha_admin")
+    path, said = f"/v1/ops/break/{opened}/", {"reason_code": "timing", "text": "Late."}
+    _, one = ops.post(f"{path}propose/", said)
+    client.force_login(User.objects.get(username="alpha_admin"))
+    board = client.get("/ops/?part=board").content.decode()
+    assert f'data-agree="{opened}" data-version="{one["version"]}"' in board
+    ops.post(f"{path}assign/")
+    status, answer = admin.post(f"{path}agree/", {"version": one["version"]})
+    assert (status, answer["code"]) == (409, "proposal_changed")
+    assert admin.post(f"{path}agree/", {"version": "the last one"})[0] == 422
+    (listed,) = admin.get("/v1/ops/break/")[1]["breaks"]
+    assert (listed["break_id"], listed["proposed"]) == (opened, True)
+    assert admin.post(f"{path}agree/", {"version": listed["version"]})[0] == 200
+    assert admin.get("/v1/ops/break/")[1]["breaks"] == []
+    (closed,) = admin.get("/v1/ops/break/?closed=true")[1]["breaks"]
+    assert (closed["break_id"], closed["resolution"]) == (opened, "Late.")
 
 
 # --- the start of the day --------------------------------------------------------------------

@@ -62,6 +62,8 @@ def _rows(order_id: str) -> list[Any]:
     made = [e.event_id for e in events]
     made += [json.loads(e.body)["event"].get("cancel_request_id", "") for e in events]
     made += [c.cancel_cl_ord_id for c in children]
+    (update_id,) = {json.loads(e.body)["update_id"] for e in events}
+    made.append(update_id)
     if order.client_order_id:
         text = text.replace(json.dumps(order.client_order_id), '"<client>"')
     names = [

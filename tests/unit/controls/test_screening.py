@@ -269,6 +269,8 @@ def test_everything_on_a_ticket_but_its_name_is_stored_as_evidence() -> None:
             "halted": ("all of alpha (a reason)",),
             "reduced": ("account A1 (a reason)",),
             "api_key": "7",
+            "quiet": ("insiders",),
+            "overrides": {"restricted-list": ("ov_1", "embargo version 1")},
             "reduce_only": True,
             "listed": (Listed("watch", "restricted", 3, "912810SX7"),),
             "mandates": (Mandate("A1", 2, {}),),

@@ -1,0 +1,141 @@
+"""Orders that go on working by themselves: schedules, lists whose orders wait, and icebergs.
+
+Sent over HTTP by clients that never give up, until they are told that it is enough.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from tests.product import Product
+
+ORDERS, LISTS = "/v1/trading/order/", "/v1/trading/order-list/"
+TRADER, ACCOUNT = "alpha_trader", "alpha-002"
+# What trades at once, and what rests at the bid until a stranger comes.
+TRADED, RESTED = "037833DP2", "912810TL2"
+KINDS = ("schedule", "bracket", "oto", "oco", "iceberg")
+LASTS = timedelta(seconds=30)
+
+
+def plain(**changes: Any) -> dict[str, Any]:
+    """A buy that the books fill at once, some fields changed and None removing one."""
+    body = {
+        "account_id": ACCOUNT,
+        "instrument_id": TRADED,
+        "amount": {"par": 6000},
+        "type": "limit",
+        "side": "buy",
+        "limit_price": 99.5,
+        **changes,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def sold(**changes: Any) -> dict[str, Any]:
+    """A sell that the books fill at once."""
+    return plain(side="sell", limit_price=99.1, **changes)
+
+
+STOP = plain(side="sell", type="stop", stop_price=95, limit_price=None)
+LIST_ORDERS = {
+    "bracket": [plain(), sold(), STOP],
+    "oto": [plain(), sold()],
+    "oco": [sold(), STOP],
+}
+
+
+@dataclass
+class Worked:
+    """What was sent and what was answered; `now` is the product's clock, `bid` where some rest."""
+
+    product: Product
+    bid: float
+    ahead: timedelta
+    per_second: float = 5.0
+    clients: int = 4
+    acknowledged: dict[str, str] = field(default_factory=dict)
+    retried: set[str] = field(default_factory=set)
+    refused: list[str] = field(default_factory=list)
+    enough: threading.Event = field(default_factory=threading.Event)
+    _next: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def run(self) -> None:
+        """Send until it is enough; every one of them is acknowledged or refused for good."""
+        stranger = threading.Thread(target=self._trade)
+        stranger.start()
+        with ThreadPoolExecutor(self.clients) as pool:
+            for done in [pool.submit(self._client) for _ in range(self.clients)]:
+                done.result()
+        stranger.join()
+
+    def request_of(self, number: int) -> tuple[str, str, dict[str, Any]]:
+        """Client id, address and body of a number."""
+        kind = KINDS[number % len(KINDS)]
+        name = f"{kind}-{number}"
+        if kind in LIST_ORDERS:
+            body = {"contingency_type": kind, "orders": LIST_ORDERS[kind]}
+            return name, LISTS, {**body, "client_order_list_id": name}
+        if kind == "iceberg":
+            rest = {"instrument_id": RESTED, "limit_price": self.bid, "amount": {"par": 20_000}}
+            body = plain(**rest, display_qty=5000)
+            way = {"strategy": "manual", "venue_id": "SIMA", "quantity": {"par": 20_000}}
+        else:
+            body = plain()
+            end = datetime.now().astimezone() + self.ahead + LASTS
+            terms = {"end_time": end.isoformat(), "slices": 6, "max_slice": 6000}
+            way = {"strategy": "twap", "quantity": {"par": 6000}, "parameters": terms}
+        ways = [{"protocol": "limit_order_book", **way}]
+        return name, ORDERS, {**body, "client_order_id": name, "execution_instructions": ways}
+
+    def _client(self) -> None:
+        pause = self.clients / self.per_second
+        with self.product.client(TRADER) as http:
+            while not self.enough.is_set():
+                with self._lock:
+                    number, self._next = self._next, self._next + 1
+                began = time.monotonic()
+                self._send(http, *self.request_of(number))
+                self.enough.wait(max(pause - (time.monotonic() - began), 0))
+
+    def _send(self, http: httpx.Client, name: str, path: str, body: dict[str, Any]) -> None:
+        end = time.monotonic() + 90
+        while time.monotonic() < end:
+            try:
+                answer = http.post(path, json=body, timeout=10)
+            except httpx.TransportError:
+                answer = None
+            if answer is not None and answer.status_code in (200, 201):
+                self.acknowledged[name] = answer.json()["id"]
+                return
+            if answer is not None and answer.status_code < 500:
+                self.refused.append(f"{name}: {answer.status_code} {answer.text}")
+                return
+            self.retried.add(name)
+            self.enough.wait(0.1)
+        self.refused.append(f"{name}: not taken in 90 s")
+
+    def _trade(self) -> None:
+        """A stranger who sells a little to what rests, now and then."""
+        while not self.enough.wait(1):
+            with suppress(OSError, ValueError):
+                self.sweep(3000)
+
+    def sweep(self, qty: int) -> None:
+        """A stranger sells so much at the bid. Raises OSError while the venue is away."""
+        port = json.loads((self.product.outside / "ports.json").read_text())["admin"]
+        told = {"cmd": "sweep", "session": "SIMA", "security_id": RESTED, "side": "2"}
+        with socket.create_connection(("127.0.0.1", port), timeout=5) as line:
+            command = {**told, "qty": str(qty), "px": str(self.bid)}
+            line.sendall(json.dumps(command).encode() + b"\n")
+            line.makefile().readline()
