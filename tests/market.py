@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from decimal import Decimal
 
 import msgspec
 import redis
@@ -12,9 +14,10 @@ from django.conf import settings
 from oms_site.kit import clock
 from tests import trading
 from venues import catalog, messages
+from venues.calendar import new_york_date
 from venues.market_data.feed import Feed
-from venues.market_data.shelf import shelf
-from venues.messages import MdEntry
+from venues.market_data.shelf import shelf, tape_shelf
+from venues.messages import MdEntry, TapePrint, TapeSnapshot, TapeUpdate
 from venues.simulator import depth
 from venues.simulator.market import Market
 from venues.simulator.publication import Publication
@@ -35,6 +38,76 @@ def _clear() -> None:
         for key in client.scan_iter(shelf.name("*")):
             client.delete(key)
     shelf.forget()
+    tape_shelf.forget()
+
+
+class Printer:
+    """A venue's tape of one security made by hand: every trade is said, when, and how much."""
+
+    def __init__(self, name: str = "SIMA") -> None:
+        self.feed = Feed(name)
+        self.seq = 0
+        self.stand: list[TapePrint] = []
+
+    def begin(self) -> None:
+        """A snapshot of all that stands."""
+        self._say(
+            TapeSnapshot(
+                security_id=BOND,
+                rpt_seq=self.seq,
+                at=clock.now(),
+                day=new_york_date(clock.now()),
+                volume=self.volume,
+                prints=tuple(self.stand),
+            )
+        )
+
+    @property
+    def volume(self) -> Decimal:
+        """What all that stands comes to."""
+        return sum((one.size for one in self.stand), Decimal(0))
+
+    def trade(self, size: int, *, at: datetime | None = None, lost: bool = False) -> TapePrint:
+        """A trade of this moment is printed, and reaches us unless it is lost."""
+        self.seq += 1
+        made = TapePrint(
+            seq=self.seq,
+            trade_id=f"T{self.seq}",
+            px=Decimal(100),
+            size=Decimal(size),
+            at=at or clock.now(),
+        )
+        self.stand.append(made)
+        if not lost:
+            self._update(made)
+        return made
+
+    def beat(self) -> None:
+        """What the venue says each five seconds: the number of its tape."""
+        for kept in self.feed.recorder._kept.values():
+            kept.told_at = float("-inf")  # tests do not wait for the next copy
+        self._say(messages.Quote(security_id=BOND, at=clock.now(), tape_seq=self.seq))
+
+    def take_back(self, one: TapePrint) -> None:
+        """A trade never was."""
+        self.seq += 1
+        self.stand.remove(one)
+        self._update(msgspec.structs.replace(one, seq=self.seq, action="2"))
+
+    def _update(self, one: TapePrint) -> None:
+        self._say(
+            TapeUpdate(
+                security_id=BOND,
+                at=clock.now(),
+                day=new_york_date(clock.now()),
+                volume=self.volume,
+                prints=(one,),
+            )
+        )
+
+    def _say(self, message: messages.TapeMessage | messages.Quote) -> None:
+        self.feed.take([message])
+        tape_shelf.forget()
 
 
 class Venue:
@@ -51,7 +124,8 @@ class Venue:
     def begin(self) -> None:
         """The session begins: every book, once."""
         for request in self.feed.begin():
-            self.hear(self.books.asked(request, clock.now()))
+            if request.about == "book":
+                self.hear(self.books.asked(request, clock.now()))
 
     def move(self, ticks: int) -> list[bytes]:
         """Move the book; what the venue would send."""

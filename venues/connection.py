@@ -39,7 +39,6 @@ GAP_PATIENCE_SECONDS = 2.0
 BATCH = 500
 # How many are looked at and sent at a time: an engaging switch waits for no more.
 TOGETHER = 100
-MARKET_DATA = messages.Quote | messages.BookMessage
 
 
 def _leaves(group: BaseException) -> Iterator[BaseException]:
@@ -186,7 +185,7 @@ class Connection:
         if told and told[-1] is not None:
             self._is_behind = not inbox.has(self.venue_id, told[-1])
         self._apply_stored()
-        if any(isinstance(f.message, MARKET_DATA) for f in frames):
+        if any(isinstance(f.message, messages.MarketData) for f in frames):
             # After the reports: an order waits for its fill, a book waits for nobody.
             generation.check()
             self._feed.take(f.message for f in frames)

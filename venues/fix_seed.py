@@ -69,6 +69,8 @@ def seed(*, at: datetime) -> None:
                 "sender_comp_id": "OEMS",
                 "target_comp_id": session,
                 "addresses": ADDRESSES,
+                # Its books would have orders routed by them; whoever wants that says so.
+                "market_data": session != VENUE,
             },
         )
     # Dear enough to go where it is named, and nowhere else while the other venues take an order.

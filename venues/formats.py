@@ -62,6 +62,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     values: dict[Tag, dict[str, str]] = {}
     extensions: dict[str, Parameter] = {}
     algorithms: dict[str, Algorithm] = {}
+    # How a quote is hit: QuoteResponse(AJ), or a previously quoted order (D).
+    hits: Literal["AJ", "D"] = "AJ"
     # What this venue takes least of all, for `venues.capabilities`.
     refuses: tuple[str, ...] = ()
 

@@ -123,6 +123,16 @@ class FixLineForm(unfolded.RowForm):
                 raise forms.ValidationError(f"{error.message}.", code="address") from error
         return self.cleaned_data["addresses"]
 
+    def clean(self) -> dict[str, Any] | None:
+        """TLS as a whole: its files only with it, and our certificate only with its key."""
+        given = super().clean() or {}
+        names = ("tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file")
+        if not given.get("tls") and any(given.get(name) for name in names):
+            self.add_error("tls", "Files and names count only with TLS.")
+        if bool(given.get("tls_certificate_file")) != bool(given.get("tls_key_file")):
+            self.add_error("tls_key_file", "A certificate and its key belong together.")
+        return given
+
 
 @admin.register(FixLine)
 class FixLineAdmin(ConfigAdmin):
@@ -130,12 +140,16 @@ class FixLineAdmin(ConfigAdmin):
 
     organization_path = ""
     form = FixLineForm
-    list_display = ("session", "venue", "sender_comp_id", "target_comp_id", "heartbeat_s", "reset")
+    list_display = (
+        *("session", "venue", "sender_comp_id", "target_comp_id", "heartbeat_s", "reset"),
+        *("market_data", "tls"),
+    )
     list_select_related = ("venue",)
     ordering = ("session",)
     fields = (
         *("session", "venue", "sender_comp_id", "target_comp_id", "addresses"),
-        *("heartbeat_s", "reset"),
+        *("heartbeat_s", "reset", "market_data"),
+        *("tls", "tls_ca_file", "tls_server_name", "tls_certificate_file", "tls_key_file"),
     )
 
 

@@ -30,6 +30,7 @@ NETWORK_ROOMS = (
     "allocations.custodians",
     "allocations.feed",
     "venues.gateways",
+    "venues.market_data.evaluated",
     "venues.simulator",
     "oms_site.supervisor",
     "orders.management.commands.demo",
@@ -133,7 +134,7 @@ RULES: dict[str, tuple[Callable[[Module], list[str]], Collection[str], str]] = {
     "imports stand at the top": (
         deferred_imports,
         # Models exist only once Django is set up, and the worker's start-up is read before.
-        ("oms_site.celery",),
+        ("oms_site.celery", "orders.apps"),
         "def f():\n    from orders import desk",
     ),
 }

@@ -42,8 +42,10 @@ QUEUE_ROOMS = {
     "SecurityNotice": {"orders.breaking", "orders.reports.notices"},
     "ClearingDue": {"allocations.clearing.dues"},
     "FeedDelivery": {"allocations.feed.outbox"},
+    "MovementNotice": {"allocations.notices"},
     "SettlementDue": {"allocations.settlement.dues"},
     "CustodianMessage": {"allocations.settlement.mailbox"},
+    "MatchingMessage": {"allocations.settlement.central"},
 }
 
 

@@ -13,7 +13,13 @@ from django_fsm import RETURN_VALUE, FSMFieldMixin
 from allocations.clearing_states import CLEARING_STEPS
 from allocations.settlement_states import CONFIRM_STEPS, INSTRUCTION_STEPS
 from allocations.states import ALLOCATION_STEPS, LEG_STEPS
-from controls.states import CONTROL_STEPS, GROUP_STEPS, HALT_STEPS, REVIEW_STEPS
+from controls.states import (
+    CONTROL_STEPS,
+    GROUP_STEPS,
+    HALT_STEPS,
+    OVERRIDE_STEPS,
+    REVIEW_STEPS,
+)
 from oms_site.journal.rows import LedgerRow
 from orders.events import KINDS
 from orders.external_states import EXTERNAL_STEPS
@@ -53,6 +59,7 @@ TABLES: dict[str, tuple[Mapping[str, tuple[Any, Any]], str]] = {
     "Control": (CONTROL_STEPS, "control_"),
     "Halt": (HALT_STEPS, "halt_"),
     "OrderGroup": (GROUP_STEPS, "group_"),
+    "Override": (OVERRIDE_STEPS, "override_"),
 }
 
 

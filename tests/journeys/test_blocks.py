@@ -57,7 +57,7 @@ def _block(strategy: str, parts: tuple[int, int, int], **changes: Any) -> dict[s
             "client_allocation_id": fresh("allocation"),
             "account_allocations": [
                 {
-                    "client_account_allocation_id": f"part-{account}",
+                    "client_account_allocation_id": fresh(f"part-{account}"),
                     "account_id": account,
                     "requested_amount": {"type": "par", "value": part},
                 }

@@ -183,3 +183,33 @@ def test_a_clock_that_is_wrong_is_seen(product: Product, database: Any) -> None:
     until(lambda: offset() > 2000, what="the wrong clock")
     assert ask(product, cmd="skew", session="FIXSIM") == {"ok": True}
     until(lambda: offset() < 400, what="a clock as ours")
+
+
+def test_books_and_tape_come_by_fix_once_the_line_says_so(product: Product, database: Any) -> None:
+    def offered(on: bool) -> None:
+        database.execute(
+            "UPDATE venues_fixline SET market_data = %s WHERE session = 'FIXSIM'", [on]
+        )
+        assert ask(product, cmd="disconnect", session="FIXSIM") == {"ok": True}
+
+    def seen(what: str) -> dict[str, Any]:
+        with product.client() as client:
+            path = f"/v1/trading/market/{BOND}/{what}/?venue_id=FIXSIM"
+            found: dict[str, Any] = client.get(path).json()
+            return found
+
+    offered(True)
+    try:
+        until(lambda: seen("book")["state"] == "live", seconds=60, what="the book")
+        assert seen("book")["asks"]
+        before = until(lambda: (t := seen("tape"))["state"] == "live" and t, what="the tape")
+        made = submit(product)
+        assert made["status_code"] == 201, made
+        until(lambda: state(product, made["id"])["status"] == "filled", what="the fill")
+        until(lambda: seen("tape")["day_volume"] >= before["day_volume"] + 10_000, what="the print")
+    finally:
+        offered(False)
+    until(lambda: seen("book")["state"] == "stale", what="the end of it")
+    kinds = database.execute("SELECT DISTINCT msg_type FROM venues_fixmessage").fetchall()
+    assert ("V",) in kinds
+    assert not {("W",), ("X",)} & set(kinds)

@@ -123,13 +123,51 @@ def test_a_venue_that_falls_silent_is_told_as_stale(product: Product) -> None:
         for venue in ("SIMA", "SIMB"):
             tell(product, cmd="silence", session=venue, on=True)
         try:
-            stale = one.wait(lambda f: data()(f) and f["stale"])
+            stale = one.wait(lambda f: data()(f) and f["stale"] and f["volume"]["state"] == "stale")
             assert (stale["bid"], stale["ask"]) == (None, None)
             assert {venue["state"] for venue in stale["venues"]} == {"stale"}
         finally:
             for venue in ("SIMA", "SIMB"):
                 tell(product, cmd="silence", session=venue, on=False)
         assert one.wait(lambda f: data()(f) and not f["stale"])["ask"]
+
+
+def test_a_fill_is_on_the_public_tape(product: Product) -> None:
+    venue = "SIMA"
+    amount = {"type": "par", "value": "17300"}
+    instruction = {
+        "protocol": "limit_order_book",
+        "strategy": "manual",
+        "quantity": amount,
+        "venue_id": venue,
+    }
+    with product.client() as client:
+
+        def tape() -> Frame:
+            found: Frame = client.get(f"/v1/trading/market/{OTHER}/tape/?venue_id={venue}").json()
+            return found
+
+        before = until(lambda: tape()["state"] == "live" and tape(), what="the tape")
+        assert before["trades"], "the background market trades too"
+        made = client.post(
+            "/v1/trading/order/",
+            json={
+                "instrument_id": OTHER,
+                "side": "buy",
+                "type": "market",
+                "amount": amount,
+                "account_id": "alpha-002",
+                "execution_instructions": [instruction],
+            },
+        )
+        assert made.status_code == 201, made.text
+        until(
+            lambda: [t for t in tape()["trades"] if t["size"] == 17_300],
+            what="our trade on the tape",
+        )
+        after = tape()
+    assert after["day_volume"] >= before["day_volume"] + 17_300
+    assert after["venues"][0]["rpt_seq"] > before["venues"][0]["rpt_seq"]
 
 
 @pytest.mark.parametrize(

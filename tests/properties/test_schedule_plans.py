@@ -154,7 +154,7 @@ def test_slots_are_equally_long_in_trading_time(when: Window, slots: int) -> Non
         least=st.sampled_from([D(100), D(1000)]),
         most=st.integers(1, 5_000).map(D),
         share=st.one_of(st.none(), st.integers(1, 100).map(D)),
-        shown=st.one_of(st.none(), st.integers(0, 10_000).map(D)),
+        volume=st.one_of(st.none(), st.integers(0, 10_000).map(D)),
     )
 )
 def test_a_slice_never_sends_more_than_any_of_its_limits(pace: Pace) -> None:
@@ -165,11 +165,11 @@ def test_a_slice_never_sends_more_than_any_of_its_limits(pace: Pace) -> None:
         assert pace.least <= qty <= min(pace.free, pace.most)
         assert pace.taken + qty <= pace.target
         if pace.share is not None:
-            assert pace.shown is not None
-            assert qty * 100 <= pace.shown * pace.share
+            assert pace.volume is not None
+            assert qty * 100 <= pace.volume * pace.share
 
 
-def test_a_tenth_of_what_the_books_show_is_a_tenth() -> None:
+def test_a_tenth_of_what_has_traded_is_a_tenth() -> None:
     pace = Pace(
         target=D(10_000),
         taken=D(0),
@@ -178,7 +178,7 @@ def test_a_tenth_of_what_the_books_show_is_a_tenth() -> None:
         least=D(1000),
         most=D(5000),
         share=D(10),
-        shown=D(39_000),
+        volume=D(39_000),
     )
     assert pacing.quantity(pace) == (D(3000), "")
 

@@ -15,6 +15,7 @@ from venues.messages import (
     CancelRequest,
     ExecType,
     ExecutionReport,
+    MarketData,
     NewOrder,
     OrderReport,
     QuoteReport,
@@ -44,7 +45,8 @@ class Trial:
     """What the requirements are tried with: a gateway, what the venue is said to take, securities.
 
     `plain` trades at once at the market, `partly` only in part; `far` is a price to buy `plain` at
-    that nobody meets; `unknown` is no security of the venue's, `dealers` answer inquiries.
+    that nobody meets; `unknown` is no security of the venue's, `dealers` answer inquiries; books
+    and tapes are agreed where `market_data` says so.
     """
 
     gateway: Callable[[], Gateway]
@@ -60,6 +62,7 @@ class Trial:
     max_qty: Decimal | None = None
     replaces: bool = True
     dealers: tuple[str, ...] = ()
+    market_data: bool = False
     patience: float = 5.0
 
     def takes(self, kind: str, among: frozenset[str]) -> bool:
@@ -75,6 +78,7 @@ class Floor:
     gateway: Gateway
     heard: list[OrderReport] = field(default_factory=list)
     quotes: list[QuoteReport] = field(default_factory=list)
+    prices: list[MarketData] = field(default_factory=list)
     texts: dict[int, str] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     open: dict[str, NewOrder] = field(default_factory=dict)
@@ -163,6 +167,8 @@ class Floor:
     def _take(self, text: str, message: object, error: str) -> None:
         if message is None:
             self.faults.append(f"a frame that cannot be read: {error}")
+        if isinstance(message, MarketData):
+            self.prices.append(message)
         if not isinstance(message, Report):
             return
         if self.texts.setdefault(message.seq, text) != text:

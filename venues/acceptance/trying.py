@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 
-from venues.acceptance import inquiries, order_book
+from venues.acceptance import inquiries, order_book, prices
 from venues.acceptance.floor import Finding, Floor, Requirement, Trial
 from venues.gateways.port import GatewayError
 
 _OF_PROTOCOLS = {
-    "limit_order_book": order_book.REQUIREMENTS,
+    "limit_order_book": (*order_book.REQUIREMENTS, *prices.REQUIREMENTS),
     "rfq": inquiries.REQUIREMENTS,
     # Nobody is on the other side of a cross: nothing can be asked.
     "internal_cross": (),

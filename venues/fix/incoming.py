@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from venues.fix.codec import Message, digits, moment
+from venues.fix import quoting
+from venues.fix.codec import Message, moment
+from venues.fix.reading import Given
 from venues.formats import Content, Names
 from venues.messages import (
     CancelReject,
@@ -20,14 +22,11 @@ from venues.messages import (
     OrdStatus,
     Report,
     SecurityStatus,
-    Side,
 )
 
 NEW_YORK = ZoneInfo("America/New_York")
-REPORTS = ("8", "9", "f")
+REPORTS = ("8", "9", "f", *quoting.REPORTS)
 ZERO = Decimal(0)
-# No amount of the world has more, on either side of the point.
-MOST_DIGITS = 30
 # FIX 4.2 says with two fields what 4.4 says with ExecType(150) alone.
 _TRANSACTIONS = {
     "1": ExecType.TRADE_CANCEL,
@@ -36,8 +35,7 @@ _TRANSACTIONS = {
 }
 _FILLS = ("1", "2")
 _OTHER = 99  # CxlRejReason(102)
-# Buy, buy minus, sell, sell plus, sell short, sell short exempt.
-_SIDES: dict[str, Side] = {"1": "1", "3": "1", "2": "2", "4": "2", "5": "2", "6": "2"}
+_HIT = "1"  # QuoteRespType(694)
 _CLOSED = {
     ExecType.CANCELED: OrdStatus.CANCELED,
     ExecType.REJECTED: OrdStatus.REJECTED,
@@ -55,61 +53,16 @@ class Read:
     doubts: str = ""
 
 
-class Fields:
-    """The fields of one message in our words."""
-
-    def __init__(self, message: Message, content: Content) -> None:
-        renamed = content.of(content.rename, message.type)
-        back = {theirs: ours for ours, theirs in renamed.items()}
-        self._fields: dict[str, str] = {}
-        for tag, value in message.fields:
-            key = back.get(str(tag), str(tag))
-            words = content.values.get(key)
-            said = {their: our for our, their in words.items()} if words else {}
-            self._fields.setdefault(key, said.get(value, value))
-
-    def text(self, tag: int) -> str:
-        """A value, or nothing."""
-        return self._fields.get(str(tag), "")
-
-    def decimal(self, tag: int) -> Decimal | None:
-        """A number; None when absent. Raises `ValueError` for what is none."""
-        text = self.text(tag)
-        if not text:
-            return None
-        try:
-            value = Decimal(text)
-        except InvalidOperation as error:
-            raise ValueError(f"{tag}={text} is no number") from error
-        if not value.is_finite() or abs(value.adjusted()) > MOST_DIGITS:
-            raise ValueError(f"{tag}={text} is no number")
-        return value
-
-    def at(self, tag: int, otherwise: int) -> datetime:
-        """A moment, of another field where this one is absent. Raises `ValueError`."""
-        return moment(self.text(tag) or self.text(otherwise))
-
-    def whole(self, tag: int) -> int | None:
-        """A code by its number; None for anything else."""
-        text = self.text(tag)
-        return int(text) if digits(text) else None
-
-    def side(self) -> Side:
-        """Side(54) as one of ours. Raises `ValueError` for what neither buys nor sells."""
-        try:
-            return _SIDES[self.text(54)]
-        except KeyError:
-            raise ValueError(f"54={self.text(54)} is no side") from None
-
-
 def read(message: Message, content: Content, names: Names, *, seq: int) -> Read:
     """The report in a message of `REPORTS`, numbered `seq`. Raises `ValueError` without one."""
-    given = Fields(message, content)
+    given = Given(message, content)
     match message.type:
         case "8":
             return _execution(given, names, seq=seq)
         case "9":
             return Read(_refusal(given, seq=seq))
+        case "S" | "AI" | "AG" | "Z":
+            return Read(quoting.read(message.type, given, names, seq=seq))
         case _:
             return Read(
                 SecurityStatus(
@@ -122,7 +75,7 @@ def read(message: Message, content: Content, names: Names, *, seq: int) -> Read:
             )
 
 
-def _execution(given: Fields, names: Names, *, seq: int) -> Read:
+def _execution(given: Given, names: Names, *, seq: int) -> Read:
     exec_type, strange = _exec_type(given)
     cum_qty, leaves_qty = given.decimal(14) or ZERO, given.decimal(151) or ZERO
     order_qty = given.decimal(38)
@@ -130,10 +83,10 @@ def _execution(given: Fields, names: Names, *, seq: int) -> Read:
     transact_time = given.at(60, 52)
     report = ExecutionReport(
         seq=seq,
-        exec_id=_needed(given, 17),
+        exec_id=given.needed(17),
         exec_type=exec_type,
         ord_status=status,
-        order_id=_needed(given, 37),
+        order_id=given.needed(37),
         cl_ord_id=given.text(11),
         security_id=names.from_venue(given.text(48) or given.text(55)),
         side=given.side(),
@@ -153,7 +106,7 @@ def _execution(given: Fields, names: Names, *, seq: int) -> Read:
     return Read(report, "; ".join(filter(None, (strange, doubts))))
 
 
-def _exec_type(given: Fields) -> tuple[ExecType, str]:
+def _exec_type(given: Given) -> tuple[ExecType, str]:
     """ExecType(150), of FIX 4.2 with ExecTransType(20).
 
     A kind that nobody knows tells at least how the order stands: if shares are missing, it shows.
@@ -184,13 +137,13 @@ def _status(
     return (OrdStatus.PARTIALLY_FILLED if cum_qty else OrdStatus.NEW), doubts
 
 
-def _refusal(given: Fields, *, seq: int) -> CancelReject:
+def _refusal(given: Given, *, seq: int) -> CancelReject:
     status = given.text(39)
     known = status in set(OrdStatus)
     return CancelReject(
         seq=seq,
         order_id=given.text(37) or "NONE",
-        cl_ord_id=_needed(given, 11),
+        cl_ord_id=given.needed(11),
         orig_cl_ord_id=given.text(41),
         ord_status=OrdStatus(status) if known else OrdStatus.REJECTED,
         cxl_rej_reason=_OTHER if (reason := given.whole(102)) is None else reason,
@@ -198,12 +151,6 @@ def _refusal(given: Fields, *, seq: int) -> CancelReject:
         response_to=given.text(434) or "1",
         text=given.text(58),
     )
-
-
-def _needed(given: Fields, tag: int) -> str:
-    if not (text := given.text(tag)):
-        raise ValueError(f"{tag} is missing")
-    return text
 
 
 def _day(text: str, transact_time: datetime) -> date:
@@ -221,15 +168,22 @@ def moment_or_none(text: str) -> datetime | None:
         return None
 
 
+def is_answered(sent: Message) -> bool:
+    """Whether somebody waits for the answer to a message of ours: then a refusal is that answer."""
+    return sent.type in ("D", "F", "G", "R") or (sent.type == "AJ" and sent.get(694) == _HIT)
+
+
 def refused(sent: Message, said: Message, content: Content, names: Names, *, seq: int) -> Report:
     """Reject(3) or BusinessMessageReject(j) of something we sent, as the answer it amounts to.
 
     The venue will not deal with the message: an order has been refused, a request too. Raises
     `ValueError` for messages that nobody waits for.
     """
-    ours, at = Fields(sent, content), moment(said.get(52))
+    ours, at = Given(sent, content), moment(said.get(52))
     text = (f"{said.get(58)} " if said.get(58) else "") + f"(35={said.type})"
-    if sent.type == "D":
+    if sent.type == "R":
+        return quoting.refused(ours.text(131), text, at, seq=seq)
+    if sent.type == "D" or (sent.type == "AJ" and ours.text(694) == _HIT):
         return ExecutionReport(
             seq=seq,
             # By its number, which no other report of the session has.

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC
 
+from venues.fix import market, quoting
 from venues.fix.codec import Fields, number, timestamp
 from venues.formats import Content, Names, Parameter
 from venues.messages import (
     CancelRequest,
+    MarketDataRequest,
     NewOrder,
+    QuoteRequest,
+    QuoteResponse,
     ReplaceRequest,
     StatusRequest,
     WireOut,
@@ -25,6 +29,9 @@ TYPES: dict[type, str] = {
     CancelRequest: "F",
     ReplaceRequest: "G",
     StatusRequest: "H",
+    MarketDataRequest: "V",
+    QuoteRequest: "R",
+    QuoteResponse: "AJ",
 }
 TARGET_STRATEGY, PARAMETERS, NAME, TYPE, VALUE = 847, 957, 958, 959, 960
 _TIMED = ("2", "6", "7")  # at the open, good till date, at the close
@@ -46,6 +53,14 @@ def encode(message: WireOut, content: Content, names: Names) -> tuple[str, Field
         case StatusRequest():
             body = [(11, message.cl_ord_id), *_instrument(message.security_id, content, names)]
             body += [(54, message.side)]
+        case MarketDataRequest():
+            body = market.request(message, content, names)
+        case QuoteRequest():
+            asked = _instrument(message.security_id, content, names)
+            body = quoting.request(message, asked)
+        case QuoteResponse():
+            named = _instrument(message.security_id, content, names)
+            msg_type, body = quoting.response(message, named, content)
         case _:
             return None
     assert msg_type is not None

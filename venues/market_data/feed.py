@@ -1,4 +1,4 @@
-"""What one venue says of the market, worked in: books kept, tops stored, readers served.
+"""What one venue says of the market, worked in: books and tapes kept, tops stored, readers served.
 
 Prices that controls measure by are made of others' orders: ours are known from the venue's own
 reports about them, and left out. A top that may hold one, of a book that is not live, is no price.
@@ -9,20 +9,27 @@ that is away costs readers their data, never the connection: what is said next i
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Mapping
 
 from venues.market_data import prices
+from venues.market_data.recorder import Recorder
 from venues.market_data.shadow import Shadow
-from venues.market_data.shelf import shelf
+from venues.market_data.shelf import shelf, tape_shelf
 from venues.messages import (
-    BookSnapshot,
-    BookUpdate,
+    BookMessage,
     ExecutionReport,
     MarketDataRequest,
+    MarketDataRequestReject,
     Quote,
+    TapeMessage,
     WireIn,
 )
+from venues.messages.market import About
 from venues.orderbook import BookState, VenueBook
+
+log = logging.getLogger(__name__)
+_EVERYTHING: tuple[About, ...] = ("book", "top", "tape")
 
 
 class Feed:
@@ -31,24 +38,34 @@ class Feed:
     def __init__(self, venue_id: str) -> None:
         self.venue_id = venue_id
         self.shadow = Shadow(venue_id)
+        self.recorder = Recorder(venue_id)
         # Our orders in its books: the venue's ids of them, by security.
         self._own: dict[str, set[str]] = {}
         self._changed: set[str] = set()
+        # Tops that were refused in company.
+        self._tops: set[str] = set()
 
     def begin(self, own: Mapping[str, Collection[str]] = {}) -> list[MarketDataRequest]:
-        """What to ask when a session begins: all books, and what happens to them.
+        """What to ask when a session begins: all books, tops and tapes, and what happens to them.
 
         `own` are the ids of our orders that rest there already, by security.
         """
         self._own = {name: set(ids) for name, ids in own.items()}
         self.shadow.all_asked()
-        return [MarketDataRequest(kind="1")]
+        self.recorder.all_asked()
+        return [MarketDataRequest(kind="1", about=about) for about in _EVERYTHING]
 
     def take(self, messages: Iterable[WireIn | None]) -> None:
         """Work in what of this is market data, and what it says of our own orders."""
         said = list(messages)
         self.note(said)
-        heard = [m for m in said if isinstance(m, Quote | BookSnapshot | BookUpdate)]
+        for message in said:
+            if isinstance(message, MarketDataRequestReject):
+                self._refused(message)
+        printed = self.recorder.take(m for m in said if isinstance(m, Quote | TapeMessage))
+        tapes = [self.recorder.tape(name) for name in sorted(printed)]
+        tape_shelf.write(tape for tape in tapes if tape is not None)
+        heard = [m for m in said if isinstance(m, Quote | BookMessage)]
         if not heard:
             return
         touched = self.shadow.take(heard)
@@ -80,13 +97,38 @@ class Feed:
 
     def wanted(self) -> list[MarketDataRequest]:
         """What to ask now because something is missing."""
-        names = self.shadow.wanted()
-        return [MarketDataRequest(kind="0", securities=tuple(names))] if names else []
+        found = []
+        keepers: tuple[tuple[About, Shadow | Recorder], ...]
+        keepers = (("book", self.shadow), ("tape", self.recorder))
+        for about, keeper in keepers:
+            names = keeper.wanted()
+            alone = [name for name in names if keeper.is_alone(name)]
+            together = [name for name in names if name not in alone]
+            if together:
+                found.append(MarketDataRequest(kind="0", securities=tuple(together), about=about))
+            # Refused in company: what happens to it was not asked for yet either.
+            found += [MarketDataRequest(kind="1", securities=(n,), about=about) for n in alone]
+        tops, self._tops = sorted(self._tops), set()
+        found += [MarketDataRequest(kind="1", securities=(n,), about="top") for n in tops]
+        return found
+
+    def _refused(self, said: MarketDataRequestReject) -> None:
+        """What was asked for with others is asked for alone; what was refused alone stays so."""
+        names = said.securities
+        log.warning("%s: no %s of %.200s: %s", self.venue_id, said.about, names, said.text)
+        if said.about == "top":
+            self._tops |= set(names) if len(names) > 1 else set()
+            return
+        keeper = self.shadow if said.about == "book" else self.recorder
+        keeper.refuse(names, said.text or said.reason, alone=len(names) == 1)
 
     def lose(self, reason: str) -> None:
-        """The session is over: every book is stale, and readers are told."""
+        """The session is over: every book and tape is stale, and readers are told."""
         lost = self.shadow.lose(reason)
         shelf.write(book for name in sorted(lost) if (book := self.shadow.book(name)) is not None)
+        gone = self.recorder.lose(reason)
+        tapes = [self.recorder.tape(name) for name in sorted(gone)]
+        tape_shelf.write(tape for tape in tapes if tape is not None)
 
 
 def _top(book: VenueBook) -> Quote:

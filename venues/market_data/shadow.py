@@ -12,26 +12,26 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
-from oms_site.kit import clock
+from venues.market_data import counting
+from venues.market_data.counting import ASK_AGAIN_SECONDS, Count
 from venues.messages import BookMessage, BookSnapshot, BookUpdate, MdEntry, MdTrade, Quote
 from venues.orderbook import ZERO, BookOrder, BookState, LastTrade, VenueBook
 
-ASK_AGAIN_SECONDS = 2.0
-_MOST_WAITING = 1_000
-NEVER_SEEN = "no snapshot yet"
+__all__ = ["ASK_AGAIN_SECONDS", "Shadow"]
+
+
+def _counted() -> Count[BookUpdate]:
+    return Count("update")
 
 
 @dataclass(slots=True)
 class _Kept:
-    """One book. `waiting` are updates from beyond a gap; `asked_at` is when we asked anew."""
+    """One book, and how far it has been heard."""
 
-    rpt_seq: int = -1
+    count: Count[BookUpdate] = field(default_factory=_counted)
     heard_at: datetime | None = None
     entries: dict[str, tuple[int, MdEntry]] = field(default_factory=dict)
     trade: MdTrade | None = None
-    reason: str = NEVER_SEEN
-    waiting: dict[int, BookUpdate] = field(default_factory=dict)
-    asked_at: float | None = None
 
 
 class Shadow:
@@ -41,7 +41,11 @@ class Shadow:
         self.venue_id = venue_id
         self._kept: dict[str, _Kept] = {}
         self._arrivals = count()
-        self.gaps = 0
+
+    @property
+    def gaps(self) -> int:
+        """How many gaps there have been."""
+        return sum(kept.count.gaps for kept in self._kept.values())
 
     def take(self, messages: Iterable[BookMessage | Quote]) -> set[str]:
         """Work messages in; the securities whose books changed, or were heard of again."""
@@ -52,9 +56,11 @@ class Shadow:
                 case BookSnapshot():
                     self._replace(kept, message)
                 case BookUpdate():
-                    self._update(kept, message)
+                    self._work_in(kept, kept.count.hear(message.rpt_seq, message))
                 case Quote() if message.rpt_seq is not None:
-                    self._confirm(kept, message.rpt_seq, message.at)
+                    # One without a snapshot yet has nothing to be confirmed.
+                    if kept.count.confirm(message.rpt_seq):
+                        kept.heard_at = message.at
                 case _:
                     continue
             touched.add(message.security_id)
@@ -62,103 +68,68 @@ class Shadow:
 
     def wanted(self) -> list[str]:
         """Securities to ask a snapshot of now; the same one again only after a while."""
-        now = clock.monotonic()
-        due = [
-            name
-            for name, kept in self._kept.items()
-            if kept.reason and (kept.asked_at is None or now - kept.asked_at >= ASK_AGAIN_SECONDS)
-        ]
-        for name in due:
-            self._kept[name].asked_at = now
-        return sorted(due)
+        return counting.wanted((name, kept.count) for name, kept in self._kept.items())
+
+    def is_alone(self, security_id: str) -> bool:
+        """Whether it has to be asked for by itself."""
+        return self._kept[security_id].count.alone
+
+    def refuse(self, names: Iterable[str], text: str, *, alone: bool) -> None:
+        """The venue will not tell these books."""
+        for name in names:
+            self._kept.setdefault(name, _Kept()).count.refuse(text, alone=alone)
 
     def lose(self, reason: str) -> set[str]:
         """The line is gone: every book is what it was, and stale. Its numbers count no more."""
         for kept in self._kept.values():
-            kept.reason, kept.rpt_seq = reason, -1
-            kept.waiting.clear()
+            kept.count.lose(reason)
         self.all_asked()
         return set(self._kept)
 
     def all_asked(self) -> None:
         """Every book has been asked for just now."""
-        now = clock.monotonic()
-        for kept in self._kept.values():
-            kept.asked_at = now
+        counting.all_asked(kept.count for kept in self._kept.values())
 
     def book(self, security_id: str) -> VenueBook | None:
         """A book as readers get it; None before the first snapshot."""
         kept = self._kept.get(security_id)
         if kept is None or kept.heard_at is None:
             return None
-        trade = kept.trade
+        trade, reason = kept.trade, kept.count.reason
         return VenueBook(
             venue_id=self.venue_id,
             security_id=security_id,
-            rpt_seq=kept.rpt_seq,
+            rpt_seq=kept.count.seq,
             heard_at=kept.heard_at,
             bids=_side(kept, "0"),
             asks=_side(kept, "1"),
             trade=LastTrade(trade.px, trade.size, trade.at) if trade is not None else None,
-            state=BookState.STALE if kept.reason else BookState.LIVE,
-            reason=kept.reason,
+            state=BookState.STALE if reason else BookState.LIVE,
+            reason=reason,
         )
 
     def _replace(self, kept: _Kept, snapshot: BookSnapshot) -> None:
-        kept.rpt_seq, kept.heard_at = snapshot.rpt_seq, snapshot.at
+        kept.heard_at = snapshot.at
         kept.entries = {one.entry_id: (next(self._arrivals), one) for one in snapshot.entries}
         kept.trade = snapshot.trade or kept.trade
-        kept.reason, kept.asked_at = "", None
-        self._catch_up(kept)
+        self._work_in(kept, kept.count.begin(snapshot.rpt_seq))
 
-    def _update(self, kept: _Kept, update: BookUpdate) -> None:
-        if update.rpt_seq <= kept.rpt_seq:
-            return  # told before
-        if len(kept.waiting) < _MOST_WAITING:
-            kept.waiting[update.rpt_seq] = update
-        if kept.reason in ("", _gap(kept)):
-            self._catch_up(kept)
+    def _work_in(self, kept: _Kept, updates: Iterable[BookUpdate]) -> None:
+        for update in updates:
+            for entry in update.entries:
+                self._change(kept, entry)
+            kept.heard_at = update.at
+            kept.trade = update.trade or kept.trade
 
-    def _catch_up(self, kept: _Kept) -> None:
-        """Apply what waits and follows; what is left shows a gap."""
-        kept.waiting = {n: one for n, one in kept.waiting.items() if n > kept.rpt_seq}
-        while (update := kept.waiting.pop(kept.rpt_seq + 1, None)) is not None:
-            self._apply(kept, update)
-        if kept.waiting:
-            self._open_gap(kept)
-        else:
-            kept.reason, kept.asked_at = "", None
-
-    def _apply(self, kept: _Kept, update: BookUpdate) -> None:
-        for entry in update.entries:
-            if entry.action == "2":
-                kept.entries.pop(entry.entry_id, None)
-                continue
-            known = kept.entries.get(entry.entry_id)
-            # A smaller size at the same price keeps the place in the queue; all else goes behind.
-            stays = known is not None and known[1].px == entry.px and entry.size <= known[1].size
-            place = known[0] if known is not None and stays else next(self._arrivals)
-            kept.entries[entry.entry_id] = (place, entry)
-        kept.rpt_seq, kept.heard_at = update.rpt_seq, update.at
-        kept.trade = update.trade or kept.trade
-
-    def _confirm(self, kept: _Kept, rpt_seq: int, at: datetime) -> None:
-        """The venue says which number its book has: an update that got lost last shows here."""
-        if kept.heard_at is None or kept.reason:
+    def _change(self, kept: _Kept, entry: MdEntry) -> None:
+        if entry.action == "2":
+            kept.entries.pop(entry.entry_id, None)
             return
-        if rpt_seq == kept.rpt_seq:
-            kept.heard_at = at
-        elif rpt_seq > kept.rpt_seq:
-            self._open_gap(kept)
-
-    def _open_gap(self, kept: _Kept) -> None:
-        if kept.reason != _gap(kept):
-            self.gaps += 1
-            kept.reason, kept.asked_at = _gap(kept), None
-
-
-def _gap(kept: _Kept) -> str:
-    return f"update {kept.rpt_seq + 1} is missing"
+        known = kept.entries.get(entry.entry_id)
+        # A smaller size at the same price keeps the place in the queue; all else goes behind.
+        stays = known is not None and known[1].px == entry.px and entry.size <= known[1].size
+        place = known[0] if known is not None and stays else next(self._arrivals)
+        kept.entries[entry.entry_id] = (place, entry)
 
 
 def _side(kept: _Kept, kind: str) -> tuple[BookOrder, ...]:

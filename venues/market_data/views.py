@@ -7,7 +7,7 @@ shown with its reason and counts for nothing: best prices and sums are over live
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +16,10 @@ from venues.calendar import OutsideCalendar, new_york_date
 from venues.instruments import InstrumentFacts
 from venues.market_data import prices
 from venues.orderbook import ZERO, BookOrder, Composite, Level, Sweep, VenueBook, combined
+from venues.tapes import Print, Tapes, VenueTape
 
 SIDES = (("bids", "sell"), ("asks", "buy"))
+WINDOW = timedelta(minutes=5)
 
 
 def names(facts: InstrumentFacts) -> dict[str, Any]:
@@ -25,8 +27,8 @@ def names(facts: InstrumentFacts) -> dict[str, Any]:
     return {"instrument_id": facts.cusip, "isin": facts.isin, "name": facts.description}
 
 
-def top(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
-    """Level 1: best bid and offer over the venues, last trade, and what each venue's book is."""
+def top(facts: InstrumentFacts, books: Composite, tapes: Tapes) -> dict[str, Any]:
+    """Level 1: best bid and offer over the venues, last trade, volume, each venue's book."""
     best = books.top()
     settles = _settles(facts, books.at)
     return {
@@ -39,17 +41,18 @@ def top(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
         "ask": _quote(best.ask, facts, settles),
         "mid": best.mid,
         "crossed": best.is_crossed,
-        "last_trade": trade(books),
+        "last_trade": trade(books, tapes),
+        "volume": volume(tapes),
         "venues": [venue(book) for book in books.books],
     }
 
 
-def unified(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
+def unified(facts: InstrumentFacts, books: Composite, tapes: Tapes) -> dict[str, Any]:
     """The top of each venue beside the whole market's, and the price controls measure by."""
     price = prices.reference(facts.id)
     held = [(book, _first(book, "sell"), _first(book, "buy")) for book in books.books]
     return {
-        **top(facts, books),
+        **top(facts, books, tapes),
         "quotes": [{**venue(book), "bid": row(bid), "ask": row(ask)} for book, bid, ask in held],
         "reference": None
         if price is None
@@ -65,7 +68,7 @@ def unified(facts: InstrumentFacts, books: Composite) -> dict[str, Any]:
 
 
 def ladder(
-    facts: InstrumentFacts, books: Composite, *, depth: int, joined: bool = False
+    facts: InstrumentFacts, books: Composite, tapes: Tapes, *, depth: int, joined: bool = False
 ) -> dict[str, Any]:
     """Level 2: up to `depth` price levels a side, by venue or joined over them."""
     sides: dict[str, Any] = {}
@@ -73,11 +76,11 @@ def ladder(
         rows = books.levels(side)
         rows = combined(rows) if joined else rows
         sides[name] = [row(one) for one in rows[:depth]]
-    return {**top(facts, books), "level": 2, **sides}
+    return {**top(facts, books, tapes), "level": 2, **sides}
 
 
 def orders(
-    facts: InstrumentFacts, books: Composite, *, depth: int, own: Mapping[str, str]
+    facts: InstrumentFacts, books: Composite, tapes: Tapes, *, depth: int, own: Mapping[str, str]
 ) -> dict[str, Any]:
     """Level 3: every order with its place in the queue at its price; `own` are the caller's.
 
@@ -88,16 +91,64 @@ def orders(
         found = [o for book in books.live for o in _queue(book.venue_id, book.side(side), own)]
         found.sort(key=lambda one: one["price"] if side == "buy" else -one["price"])
         sides[name] = found[:depth]
-    return {**top(facts, books), "level": 3, **sides}
+    return {**top(facts, books, tapes), "level": 3, **sides}
 
 
-def trade(books: Composite) -> dict[str, Any] | None:
-    """The last trade anywhere."""
-    last = books.last_trade()
-    if last is None:
+def trade(books: Composite, tapes: Tapes) -> dict[str, Any] | None:
+    """The last trade anywhere: the tapes', or of venues without one what their books tell."""
+    printed, told = tapes.last(), books.last_trade()
+    if printed is not None and (told is None or told[1].at <= printed[1].at):
+        venue_id, one = printed
+        return {"price": one.px, "size": one.size, "venue_id": venue_id, "executed_at": one.at}
+    if told is None:
         return None
-    venue_id, one = last
-    return {"price": one.px, "size": one.size, "venue_id": venue_id, "executed_at": one.at}
+    venue_id, last = told
+    return {"price": last.px, "size": last.size, "venue_id": venue_id, "executed_at": last.at}
+
+
+def volume(tapes: Tapes, *, window: timedelta = WINDOW) -> dict[str, Any]:
+    """What has traded this day and within the window, by the live tapes; each venue's own beside.
+
+    The window may count too little by parts of minutes of which no single trade is kept any more.
+    """
+    at, day = tapes.at, new_york_date(tapes.at)
+    return {
+        "state": str(tapes.state),
+        "day": day,
+        "day_volume": tapes.volume_of(day),
+        "window_seconds": int(window.total_seconds()),
+        "window_volume": tapes.traded(at - window, at),
+        "venues": [_of_venue(one, at - window, at, day) for one in tapes.tapes],
+    }
+
+
+def _of_venue(one: VenueTape, since: datetime, at: datetime, day: date) -> dict[str, Any]:
+    return {
+        "venue_id": one.venue_id,
+        "state": str(one.state),
+        "reason": one.reason,
+        "rpt_seq": one.rpt_seq,
+        "heard_at": one.heard_at,
+        "day_volume": one.volume_of(day),
+        "window_volume": one.traded(since, at),
+    }
+
+
+def prints(tapes: Tapes, *, most: int) -> list[dict[str, Any]]:
+    """The last trades of all venues, newest first; `rpt_seq` counts at each venue by itself."""
+    return [printed(venue_id, one) for venue_id, one in tapes.prints(most=most)]
+
+
+def printed(venue_id: str, one: Print) -> dict[str, Any]:
+    """One trade of a tape."""
+    return {
+        "price": one.px,
+        "size": one.size,
+        "venue_id": venue_id,
+        "executed_at": one.at,
+        "trade_id": one.trade_id,
+        "rpt_seq": one.seq,
+    }
 
 
 def venue(book: VenueBook) -> dict[str, Any]:

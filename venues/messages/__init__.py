@@ -13,6 +13,7 @@ from venues.messages.market import (
     BookSnapshot,
     BookUpdate,
     MarketDataRequest,
+    MarketDataRequestReject,
     MdEntry,
     MdTrade,
     Quote,
@@ -28,6 +29,7 @@ from venues.messages.quoting import (
     QuoteStatus,
     QuoteStatusReport,
 )
+from venues.messages.tape import TapePrint, TapeSnapshot, TapeUpdate
 from venues.messages.trading import (
     CancelReject,
     CancelRequest,
@@ -53,7 +55,9 @@ __all__ = [
     "Heartbeat",
     "Logon",
     "LogonAck",
+    "MarketData",
     "MarketDataRequest",
+    "MarketDataRequestReject",
     "MdEntry",
     "MdTrade",
     "Moving",
@@ -75,6 +79,10 @@ __all__ = [
     "SecurityStatus",
     "Side",
     "StatusRequest",
+    "TapeMessage",
+    "TapePrint",
+    "TapeSnapshot",
+    "TapeUpdate",
     "WireIn",
     "WireOut",
     "decode_incoming",
@@ -101,7 +109,9 @@ Moving = OrderReport | QuoteReport
 Report = Moving | SecurityStatus
 # Books are numbered by themselves: a missing one is asked for as a snapshot, and none is stored.
 BookMessage = BookSnapshot | BookUpdate
-WireIn = LogonAck | Heartbeat | Report | Quote | BookMessage
+TapeMessage = TapeSnapshot | TapeUpdate
+MarketData = Quote | BookMessage | TapeMessage | MarketDataRequestReject
+WireIn = LogonAck | Heartbeat | Report | MarketData
 
 _encoder = msgspec.json.Encoder(decimal_format="string")
 _outgoing: msgspec.json.Decoder[WireOut] = msgspec.json.Decoder(WireOut)

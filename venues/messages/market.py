@@ -10,9 +10,14 @@ import msgspec
 
 from venues.messages.base import Message
 
+About = Literal["book", "top", "tape"]
+
 
 class Quote(Message, frozen=True, tag="W"):
-    """Top of book; an absent side has no price. `rpt_seq` is its book's, to who follows books."""
+    """Top of book; an absent side has no price.
+
+    `rpt_seq` is its book's number, to who follows books, `tape_seq` its tape's.
+    """
 
     security_id: str
     at: datetime
@@ -21,6 +26,7 @@ class Quote(Message, frozen=True, tag="W"):
     ask_px: Decimal | None = None
     ask_size: Decimal | None = None
     rpt_seq: int | None = None
+    tape_seq: int | None = None
 
 
 class SecurityStatus(Message, frozen=True, tag="f"):
@@ -81,8 +87,23 @@ class BookUpdate(Message, frozen=True, tag="X"):
 class MarketDataRequest(Message, frozen=True, tag="V"):
     """MarketDataRequest(V): 263=0 asks for a snapshot, 1 for updates too, 2 for no more of them.
 
-    Without securities it is about all of them.
+    Without securities it is about all of them. `about` is what MarketDepth(264) and the entry types
+    (269) say: whole books, their tops alone, or the tape. Its id is made where the wire needs one.
     """
 
     kind: Literal["0", "1", "2"] = "1"
     securities: tuple[str, ...] = ()
+    about: About = "book"
+    md_req_id: str = ""
+
+
+class MarketDataRequestReject(Message, frozen=True, tag="Y"):
+    """MarketDataRequestReject(Y): nothing of the request for these securities is served.
+
+    `reason` is MDReqRejReason(281): 0 unknown symbol, 8 unknown kind of entry.
+    """
+
+    securities: tuple[str, ...]
+    about: About = "book"
+    reason: str = ""
+    text: str = ""

@@ -82,10 +82,12 @@ class VenueExtension(LedgerFact):
 
 
 class FixLine(models.Model):
-    """One FIX session as it was agreed with a venue: names, addresses, beats.
+    """One FIX session as it was agreed with a venue: names, addresses, beats, and how it is sealed.
 
     The session named as the venue carries orders, `CERT-<venue>` certifications. Addresses are
     `host:port`, the first one first; `outside:fix` is what the simulated venue says of itself.
+    With `tls` the venue's certificate is checked against `tls_ca_file` (else the machine's own
+    authorities) and `tls_server_name` (else the host); ours is in files of this machine.
     """
 
     class Reset(models.TextChoices):
@@ -99,11 +101,37 @@ class FixLine(models.Model):
     addresses = ArrayField(models.CharField(max_length=80))
     heartbeat_s = models.PositiveSmallIntegerField(default=2)
     reset = models.CharField(max_length=8, choices=Reset.choices, default=Reset.NEVER)
+    market_data = models.BooleanField(
+        default=False, help_text="Books and tapes are asked for in this session (V)."
+    )
+    tls = models.BooleanField(default=False, verbose_name="TLS", help_text="1.2 or newer.")
+    tls_ca_file = models.CharField(
+        max_length=255, blank=True, default="", verbose_name="TLS authorities file"
+    )
+    tls_server_name = models.CharField(
+        max_length=120, blank=True, default="", verbose_name="TLS server name"
+    )
+    tls_certificate_file = models.CharField(
+        max_length=255, blank=True, default="", verbose_name="our TLS certificate file"
+    )
+    tls_key_file = models.CharField(
+        max_length=255, blank=True, default="", verbose_name="our TLS key file"
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(
                 fields=["sender_comp_id", "target_comp_id"], name="fix_line_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(tls=True)
+                | Q(tls_ca_file="", tls_server_name="", tls_certificate_file="", tls_key_file=""),
+                name="fix_line_tls_or_none_of_it",
+            ),
+            models.CheckConstraint(
+                condition=Q(tls_certificate_file="", tls_key_file="")
+                | (~Q(tls_certificate_file="") & ~Q(tls_key_file="")),
+                name="fix_line_certificate_and_key",
             ),
             models.CheckConstraint(
                 condition=Q(heartbeat_s__gte=1) & Q(heartbeat_s__lte=60), name="fix_line_beats"

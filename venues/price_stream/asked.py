@@ -11,6 +11,7 @@ import msgspec
 from venues import instruments
 from venues.market_data import views
 from venues.orderbook import Composite
+from venues.tapes import Tapes
 
 MOST = 200
 _LEAST_THROTTLE_MS, _MOST_THROTTLE_MS = 100, 10_000
@@ -69,10 +70,10 @@ def cusips(names: Iterable[str]) -> tuple[list[str], list[str]]:
     return list(known), [name for name, facts in found.items() if facts is None]
 
 
-def view(wish: Wish, books: Composite) -> dict[str, Any]:
+def view(wish: Wish, books: Composite, tapes: Tapes) -> dict[str, Any]:
     """What a client gets of one instrument."""
     facts = instruments.find(wish.cusip)
     assert facts is not None
     if wish.level == 1:
-        return views.top(facts, books)
-    return views.ladder(facts, books, depth=wish.depth)
+        return views.top(facts, books, tapes)
+    return views.ladder(facts, books, tapes, depth=wish.depth)

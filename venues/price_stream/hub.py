@@ -1,4 +1,4 @@
-"""One follower of the books per web process, shared by all sockets that watch some.
+"""One follower of books and tapes per web process, shared by all sockets that watch some.
 
 The gateway says over Redis which books changed; ten times a second the changed ones that somebody
 watches are read, once for all. Without Redis everything watched is looked at each second, and what
@@ -17,8 +17,10 @@ import redis.asyncio
 from django.conf import settings
 
 from oms_site.firm.database import in_thread
-from venues.market_data.shelf import as_seen, shelf
+from venues.market_data.cache import CHANNEL
+from venues.market_data.shelf import as_seen, shelf, tape_shelf, tapes_as_seen
 from venues.orderbook import Composite, VenueBook
+from venues.tapes import Tapes, VenueTape
 
 log = logging.getLogger(__name__)
 READ_EVERY_SECONDS = 0.1
@@ -41,6 +43,7 @@ class Hub:
         self._watchers: set[Watcher] = set()
         self._wanted: Counter[str] = Counter()
         self._books: dict[str, tuple[VenueBook, ...]] = {}
+        self._tapes: dict[str, tuple[VenueTape, ...]] = {}
         self._dirty: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -52,7 +55,9 @@ class Hub:
         self._wanted.update(fresh)
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._follow())
-        self._books.update(await in_thread(shelf.read, fresh))
+        books, tapes = await in_thread(_read, fresh)
+        self._books.update(books)
+        self._tapes.update(tapes)
 
     def unwatch(self, watcher: Watcher, names: Iterable[str]) -> None:
         """Tell a socket no more of these."""
@@ -64,6 +69,7 @@ class Hub:
             if self._wanted[name] <= 0:
                 del self._wanted[name]
                 self._books.pop(name, None)
+                self._tapes.pop(name, None)
 
     def leave(self, watcher: Watcher) -> None:
         """A socket is gone."""
@@ -77,6 +83,10 @@ class Hub:
         """A watched security's books as they count at a moment."""
         return as_seen(name, self._books.get(name, ()), at=at)
 
+    def tapes(self, name: str, *, at: datetime) -> Tapes:
+        """A watched security's tapes as they count at a moment."""
+        return tapes_as_seen(name, self._tapes.get(name, ()), at=at)
+
     async def _follow(self) -> None:
         listening = asyncio.create_task(self._listen())
         try:
@@ -89,10 +99,11 @@ class Hub:
             listening.cancel()
 
     async def _read(self, names: set[str]) -> None:
-        found = await in_thread(shelf.read, names)
-        self._books.update((name, books) for name, books in found.items() if name in self._wanted)
+        books, tapes = await in_thread(_read, names)
+        self._books.update((name, rows) for name, rows in books.items() if name in self._wanted)
+        self._tapes.update((name, rows) for name, rows in tapes.items() if name in self._wanted)
         for watcher in self._watchers:
-            mine = watcher.names & found.keys()
+            mine = watcher.names & books.keys()
             if mine:
                 watcher.changed |= mine
                 watcher.bell.set()
@@ -111,7 +122,7 @@ class Hub:
         client = redis.asyncio.Redis.from_url(settings.REDIS_URL)
         try:
             async with client.pubsub() as channel:
-                await channel.subscribe(shelf.name("books"))
+                await channel.subscribe(shelf.name(CHANNEL))
                 while True:
                     said = await channel.get_message(
                         ignore_subscribe_messages=True, timeout=_PATIENCE_SECONDS
@@ -120,6 +131,13 @@ class Hub:
                         self._dirty.update(said["data"].decode().split(","))
         finally:
             await client.aclose()
+
+
+def _read(
+    names: Iterable[str],
+) -> tuple[dict[str, tuple[VenueBook, ...]], dict[str, tuple[VenueTape, ...]]]:
+    wanted = set(names)
+    return shelf.read(wanted), tape_shelf.read(wanted)
 
 
 _hubs: dict[int, Hub] = {}

@@ -129,17 +129,20 @@ class PriceStream(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels shi
                 await self._tell(wish, "update")
 
     def _states(self, name: str) -> tuple[str, ...]:
-        books = hub().books(name, at=clock.now()).books
-        return tuple(f"{book.venue_id} {book.state}" for book in books)
+        at = clock.now()
+        books, tapes = hub().books(name, at=at).books, hub().tapes(name, at=at).tapes
+        seen = [f"{one.venue_id} {one.state}" for one in books]
+        return (*seen, *(f"{one.venue_id} tape {one.state}" for one in tapes))
 
     async def _tell(self, wish: Wish, kind: str) -> None:
-        books = hub().books(wish.cusip, at=clock.now())
+        at = clock.now()
+        books, tapes = hub().books(wish.cusip, at=at), hub().tapes(wish.cusip, at=at)
         self._due[wish.cusip] = clock.monotonic() + wish.throttle
-        self._state[wish.cusip] = tuple(f"{b.venue_id} {b.state}" for b in books.books)
+        self._state[wish.cusip] = self._states(wish.cusip)
         self._seq += 1
         head = {"msg_type": "market_data", "type": kind, "seq": self._seq}
         # Beside the loop: reference data that changed is read anew from the database.
-        view = await database.in_thread(asked.view, wish, books)
+        view = await database.in_thread(asked.view, wish, books, tapes)
         await self._say({**head, **view})
 
     async def _may_go_on(self) -> bool:

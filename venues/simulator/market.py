@@ -74,6 +74,10 @@ class Market:
         """Whether this venue trades the security."""
         return cusip in behaviors.SECURITIES or cusip in self._listings
 
+    def listings(self) -> list[Listing]:
+        """What it knows of its securities."""
+        return list(self._listings.values())
+
     def securities(self) -> list[str]:
         """Every security the venue trades, in order."""
         return sorted({*self._listings, *behaviors.SECURITIES})

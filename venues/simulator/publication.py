@@ -48,13 +48,12 @@ class Publication:
         self.follows = False
 
     def asked(self, request: MarketDataRequest, at: datetime) -> list[bytes]:
-        """Snapshots of what a peer asks for."""
+        """Snapshots of the books that a peer asks for."""
         if request.kind == "2":
             self.follows = False
             return []
         self.follows = self.follows or request.kind == "1"
-        known = set(self._securities())
-        wanted = [name for name in request.securities if name in known] or sorted(known)
+        wanted = request.securities or sorted(self._securities())
         return [messages.encode(self._snapshot(name, at)) for name in wanted]
 
     def leave(self) -> None:

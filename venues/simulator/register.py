@@ -142,6 +142,7 @@ class Trade:
     order: Order
     qty: Decimal
     px: Decimal
+    at: datetime
     busted: bool = False
     last_id: str = ""
 
@@ -229,7 +230,7 @@ class Register:
         elif exec_type is ExecType.REPLACED:
             self._replace(order, at, cl_ord_id=cl_ord_id, order_qty=order_qty)
         elif exec_type is ExecType.TRADE and last_qty is not None and last_px is not None:
-            self.trades[exec_id] = Trade(exec_id, order, last_qty, last_px)
+            self.trades[exec_id] = Trade(exec_id, order, last_qty, last_px, at)
             order.steps += 1
             _add(order, last_qty, last_px)
             if order.display_qty and order.leaves_qty and not order.leaves_qty % order.display_qty:

@@ -10,12 +10,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from venues import messages
-from venues.messages import Heartbeat, Logon, LogonAck, MarketDataRequest
+from venues.messages import (
+    Heartbeat,
+    Logon,
+    LogonAck,
+    MarketDataRequest,
+    MarketDataRequestReject,
+)
 from venues.simulator import dealers, depth, sweeping
 from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
 from venues.simulator.exchange import Exchange
@@ -24,6 +31,7 @@ from venues.simulator.market import Market
 from venues.simulator.misfortunes import Misfortunes
 from venues.simulator.priority import Rule
 from venues.simulator.publication import Publication
+from venues.simulator.tape import Tape
 from venues.simulator.time import VenueClock
 
 log = logging.getLogger(__name__)
@@ -46,6 +54,7 @@ class Session:
         self.journal = Journal(directory, name)
         self.exchange = Exchange(self.journal.register, market)
         self.books = Publication(market.securities, self._book)
+        self.tape = Tape(market, lambda: self.journal.register, seed=name)
         self.silent = False
         self.rule = sweeping.RULES.get(name, Rule())
         self.misfortunes = Misfortunes()
@@ -62,6 +71,7 @@ class Session:
             former.abort()
         self._stop_catching_up()
         self.books.leave()
+        self.tape.leave()
         self._reads.set()
         self._mangler = Mangler(self._mangler.faults)
         self.clock.learn(logon.now)
@@ -93,7 +103,7 @@ class Session:
                 at = self.clock.now()
             elif isinstance(message, MarketDataRequest):
                 if self.name != dealers.PLATFORM:
-                    self._put(self.books.asked(message, at))
+                    self._put(self._asked(message, at))
             elif not isinstance(message, Logon):
                 self.journal.add(frame)
                 self.misfortunes.meet(self.exchange, message, at)
@@ -104,7 +114,7 @@ class Session:
         if self.clock.known:
             self.exchange.tick(self.clock.now())
             self.commit()
-        held = [*self._mangler.release(), *self.books.release()]
+        held = [*self._mangler.release(), *self.books.release(), *self.tape.release()]
         if held:
             self._put(held)
 
@@ -113,6 +123,7 @@ class Session:
         at = self.clock.now()
         taken = self.exchange.take()
         self.books.note([report for report, _ in taken], self.market.take_moved())
+        self.tape.note([report for report, _ in taken], at)
         made = [(messages.encode(report), copies) for report, copies in taken]
         for text, _ in made:
             self.journal.add(text)
@@ -130,17 +141,18 @@ class Session:
             self.disconnect()
 
     def send_heartbeat(self) -> None:
-        """Tell the peer that we live, and our time."""
-        beat = Heartbeat(now=self.clock.now(), last_seq=self.journal.last_seq)
-        self._put([messages.encode(beat)])
+        """Tell the peer that we live, our time, and what has traded since the last one."""
+        at = self.clock.now()
+        printed = self.tape.updates(at) if self._line is not None and self._reads.is_set() else []
+        beat = Heartbeat(now=at, last_seq=self.journal.last_seq)
+        self._put([*printed, messages.encode(beat)])
 
     def send_quotes(self) -> None:
         """Tell the peer the top of every book."""
         if self.name != dealers.PLATFORM and self._line is not None and self._reads.is_set():
             at = self.clock.now()
             quotes = (self.market.quote(cusip, at) for cusip in self.market.securities())
-            numbered = (msgspec.structs.replace(q, rpt_seq=self._number(q)) for q in quotes)
-            self._put([messages.encode(quote) for quote in numbered])
+            self._put([messages.encode(self._numbered(quote)) for quote in quotes])
 
     def send_books(self) -> None:
         """Tell a peer that follows them what has changed in the books."""
@@ -148,11 +160,31 @@ class Session:
             self._put(self.books.updates(self.clock.now()))
 
     def spoil_books(self, faults: Faults) -> None:
-        """Deliver updates of books with these faults from now on."""
-        self._put(self.books.spoil(faults))
+        """Deliver updates of books and tapes with these faults from now on."""
+        self._put([*self.books.spoil(faults), *self.tape.spoil(faults)])
 
-    def _number(self, quote: messages.Quote) -> int | None:
-        return self.books.number(quote.security_id)
+    def _numbered(self, quote: messages.Quote) -> messages.Quote:
+        name = quote.security_id
+        return msgspec.structs.replace(
+            quote, rpt_seq=self.books.number(name), tape_seq=self.tape.number(name)
+        )
+
+    def _asked(self, request: MarketDataRequest, at: datetime) -> list[bytes]:
+        """What a request for market data is answered with: all of it or, for a wrong name, none."""
+        unknown = [name for name in request.securities if not self.market.knows(name)]
+        if unknown:
+            refusal = MarketDataRequestReject(
+                securities=request.securities,
+                about=request.about,
+                reason="0",
+                text=f"unknown: {', '.join(unknown[:10])}",
+            )
+            return [messages.encode(refusal)]
+        if request.about == "top":
+            names = request.securities or self.market.securities()
+            tops = (self._numbered(self.market.quote(name, at)) for name in names)
+            return [messages.encode(top) for top in tops] if request.kind != "2" else []
+        return (self.tape if request.about == "tape" else self.books).asked(request, at)
 
     def _book(self, cusip: str) -> tuple[messages.MdEntry, ...]:
         resting = self.journal.register.live.get(cusip, {})

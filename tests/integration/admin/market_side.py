@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from django.db.models import Model
 
-from allocations.models import ClearingArrangement, ClearingParty
+from allocations.models import (
+    ClearingArrangement,
+    ClearingParty,
+    MatchingRoute,
+    MatchingService,
+)
 from orders.models import DeskClaim
 from tests import factories
 from tests.factories import AT
@@ -39,6 +44,7 @@ def of_all(venue: Venue) -> list[Model]:
             venue=venue, security_id="912810TL2", trading_status=2, said_at=AT
         ),
         _party(),
+        _service(),
     ]
 
 
@@ -49,6 +55,7 @@ def of_one(of: str, venue: Venue) -> list[Model]:
             organization_id=of, asset_class="treasury", party=_party(), member="0001"
         ),
         DeskClaim.objects.create(organization_id=of, venue=venue, prefix=f"{of}-", desk="rates"),
+        MatchingRoute.objects.create(organization_id=of, name="all", service=_service()),
     ]
 
 
@@ -59,6 +66,11 @@ def _format(venue: Venue) -> VenueFormat:
     maker = factories.user("format-maker", of="alpha", role="admin")
     made = {"content": {}, "reason": "a test", "proposed_by": maker, "proposed_at": AT}
     return VenueFormat.objects.create(venue=venue, version=1, **made)
+
+
+def _service() -> MatchingService:
+    made = {"name": "Test Matching", "adapter": "simulated"}
+    return MatchingService.objects.get_or_create(id="svc_test", defaults=made)[0]
 
 
 def _party() -> ClearingParty:

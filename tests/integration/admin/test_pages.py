@@ -39,6 +39,7 @@ SHARED = {
     "venues.VenueFormat",
     "allocations.ClearingParty",
     "allocations.Custodian",
+    "allocations.MatchingService",
     "throttling.RateTier",
 }
 RUN_BY_PLATFORM = {"firm.Organization", "throttling.RateGrant"}
@@ -47,6 +48,7 @@ ADDED_BY_ADMINS = {
     "allocations.ClearingArrangement",
     "allocations.IntroducingBroker",
     "allocations.MarginRate",
+    "allocations.MatchingRoute",
     "allocations.ReleaseRule",
     "allocations.RiskGroup",
     "allocations.StandingInstruction",

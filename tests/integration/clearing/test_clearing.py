@@ -96,7 +96,7 @@ def test_an_answer_that_got_lost_is_asked_for_with_the_same_key(outside: Outside
 def test_what_a_dead_worker_had_claimed_is_told_again_after_its_lease(outside: Outside) -> None:
     order_id = filled()
     street.drain()
-    assert len(sending._claim(CCP, most=10)) == 1  # and here the worker died
+    assert sending._claim(CCP, 10, [], []) == 1  # and here the worker died
     turn()
     assert told(outside, CCP) == []
     with clock.frozen_at(clock.now() + sending.LEASE):

@@ -18,6 +18,7 @@ from oms_site.firm.models import User
 from oms_site.kit import clock
 from venues import catalog, format_changes
 from venues.gateways.fix.gateway import Addresses, FixGateway
+from venues.gateways.simulator.gateway import SimulatorGateway
 from venues.models import Venue
 from venues.simulator.fix.entrance import Entrance
 from venues.simulator.server import Venue as SimulatedVenue
@@ -32,8 +33,9 @@ class Outside:
     def __init__(self, directory: Path) -> None:
         self.directory = directory
         self.doors = ("outside:fix", "outside:fix_backup")
-        self._socks = [socket.create_server(("127.0.0.1", 0)) for _ in self.doors]
-        self.ports = [one.getsockname()[1] for one in self._socks]
+        # The last one is the entrance without FIX.
+        self._socks = [socket.create_server(("127.0.0.1", 0)) for _ in (*self.doors, "plain")]
+        *self.ports, self.plain_port = [one.getsockname()[1] for one in self._socks]
         for one in self._socks:
             one.close()
         self.open = set(self.doors)
@@ -66,6 +68,8 @@ class Outside:
             if door in self.open:
                 sock = socket.create_server(("127.0.0.1", port))
                 servers.append(await self.entrance.listen(sock))
+        plain = socket.create_server(("127.0.0.1", self.plain_port))
+        servers.append(await self.venue.listen(plain))
         ready.set()
         try:
             await self.venue.run()
@@ -91,6 +95,10 @@ class Outside:
     def gateway(self, session: str = SESSION, addresses: Addresses | None = None) -> FixGateway:
         """Our side of a session here."""
         return FixGateway(session=session, find=self.find, addresses=addresses or Addresses())
+
+    def plain(self, session: str = SESSION) -> SimulatorGateway:
+        """Our side of the same session at the entrance without FIX."""
+        return SimulatorGateway(session=session, host="127.0.0.1", port=self.plain_port)
 
 
 def speak(venue_id: str, **content: Any) -> None:

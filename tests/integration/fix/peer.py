@@ -6,6 +6,7 @@ Its messages are written and read by another library than the product's, on purp
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -126,10 +127,10 @@ def text(message: Any, tag: int) -> str:
 
 
 @asynccontextmanager
-async def listening() -> AsyncIterator[tuple[Peer, int]]:
-    """A peer and its port."""
+async def listening(seal: ssl.SSLContext | None = None) -> AsyncIterator[tuple[Peer, int]]:
+    """A peer and its port; with `seal` under TLS."""
     peer = Peer()
-    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0)
+    server = await asyncio.start_server(peer.serve, "127.0.0.1", 0, ssl=seal)
     try:
         yield peer, server.sockets[0].getsockname()[1]
     finally:

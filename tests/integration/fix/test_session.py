@@ -347,15 +347,15 @@ class TestWhatGoesOut:
 
     def test_what_a_canceled_send_left_behind_never_goes(self) -> None:
         async def story(peer: Peer, gateway: FixGateway) -> None:
-            assert gateway._writer is not None
-            left = gateway._writer.transport.get_write_buffer_size
+            wire = gateway._wire
+            assert wire is not None
             peer.stop_reading()
             sending = asyncio.create_task(gateway._write(b"x" * (32 << 20)))
-            while not left():
+            while not wire.unsent:
                 await asyncio.sleep(0)
             sending.cancel()
             await asyncio.wait({sending})
-            assert not left()
+            assert not wire.unsent
             async with asyncio.timeout(10):
                 await gateway.close()
 

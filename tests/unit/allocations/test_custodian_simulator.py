@@ -18,8 +18,10 @@ import pytest
 from allocations.custodians.port import (
     Booked,
     BookingInstruction,
+    CustodianCash,
     CustodianError,
     CustodianPosition,
+    Notice,
     Refused,
 )
 from allocations.custodians.settling import Delivery
@@ -213,13 +215,14 @@ def test_positions_follow_trade_dates_and_what_has_changed_hands(bank: Bank) -> 
     client = bank.client()
     client.book(LEG)
     client.book(replace(LEG, key="k2", side="2", qty=Decimal(400), trade_date=date(2026, 11, 24)))
-    assert client.positions(as_of=date(2026, 11, 22)) == []
-    assert client.positions(as_of=date(2026, 11, 23)) == [
-        CustodianPosition("ACC1", "912810SX7", Decimal(1_000), Decimal(0))
-    ]
-    assert client.positions(as_of=date(2026, 11, 24)) == [
-        CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(0))
-    ]
+    assert client.statement(as_of=date(2026, 11, 22)).positions == ()
+    assert client.statement(as_of=date(2026, 11, 23)).positions == (
+        CustodianPosition("ACC1", "912810SX7", Decimal(1_000), Decimal(0)),
+    )
+    made = client.statement(as_of=date(2026, 11, 24))
+    assert made.positions == (CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(0)),)
+    # A purchase of 1,006.25 and a sale for as much: nothing is left, and a flat line is left out.
+    assert made.cash == ()
     desk = SimulatedDesk(client)
     desk.instruct(
         Delivery(
@@ -237,11 +240,65 @@ def test_positions_follow_trade_dates_and_what_has_changed_hands(bank: Bank) -> 
         )
     )
     desk.messages(after=0, now=datetime(2026, 11, 24, 15, tzinfo=UTC))
-    assert client.positions(as_of=date(2026, 11, 24)) == [
-        CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(1_000))
-    ]
-    answer = httpx.get(f"{bank.url}/cust_bny/bookings", params={"date": "2026-11-24"})
-    assert [row["key"] for row in answer.json()["bookings"]] == ["k2"]
+    made = client.statement(as_of=date(2026, 11, 24))
+    # The last of two messages settled it: who has not heard of that one knows why it differs.
+    line = CustodianPosition("ACC1", "912810SX7", Decimal(600), Decimal(1_000), made.through)
+    assert made.positions == (line,)
+    paid = CustodianCash("ACC1", "USD", -LEG.net_money, Decimal("0.00"), made.through)
+    assert made.cash == (paid,)
+    assert [row.key for row in client.bookings(trade_dates=[date(2026, 11, 24)])] == ["k2"]
+    both = client.bookings(trade_dates=[date(2026, 11, 23), date(2026, 11, 24)])
+    assert [row.key for row in both] == ["k1", "k2"]
+
+
+def test_what_moves_without_a_trade_is_noted_once_and_outlives_a_restart(bank: Bank) -> None:
+    deposit = Notice(
+        key="mv_1",
+        account="ACC1",
+        kind="deposit",
+        currency="EUR",
+        cash=Decimal("50.01"),
+        trade_date=date(2026, 11, 23),
+        settlement_date=date(2026, 11, 24),
+    )
+    first = bank.client().note(deposit)
+    bank.stop()
+    bank.start()
+    client = bank.client()
+    assert client.note(deposit) == first
+    other = client.note(replace(deposit, cash=Decimal(60)))
+    assert isinstance(other, Refused)
+    assert other.code == "KEY_CONFLICT"
+    agreed, paid = Decimal("50.01"), Decimal(0)
+    for day in (23, 24):
+        made = client.statement(as_of=date(2026, 11, day))
+        assert made.cash == (CustodianCash("ACC1", "EUR", paid, agreed),)
+        paid = agreed
+
+
+def test_a_custodian_can_be_told_to_state_something_else(bank: Bank) -> None:
+    client = bank.client()
+    client.book(LEG)
+    wrong = {"custodian": "cust_bny", "cash": {"ACC1/USD": "0.01"}, "left_out": ["ACC1/912810SX7"]}
+    assert httpx.post(f"{bank.url}/faults/statement", json=wrong).status_code == 200
+    made = client.statement(as_of=date(2026, 11, 23))
+    assert made.positions == ()
+    assert made.cash is not None
+    assert made.cash[0].settled == Decimal("0.01")
+    silent = {"custodian": "cust_bny", "says_cash": False, "says_settled": False}
+    assert httpx.post(f"{bank.url}/faults/statement", json=silent).status_code == 200
+    made = client.statement(as_of=date(2026, 11, 23))
+    assert (made.cash, made.positions[0].settled_qty) == (None, None)
+    assert httpx.post(f"{bank.url}/faults/statement", json={"custodian": "cust_bny"}).is_success
+
+
+def test_a_statement_that_cannot_be_read_is_none(bank: Bank) -> None:
+    said = {"as_of": "2026-11-23", "at": "2026-11-23T15:00:00Z", "positions": [{"account": "A"}]}
+    answers = httpx.MockTransport(lambda request: httpx.Response(200, json=said))
+    client = SimulatedCustodian("http://nobody", transport=answers)
+    with pytest.raises(CustodianError) as caught:
+        client.statement(as_of=date(2026, 11, 23))
+    assert caught.value.code == "statement_unreadable"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,15 @@ from venues import acceptance, catalog, messages
 from venues.acceptance import Finding, Trial
 from venues.gateways.port import Frame
 from venues.gateways.simulator.gateway import SimulatorGateway
-from venues.messages import CancelReject, ExecType, ExecutionReport, WireOut
+from venues.messages import (
+    BookUpdate,
+    CancelReject,
+    ExecType,
+    ExecutionReport,
+    TapePrint,
+    TapeUpdate,
+    WireOut,
+)
 from venues.simulator.server import Venue
 
 D = Decimal
@@ -61,6 +69,7 @@ class Twisted(SimulatorGateway):
     def __init__(self, twist: str, **where: Any) -> None:
         super().__init__(**where)
         self._twist = twist
+        self.executions: dict[tuple[Decimal | None, Decimal | None], str] = {}
 
     async def send(self, messages_: Sequence[WireOut]) -> None:
         if self._twist == "silent":
@@ -75,6 +84,7 @@ class Twisted(SimulatorGateway):
         said = frame.message
         changes: dict[str, Any] = {}
         if isinstance(said, ExecutionReport):
+            self.executions[said.last_px, said.last_qty] = said.exec_id
             if self._twist == "same ids":
                 changes = {"exec_id": "E"}
             elif self._twist == "wrong sums" and said.leaves_qty:
@@ -83,12 +93,21 @@ class Twisted(SimulatorGateway):
                 changes = {"leaves_qty": D(1)}
             elif self._twist == "gap" and said.seq % 2:
                 changes = {"seq": said.seq + 1000}
+        elif isinstance(said, BookUpdate) and self._twist == "stuck":
+            changes = {"rpt_seq": 0}
+        elif isinstance(said, TapeUpdate) and self._twist == "named":
+            changes = {"prints": tuple(self._named(one) for one in said.prints)}
         elif isinstance(said, CancelReject) and self._twist == "one reason":
             changes = {"cxl_rej_reason": 99}
         if changes:
             assert said is not None
             said = msgspec.structs.replace(said, **changes)
         return Frame(frame.text, said)
+
+    def _named(self, one: TapePrint) -> TapePrint:
+        """A public trade under the id that only its owner should know."""
+        mine = self.executions.get((one.px, one.size), one.trade_id)
+        return msgspec.structs.replace(one, trade_id=mine)
 
 
 def trial(port: int, twist: str = "", **changes: Any) -> Trial:
@@ -99,6 +118,7 @@ def trial(port: int, twist: str = "", **changes: Any) -> Trial:
         "partly": "912810RX8",
         "far": D(20),
         "qty": D(10_000),
+        "market_data": True,
         "patience": 3.0,
         **changes,
     }
@@ -115,7 +135,7 @@ def test_the_simulated_venue_passes_everything_twice(port: int) -> None:
         found = acceptance.certify(trial(port, **sizes))
         assert faults(found) == {}
         assert not any(one.skipped for one in found)
-        assert len(found) == 15
+        assert len(found) == 19
 
 
 def test_the_quote_venue_passes_what_is_asked_of_it(port: int) -> None:
@@ -135,6 +155,8 @@ def test_the_quote_venue_passes_what_is_asked_of_it(port: int) -> None:
         ("wrong sums", "an order that nobody meets rests", "open"),
         ("keeps open", "a resting order is canceled when asked", "has 1 open"),
         ("one reason", "a cancel after the fill is too late", "refused with 99"),
+        ("stuck", "a book is told whole", "a change under 0"),
+        ("named", "every trade is printed once", "tells whose it was"),
     ],
 )
 def test_what_a_venue_does_wrong_is_named(

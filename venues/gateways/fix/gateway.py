@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,20 +22,20 @@ from oms_site.kit import clock, ids
 from venues.fix import codec, incoming
 from venues.fix.codec import Fields, Garbled, Message
 from venues.gateways.clocks import Offset
-from venues.gateways.fix import hearing, receiving, store
+from venues.gateways.fix import hearing, receiving, sealing, store, wire
+from venues.gateways.fix.asking import Asking
 from venues.gateways.fix.receiving import Intake
 from venues.gateways.fix.store import Numbers, Opened
+from venues.gateways.fix.wire import Wire
 from venues.gateways.port import Frame, GatewayError, Line
 from venues.messages import WireOut
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 CONNECT_SECONDS = 3.0
-SEND_SECONDS = 1.0
 PROBE_EVERY = 5  # heartbeats
 # Heartbeats that may stay away before the venue is asked, and before it is given up.
 SILENCE = 1.2
-_READ_BYTES = 1 << 16
 _NO_GROUPS: Fields = [(98, "0")]
 
 
@@ -69,8 +69,8 @@ class FixGateway:
         self._addresses = addresses
         self._thread: ThreadPoolExecutor | None = None
         self._lock = asyncio.Lock()
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._wire: Wire | None = None
+        self._seal: ssl.SSLContext | None = None
         self._beating: asyncio.Task[None] | None = None
         self._rest = b""
         self._next_report = 1
@@ -81,6 +81,7 @@ class FixGateway:
         self._opened: Opened
         self._numbers: Numbers
         self._intake: Intake
+        self._asking: Asking
 
     # --- the session ---------------------------------------------------------------------------
     async def connect(self, next_seq: int) -> int:
@@ -89,11 +90,14 @@ class FixGateway:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix=f"fix-{self.session}")
         try:
             self._opened = await self._db(store.open_session, self.session, at=clock.now())
+            self._seal = await self._db(sealing.context, self._opened.line)
             self._begin(next_seq)
             await self._log_on()
         except (OSError, TimeoutError) as error:
             self._addresses.failed(self.session)
             await self.close()
+            if wire.is_refusal(error):
+                raise wire.broken(self.session, error) from error
             text = f"{self.session}: no logon ({error})"
             raise GatewayError("venue_unreachable", text) from error
         except GatewayError:
@@ -113,6 +117,7 @@ class FixGateway:
             theirs=line.target_comp_id,
             next_in=self._numbers.next_in,
         )
+        self._asking = Asking(offered=line.market_data)
         self._rest, self._waiting, self._next_report = b"", [], max(next_seq, 1)
         self._line = Line(
             address=self._addresses.of(self.session, line.addresses),
@@ -123,9 +128,8 @@ class FixGateway:
         """Logon(A), and a test whose answer comes behind everything that was missed."""
         async with asyncio.timeout(CONNECT_SECONDS):
             host, port = self._find(self._line.address)
-            self._reader, self._writer = await asyncio.open_connection(host, port)
-            # What `send` has returned from is the kernel's: nothing of it leaves us later.
-            self._writer.transport.set_write_buffer_limits(high=0)
+            name = self._opened.line.tls_server_name or host
+            self._wire = await wire.connect(self.session, host, port, seal=self._seal, name=name)
         body = [*_NO_GROUPS, (108, str(self._opened.line.heartbeat_s))]
         body += [(141, "Y")] if self._opened.reset else []
         body += [(1137, codec.FIX50SP2)] if self._opened.begin == codec.FIXT else []
@@ -150,11 +154,11 @@ class FixGateway:
 
         One that takes nothing for a second is cut: of what was not taken, nothing leaves later.
         """
-        if self._writer is None or self._writer.is_closing():
-            raise GatewayError("venue_disconnected", f"{self.session}: not connected")
+        self._there()
         async with self._lock:
+            said = await self._db(self._asking.named, messages)
             self._numbers, text, faults = await self._db(
-                store.number, self._opened, self._numbers, messages, at=clock.now()
+                store.number, self._opened, self._numbers, said, at=clock.now()
             )
             self._waiting += [
                 Frame(fault, None, "the format has no word for it") for fault in faults
@@ -183,14 +187,9 @@ class FixGateway:
         if self._beating is not None:
             self._beating.cancel()
             self._beating = None
-        writer, self._writer, self._reader = self._writer, None, None
-        if writer is not None:
-            if writer.transport.get_write_buffer_size():
-                # Who takes nothing would have us wait, and what is left is not to go.
-                writer.transport.abort()
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+        line, self._wire = self._wire, None
+        if line is not None:
+            await line.close()
         thread, self._thread = self._thread, None
         if thread is not None:
             # What is being written ends first: who opens the session next must find it.
@@ -207,11 +206,10 @@ class FixGateway:
         found: list[Message | Garbled] = []
         patience, asked = self._opened.line.heartbeat_s * SILENCE, False
         while not found:
-            if self._reader is None:
-                raise GatewayError("venue_disconnected", f"{self.session}: not connected")
             try:
-                async with asyncio.timeout(patience):
-                    chunk = await self._reader.read(_READ_BYTES)
+                if self._wire is None:
+                    raise GatewayError("venue_disconnected", f"{self.session}: not connected")
+                chunk = await self._wire.read(patience=patience)
             except TimeoutError as error:
                 if asked:
                     text = f"{self.session}: nothing heard"
@@ -219,10 +217,6 @@ class FixGateway:
                 asked = True
                 await self._ask_for_life()
                 continue
-            except OSError as error:
-                raise GatewayError("venue_disconnected", f"{self.session}: {error}") from error
-            if not chunk:
-                raise GatewayError("venue_disconnected", f"{self.session}: the venue hung up")
             found, self._rest = codec.split(self._rest + chunk)
             if len(self._rest) > 2 * codec.LONGEST:
                 raise GatewayError("frame_too_long", f"{self.session}: a message without an end")
@@ -242,7 +236,9 @@ class FixGateway:
             resends, intake.resends = intake.resends, []
             asked_at = self._numbers.next_out
             self._numbers, frames, text = await self._db(
-                hearing.keep, self._opened, self._numbers, due, answers, intake.next_in, at=at
+                hearing.keep,
+                *(self._opened, self._numbers, due, answers, intake.next_in, self._asking.by_id),
+                at=at,
             )
             for first, last in resends:
                 upto = min(last or asked_at - 1, asked_at - 1)
@@ -288,22 +284,12 @@ class FixGateway:
             await self._write(text)
 
     async def _write(self, text: bytes) -> None:
-        writer = self._writer
-        if writer is None or writer.is_closing():
+        await self._there().write(text)
+
+    def _there(self) -> Wire:
+        if self._wire is None or not self._wire.is_open:
             raise GatewayError("venue_disconnected", f"{self.session}: not connected")
-        try:
-            writer.write(text)
-            async with asyncio.timeout(SEND_SECONDS):
-                await writer.drain()
-        except TimeoutError as error:
-            writer.transport.abort()
-            raise GatewayError("venue_stuck", f"{self.session}: it takes nothing") from error
-        except OSError as error:
-            raise GatewayError("venue_disconnected", f"{self.session}: {error}") from error
-        except BaseException:
-            # Canceled: what was not taken may not leave after its sender has gone.
-            writer.transport.abort()
-            raise
+        return self._wire
 
     async def _ask_for_life(self) -> None:
         """TestRequest(1): its answer says that the venue lives, and how long the way is."""
@@ -325,9 +311,9 @@ class FixGateway:
             pass
         except (DatabaseError, InterfaceError):
             log.warning("%s: no heartbeat; the line is cut", self.session, exc_info=True)
-            if self._writer is not None:
+            if self._wire is not None:
                 # A venue that hears nothing more of us would be the one to cut it, much later.
-                self._writer.transport.abort()
+                self._wire.abort()
 
     # --- the thread ----------------------------------------------------------------------------
     def _told(self) -> list[Frame]:

@@ -11,15 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from venues import messages as wire
-from venues.fix import incoming
+from venues.fix import incoming, market
 from venues.fix.codec import Fields, Message
+from venues.fix.market import Asked
 from venues.gateways.fix import receiving, store
 from venues.gateways.fix.store import Numbers, Opened, Row
 from venues.gateways.port import Frame, GatewayError
 from venues.messages import Heartbeat
 
 REFUSALS = ("3", "j")
-_UNKEPT = (receiving.HEARTBEAT, receiving.TEST)
+# Heartbeats, and books and tapes: a venue's next snapshot is worth more than any of them.
+_UNKEPT = (receiving.HEARTBEAT, receiving.TEST, "W", "X")
 # News, and a session's hours: read by people in the log of messages.
 _READ_ONLY = ("B", "h")
 PAGE = 500
@@ -35,20 +37,25 @@ class Heard:
     answers: list[tuple[str, Fields]] = field(default_factory=list)
 
 
-def work(opened: Opened, numbers: Numbers, due: Sequence[Message]) -> Heard:
-    """Number the reports among messages that are due, in their order."""
+def work(opened: Opened, numbers: Numbers, due: Sequence[Message], asked: Asked) -> Heard:
+    """Number the reports among messages that are due, in their order.
+
+    `asked` are the requests for market data of this connection, by their ids.
+    """
     heard = Heard(numbers)
     for message in due:
         refused = None
         if message.type in REFUSALS:
             refused = store.refused_by(opened, message, numbers.epoch)
         is_report = message.type in incoming.REPORTS or (
-            refused is not None and refused.type in ("D", "F", "G")
+            refused is not None and incoming.is_answered(refused)
         )
         number = heard.numbers.reports + 1 if is_report else None
         if number is not None:
             heard.numbers = replace(heard.numbers, reports=number)
             heard.frames.append(frame(opened, number, message, refused))
+        elif message.type in market.TYPES:
+            heard.frames += _of_market(opened, message, asked)
         elif (other := _other(message, heard)) is not None:
             heard.frames.append(other)
         if message.type not in _UNKEPT:
@@ -93,6 +100,15 @@ def text(raw: bytes) -> str:
     )
 
 
+def _of_market(opened: Opened, message: Message, asked: Asked) -> list[Frame]:
+    """Books and tapes; they have no number, so no text of them is kept."""
+    try:
+        said = market.read(message, opened.content, opened.names, asked)
+    except (ValueError, ArithmeticError) as error:
+        return [Frame(text(message.raw)[:2_000], None, str(error)[:400])]
+    return [Frame("", one) for one in said]
+
+
 def _other(message: Message, heard: Heard) -> Frame | None:
     if message.type == receiving.HEARTBEAT:
         at = incoming.moment_or_none(message.get(52))
@@ -113,11 +129,12 @@ def keep(
     due: Sequence[Message],
     answers: Sequence[tuple[str, Fields]],
     next_in: int,
+    asked: Asked,
     *,
     at: datetime,
 ) -> tuple[Numbers, list[Frame], bytes]:
     """Keep what came and what is answered, in one transaction: numbers after, frames, bytes."""
-    heard = work(opened, before, due)
+    heard = work(opened, before, due, asked)
     said, after, rows = say(opened, heard.numbers, [*answers, *heard.answers], at=at)
     after = replace(after, next_in=next_in)
     if after != before or heard.rows:

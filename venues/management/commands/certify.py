@@ -17,7 +17,7 @@ from oms_site.kit import clock
 from venues import acceptance, certification
 from venues.acceptance import Finding, Trial
 from venues.gateways import kinds
-from venues.models import Dealer, Venue
+from venues.models import Dealer, FixLine, Venue
 
 
 class Command(BaseCommand):
@@ -78,4 +78,12 @@ def _trial(venue: Venue, options: dict[str, Any]) -> Trial:
         max_qty=venue.max_qty,
         replaces=venue.amends == Venue.Amends.REPLACE,
         dealers=tuple(dealers),
+        market_data=_offers(venue, session),
     )
+
+
+def _offers(venue: Venue, session: str) -> bool:
+    """Whether market data is agreed on: in a FIX session where its line says so."""
+    if venue.gateway != "fix":
+        return True
+    return FixLine.objects.filter(pk=session, market_data=True).exists()

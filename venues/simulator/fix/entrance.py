@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import ssl
 from pathlib import Path
 
 from venues.fix.codec import Garbled, Message, moment, split
@@ -26,10 +27,15 @@ class Entrance:
         self._directory = directory
         self._ledgers: dict[str, Ledger] = {}
 
-    async def listen(self, sock: socket.socket) -> asyncio.Server:
-        """Accept peers on a bound socket; several sockets lead to the same sessions."""
+    async def listen(
+        self, sock: socket.socket, *, seal: ssl.SSLContext | None = None
+    ) -> asyncio.Server:
+        """Accept peers on a bound socket; several sockets lead to the same sessions.
+
+        With `seal` they come by TLS, and by their own certificates if it asks for them.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.create_server(lambda: _Peer(self), sock=sock)
+        return await loop.create_server(lambda: _Peer(self), sock=sock, ssl=seal)
 
     def log_on(self, peer: asyncio.Transport, logon: Message) -> tuple[FixLine, Session] | None:
         """The line of a peer that may come in. What it gets is what its numbers say is due."""

@@ -12,14 +12,16 @@ import msgspec
 
 from venues import messages
 from venues.fix.codec import Fields, Message, encode, timestamp
-from venues.messages import Heartbeat, Report, SecurityStatus
-from venues.simulator.fix import words
+from venues.messages import Heartbeat, QuoteRequest, QuoteResponse, Report, SecurityStatus
+from venues.simulator.fix import prices, quotes, words
 from venues.simulator.fix.ledger import Ledger
-from venues.simulator.fix.words import Unfit
+from venues.simulator.fix.prices import Prices, Refused
+from venues.simulator.fix.reading import Unfit, moment_of
 from venues.simulator.session import Session
 
 Told = messages.ExecutionReport | messages.CancelReject | SecurityStatus
-_REPORTS = (b'{"msg":"8"', b'{"msg":"9"', b'{"msg":"f"')
+_REPORTS = tuple(f'{{"msg":"{tag}"'.encode() for tag in ("8", "9", "f", "S", "AI", "AG", "Z"))
+_MARKET = tuple(f'{{"msg":"{tag}"'.encode() for tag in ("W", "book", "X", "tape", "prints", "Y"))
 _BEAT = b'{"msg":"heartbeat"'
 _FIXT, _FIX50SP2 = "FIXT.1.1", "9"
 
@@ -38,6 +40,7 @@ class FixLine(asyncio.Transport):
         self._ours, self._theirs = logon.get(56), logon.get(49)
         self._asked = 0
         self._late: set[int] = set()  # numbered, and not told yet
+        self._prices = Prices()
 
     # --- what the session tells ----------------------------------------------------------------
     def write(self, data: bytes | bytearray | memoryview) -> None:
@@ -57,6 +60,8 @@ class FixLine(asyncio.Transport):
     def _translated(self, line: bytes) -> bytes:
         if line.startswith(_BEAT):
             return self._own("0", [])
+        if line.startswith(_MARKET):
+            return self._priced(line)
         if not line.startswith(_REPORTS):
             return b""
         report = messages.decode_report(line)
@@ -71,9 +76,18 @@ class FixLine(asyncio.Transport):
             self._late.add(lost)
         return self._report(report, self._ledger.number(at, report=report.seq))
 
+    def _priced(self, line: bytes) -> bytes:
+        """Books and tapes, where the peer has asked for them; none of it is told a second time."""
+        said = messages.decode_incoming(line)
+        assert isinstance(said, messages.MarketData)
+        found = self._prices.told(said)
+        return self._own(*found) if found is not None else b""
+
     def _report(self, report: Report, seq: int, sent: str = "") -> bytes:
-        assert isinstance(report, Told)
-        msg_type, body = words.told(report, self._begin)
+        if isinstance(report, Told):
+            msg_type, body = words.told(report, self._begin)
+        else:
+            msg_type, body = quotes.told(report)
         return self._message(msg_type, seq, body, sent=sent)
 
     def _own(self, msg_type: str, body: Fields) -> bytes:
@@ -122,7 +136,7 @@ class FixLine(asyncio.Transport):
         if message.type not in ("0", "1"):
             return []
         try:
-            return [messages.encode(Heartbeat(now=words.at(message, 52)))]
+            return [messages.encode(Heartbeat(now=moment_of(message, 52)))]
         except Unfit:
             return []
 
@@ -165,6 +179,10 @@ class FixLine(asyncio.Transport):
             self.say("j", [*body, (58, f"no 35={message.type} here")])
             return []
         try:
+            if message.type == "V":
+                return self._of_market(message)
+            if message.type in ("R", "AJ") or quotes.is_hit(message):
+                return [messages.encode(self._inquired(message))]
             return [messages.encode(words.request(message))]
         except (Unfit, msgspec.ValidationError) as error:
             body = [(45, str(message.seq)), (372, message.type)]
@@ -172,6 +190,21 @@ class FixLine(asyncio.Transport):
                 body += [(371, str(error.tag)), (373, str(error.reason))]
             self.say("3", [*body, (58, str(error))])
             return []
+
+    def _inquired(self, message: Message) -> QuoteRequest | QuoteResponse:
+        words.complete(message)
+        if message.type == "R":
+            return quotes.request(message)
+        return quotes.response(message, self._session.journal.register)
+
+    def _of_market(self, message: Message) -> list[bytes]:
+        words.complete(message)
+        try:
+            asked = self._prices.request(message)
+        except Refused as refused:
+            self.say(*prices.refusal(message.get(262), refused.reason, str(refused)))
+            return []
+        return [messages.encode(asked)] if asked is not None else []
 
     def _tell_again(self, message: Message) -> None:
         first, last = int(message.get(7) or 1), int(message.get(16) or 0)

@@ -5,10 +5,9 @@ Written beside our side's on purpose: two that were written apart do not share a
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
-from venues.fix.codec import Fields, Message, moment, number, timestamp
+from venues.fix.codec import Fields, Message, number, timestamp
 from venues.messages import (
     CancelReject,
     CancelRequest,
@@ -21,6 +20,7 @@ from venues.messages import (
     Side,
     StatusRequest,
 )
+from venues.simulator.fix.reading import Unfit, decimal, moment_of
 
 Request = NewOrder | CancelRequest | ReplaceRequest | StatusRequest
 Told = ExecutionReport | CancelReject | SecurityStatus
@@ -29,6 +29,9 @@ _REQUIRED = {
     "F": (11, 41, 48, 54, 60),
     "G": (11, 41, 48, 54, 60, 38, 40),
     "H": (11, 48, 54),
+    "V": (262, 263, 264, 267, 146, 48),
+    "R": (131, 48, 54, 38, 60, 126),
+    "AJ": (693, 694, 48, 54, 60),
 }
 _OLD_TRANSACTIONS = {
     ExecType.TRADE_CANCEL: "1",
@@ -37,24 +40,21 @@ _OLD_TRANSACTIONS = {
 }
 
 
-class Unfit(Exception):
-    """A message that the session refuses: which tag, and SessionRejectReason(373)."""
-
-    def __init__(self, tag: int, reason: int, text: str) -> None:
-        super().__init__(text)
-        self.tag, self.reason = tag, reason
-
-
 def known(msg_type: str) -> bool:
     """Whether this venue deals with such messages at all."""
     return msg_type in _REQUIRED
 
 
-def request(message: Message) -> Request:
-    """What a peer asks for. Raises `Unfit`."""
+def complete(message: Message) -> None:
+    """Raises `Unfit` for a message without all that its type needs."""
     for tag in _REQUIRED[message.type]:
         if not message.get(tag):
             raise Unfit(tag, 1, f"{tag} is missing")
+
+
+def request(message: Message) -> Request:
+    """What a peer asks of orders. Raises `Unfit`."""
+    complete(message)
     if message.get(54) not in ("1", "2"):
         raise Unfit(54, 5, "only buys and sells")
     side: Side = "2" if message.get(54) == "2" else "1"
@@ -67,7 +67,7 @@ def request(message: Message) -> Request:
                 orig_cl_ord_id=message.get(41),
                 security_id=message.get(48),
                 side=side,
-                transact_time=at(message, 60),
+                transact_time=moment_of(message, 60),
             )
         case "D":
             return _order(message, side)
@@ -81,14 +81,14 @@ def _order(message: Message, side: Side) -> NewOrder:
         security_id=message.get(48),
         side=side,
         ord_type=_ord_type(message),
-        order_qty=_number(message, 38),
-        transact_time=at(message, 60),
-        price=_number(message, 44) if message.get(44) else None,
+        order_qty=decimal(message, 38),
+        transact_time=moment_of(message, 60),
+        price=decimal(message, 44) if message.get(44) else None,
         time_in_force=message.get(59) or "0",
         exec_inst=message.get(18),
-        expire_time=at(message, 126) if message.get(126) else None,
+        expire_time=moment_of(message, 126) if message.get(126) else None,
         display_qty=_shown(message),
-        min_qty=_number(message, 110) if message.get(110) else None,
+        min_qty=decimal(message, 110) if message.get(110) else None,
     )
 
 
@@ -99,45 +99,27 @@ def _replacement(message: Message, side: Side) -> ReplaceRequest:
         security_id=message.get(48),
         side=side,
         ord_type=_ord_type(message),
-        order_qty=_number(message, 38),
-        transact_time=at(message, 60),
-        price=_number(message, 44) if message.get(44) else None,
+        order_qty=decimal(message, 38),
+        transact_time=moment_of(message, 60),
+        price=decimal(message, 44) if message.get(44) else None,
         time_in_force=message.get(59) or "0",
         exec_inst=message.get(18),
-        expire_time=at(message, 126) if message.get(126) else None,
+        expire_time=moment_of(message, 126) if message.get(126) else None,
         display_qty=_shown(message),
-        min_qty=_number(message, 110) if message.get(110) else None,
+        min_qty=decimal(message, 110) if message.get(110) else None,
     )
 
 
 def _shown(message: Message) -> Decimal | None:
     """DisplayQty(1138), which was MaxFloor(111) in FIX 4.2."""
     tag = 1138 if message.get(1138) else 111
-    return _number(message, tag) if message.get(tag) else None
+    return decimal(message, tag) if message.get(tag) else None
 
 
 def _ord_type(message: Message) -> OrdType:
     if message.get(40) not in ("1", "2"):
         raise Unfit(40, 5, "only market and limit orders")
     return "2" if message.get(40) == "2" else "1"
-
-
-def _number(message: Message, tag: int) -> Decimal:
-    try:
-        value = Decimal(message.get(tag))
-    except InvalidOperation as error:
-        raise Unfit(tag, 6, f"{tag} is no number") from error
-    if not value.is_finite():
-        raise Unfit(tag, 6, f"{tag} is no number")
-    return value
-
-
-def at(message: Message, tag: int) -> datetime:
-    """A field that is a moment. Raises `Unfit`."""
-    try:
-        return moment(message.get(tag))
-    except ValueError as error:
-        raise Unfit(tag, 6, f"{tag} is no moment") from error
 
 
 def told(report: Told, begin: str) -> tuple[str, Fields]:
