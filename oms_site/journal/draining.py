@@ -58,13 +58,14 @@ def safely(
     """Work a page of rows at once, or each alone where one of them breaks it; how many were done.
 
     `together` notes the keys of what it takes in the list it is given (`taken`, for callers that
-    turn pages), before it works them. Raises what a database in trouble raises.
+    turn pages), before it works them. Raises what a database in trouble raises, and what broke
+    before a row was taken: none is at fault for that.
     """
     taken = [] if taken is None else taken
     try:
         return together(taken)
     except Exception as error:
-        if not of_content(error):
+        if not (taken and of_content(error)):
             raise
         log.exception("a batch of %d broke; going one by one", len(taken))
     return each(taken, alone, aside=aside)

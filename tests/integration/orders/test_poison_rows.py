@@ -352,6 +352,15 @@ def test_a_breaker_that_cannot_be_asked_keeps_no_other_from_halting(
     assert poison.aside("breaker").organization_id == "alpha"
 
 
+def test_what_breaks_before_a_row_was_taken_is_nobodys_fault_and_is_not_hidden() -> None:
+    def fail(taken: list[str]) -> int:
+        raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"):
+        draining.safely(fail, lambda _: 1, aside=lambda *_: None)
+    assert not Break.objects.exists()
+
+
 def test_orders_are_put_aside_in_one_process_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
     aside = draining.Aside("test")
     aside.put("one", ValueError("odd"))
