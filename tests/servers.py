@@ -23,6 +23,10 @@ def _directory(prefix: str) -> str:
     return made
 
 
+# Two runs at once would share pytest's own directory, and whoever starts last closes it to the
+# servers of the other, which run as another user.
+if "PYTEST_DEBUG_TEMPROOT" not in os.environ:
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = _directory("oems-tmp-")
 # A busy machine is no fault of the code, and a failure must come back when it is looked for.
 hypothesis_settings.register_profile("here", deadline=None, derandomize=bool(os.environ.get("CI")))
 hypothesis_settings.load_profile("here")
@@ -37,8 +41,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "oms_site.settings")
 if "DATABASE_URL" not in os.environ:
     from oms_site.supervisor.temporary import temporary_servers
 
-    stack = contextlib.ExitStack()
+    # Registered after its directory: what is registered last is done first.
+    directory, stack = Path(_directory("oems-servers-")), contextlib.ExitStack()
     atexit.register(stack.close)
-    servers = stack.enter_context(temporary_servers(Path(_directory("oems-servers-"))))
+    servers = stack.enter_context(temporary_servers(directory))
     os.environ["DATABASE_URL"] = servers.database_url
     os.environ["REDIS_URL"] = servers.redis_url

@@ -107,6 +107,12 @@ def test_a_share_of_the_volume_waits_until_something_trades(
     expect(card).to_contain_text("10 % of what trades")
     expect(card.locator("tbody tr").first).to_contain_text("participation cap")
     page.screenshot(path=str(tmp_path / "capped.png"))
+    # It would go on skipping slices, and others count on a quiet stream.
+    page.keyboard.press("t")
+    expect(page.locator("#confirm-safe")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(card).to_have_attribute("data-status", "canceled")
 
 
 def test_nobody_is_offered_what_the_policy_does_not_allow(window: Opener, submit: Submit) -> None:

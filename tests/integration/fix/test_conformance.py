@@ -11,7 +11,7 @@ import pytest
 from tests.integration.fix.conftest import Outside, speak
 from venues import acceptance
 from venues.acceptance import Finding, Trial
-from venues.models import FixMessage, FixNumbers
+from venues.models import FixLine, FixMessage, FixNumbers
 
 D = Decimal
 
@@ -39,10 +39,11 @@ def faults(found: list[Finding]) -> dict[str, str]:
 def test_the_venue_by_fix_passes_everything(outside: Outside, dialect: str) -> None:
     if dialect != "FIX.4.4":
         speak("FIXSIM", dialect=dialect)
-    found = acceptance.certify(trial(outside))
+    FixLine.objects.filter(pk="CERT-FIXSIM").update(market_data=True)
+    found = acceptance.certify(trial(outside, market_data=True))
     assert faults(found) == {}
     assert not any(one.skipped for one in found)
-    assert len(found) == 15
+    assert len(found) == 19
     _in_step(outside, "CERT-FIXSIM")
 
 

@@ -17,7 +17,7 @@ from orders.requests import Handling
 from tests import policies, trading
 from venues import instruments, messages, registry, sessions
 from venues.messages import ExecType, NewOrder, OrdStatus
-from venues.models import Outbound
+from venues.models import Outbound, TopOfBook
 
 D = Decimal
 
@@ -193,6 +193,9 @@ def test_what_is_for_the_close_is_not_moved_to_where_it_would_trade_now() -> Non
         for child in (held, plain):
             trading.receive(trading.report(child, ExecType.NEW))
     later = _moment("cls") - timedelta(minutes=30)
+    for venue in ("SIMA", "SIMB"):  # every venue would trade both of them
+        offered = {"ask_px": D(99), "at": later}
+        TopOfBook.objects.create(instrument=plain.order.instrument, venue_id=venue, **offered)
     assert [one.id for one in rerouting._resting(later, 10)] == [plain.id]
 
 
