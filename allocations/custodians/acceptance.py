@@ -6,11 +6,12 @@ books a little, takes it back, and knows the custodian only through the port.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from allocations.custodians.port import (
     Booked,
@@ -23,6 +24,7 @@ from allocations.custodians.port import (
 from oms_site.kit import ids
 
 D = Decimal
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +98,15 @@ class Trial:
 
 def certify(trial: Trial) -> list[Finding]:
     """Try every requirement; one that raises has not been met. The account ends as it began."""
-    return [_tried(name, check, trial) for name, check in REQUIREMENTS.items()]
+    return tried(REQUIREMENTS, trial)
 
 
-def _tried(name: str, check: Callable[[Trial], Iterator[str]], trial: Trial) -> Finding:
+def tried(requirements: Mapping[str, Callable[[T], Iterator[str]]], trial: T) -> list[Finding]:
+    """What came of every requirement; one that raises has not been met."""
+    return [_tried(name, check, trial) for name, check in requirements.items()]
+
+
+def _tried(name: str, check: Callable[[T], Iterator[str]], trial: T) -> Finding:
     try:
         return Finding(name, "; ".join(check(trial)))
     except Exception as error:  # noqa: BLE001  whatever it raises, the requirement is not met

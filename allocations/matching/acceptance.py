@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from allocations.custodians.acceptance import Finding
+from allocations.custodians.acceptance import Finding, tried
 from allocations.custodians.port import Refused
 from allocations.custodians.settling import Affirmation, Confirmation, Statement, Told, read
 from allocations.matching.port import MatchingClient
@@ -51,14 +51,7 @@ class Trial:
 
 def certify(trial: Trial) -> list[Finding]:
     """Try every requirement; one that raises has not been met."""
-    return [_tried(name, check, trial) for name, check in REQUIREMENTS.items()]
-
-
-def _tried(name: str, check: Callable[[Trial], Iterator[str]], trial: Trial) -> Finding:
-    try:
-        return Finding(name, "; ".join(check(trial)))
-    except Exception as error:  # noqa: BLE001  whatever it raises, the requirement is not met
-        return Finding(name, f"raised {error!r}")
+    return tried(REQUIREMENTS, trial)
 
 
 def _repeats(trial: Trial) -> Iterator[str]:

@@ -6,8 +6,8 @@ in what comes out; nothing that is missing is ever guessed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Generic, TypeVar
+from collections.abc import Callable, Iterable
+from typing import Any, Generic, Protocol, TypeVar
 
 from oms_site.kit import clock
 
@@ -92,17 +92,62 @@ class Count(Generic[T]):
             self.reason, self.asked_at = self._gap(), None
 
 
-def wanted(counts: Iterable[tuple[str, Count[T]]]) -> list[str]:
-    """What to ask for now, by name."""
-    now = clock.monotonic()
-    due = [(name, count) for name, count in counts if count.is_wanted(now)]
-    for _, count in due:
-        count.asked_at = now
-    return sorted(name for name, _ in due)
+class Kept(Protocol):
+    """What is kept of one stream, and how far it has been heard."""
+
+    @property
+    def count(self) -> Count[Any]:
+        """How far."""
 
 
-def all_asked(counts: Iterable[Count[T]]) -> None:
-    """Everything has been asked for just now."""
-    now = clock.monotonic()
-    for count in counts:
-        count.asked_at = now
+K = TypeVar("K", bound=Kept)
+
+
+class Streams(Generic[K]):
+    """One kind of stream of every security of one venue."""
+
+    def __init__(self, venue_id: str, make: Callable[[], K]) -> None:
+        self.venue_id = venue_id
+        self._make = make
+        self._kept: dict[str, K] = {}
+
+    @property
+    def gaps(self) -> int:
+        """How many gaps there have been."""
+        return sum(kept.count.gaps for kept in self._kept.values())
+
+    def wanted(self) -> list[str]:
+        """Securities to ask a snapshot of now; the same one again only after a while."""
+        now = clock.monotonic()
+        due = [name for name, kept in self._kept.items() if kept.count.is_wanted(now)]
+        for name in due:
+            self._kept[name].count.asked_at = now
+        return sorted(due)
+
+    def is_alone(self, security_id: str) -> bool:
+        """Whether it has to be asked for by itself."""
+        return self._kept[security_id].count.alone
+
+    def refuse(self, names: Iterable[str], text: str, *, alone: bool) -> None:
+        """The venue will not tell these."""
+        for name in names:
+            self._of(name).count.refuse(text, alone=alone)
+
+    def lose(self, reason: str) -> set[str]:
+        """The line is gone: everything is what it was, and stale. Its numbers count no more."""
+        for kept in self._kept.values():
+            kept.count.lose(reason)
+        self.all_asked()
+        return set(self._kept)
+
+    def all_asked(self) -> None:
+        """Everything has been asked for just now."""
+        now = clock.monotonic()
+        for kept in self._kept.values():
+            kept.count.asked_at = now
+
+    def _of(self, security_id: str) -> K:
+        """What is kept of a security, from now on."""
+        if security_id not in self._kept:
+            self._kept[security_id] = self._make()
+        return self._kept[security_id]

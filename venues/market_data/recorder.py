@@ -13,8 +13,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from oms_site.kit import clock
-from venues.market_data import counting
-from venues.market_data.counting import Count
+from venues.market_data.counting import Count, Streams
 from venues.messages import Quote, TapeMessage, TapePrint, TapeSnapshot, TapeUpdate
 from venues.orderbook import ZERO, BookState
 from venues.tapes import MINUTE, MOST_MINUTES, MOST_PRINTS, Print, VenueTape
@@ -43,17 +42,11 @@ class _Kept:
     told_at: float = float("-inf")
 
 
-class Recorder:
+class Recorder(Streams[_Kept]):
     """All tapes of one venue."""
 
     def __init__(self, venue_id: str) -> None:
-        self.venue_id = venue_id
-        self._kept: dict[str, _Kept] = {}
-
-    @property
-    def gaps(self) -> int:
-        """How many gaps there have been."""
-        return sum(kept.count.gaps for kept in self._kept.values())
+        super().__init__(venue_id, _Kept)
 
     def take(self, messages: Iterable[TapeMessage | Quote]) -> set[str]:
         """Work messages in; the securities whose tapes are to be told anew."""
@@ -63,7 +56,7 @@ class Recorder:
                 if self._confirm(message):
                     touched.add(message.security_id)
                 continue
-            kept = self._kept.setdefault(message.security_id, _Kept())
+            kept = self._of(message.security_id)
             if isinstance(message, TapeSnapshot):
                 self._replace(kept, message)
             else:
@@ -73,30 +66,6 @@ class Recorder:
         for name in touched:
             self._kept[name].told_at = clock.monotonic()
         return touched
-
-    def wanted(self) -> list[str]:
-        """Securities to ask a snapshot of now; the same one again only after a while."""
-        return counting.wanted((name, kept.count) for name, kept in self._kept.items())
-
-    def is_alone(self, security_id: str) -> bool:
-        """Whether it has to be asked for by itself."""
-        return self._kept[security_id].count.alone
-
-    def refuse(self, names: Iterable[str], text: str, *, alone: bool) -> None:
-        """The venue will not tell these tapes."""
-        for name in names:
-            self._kept.setdefault(name, _Kept()).count.refuse(text, alone=alone)
-
-    def lose(self, reason: str) -> set[str]:
-        """The line is gone: every tape is what it was, and stale."""
-        for kept in self._kept.values():
-            kept.count.lose(reason)
-        self.all_asked()
-        return set(self._kept)
-
-    def all_asked(self) -> None:
-        """Every tape has been asked for just now."""
-        counting.all_asked(kept.count for kept in self._kept.values())
 
     def tape(self, security_id: str) -> VenueTape | None:
         """A tape as readers get it; None before the first snapshot."""

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
 
-from venues.market_data import counting
-from venues.market_data.counting import ASK_AGAIN_SECONDS, Count
+from venues.market_data.counting import ASK_AGAIN_SECONDS, Count, Streams
 from venues.messages import BookMessage, BookSnapshot, BookUpdate, MdEntry, MdTrade, Quote
 from venues.orderbook import ZERO, BookOrder, BookState, LastTrade, VenueBook
 
@@ -34,24 +33,18 @@ class _Kept:
     trade: MdTrade | None = None
 
 
-class Shadow:
+class Shadow(Streams[_Kept]):
     """All books of one venue."""
 
     def __init__(self, venue_id: str) -> None:
-        self.venue_id = venue_id
-        self._kept: dict[str, _Kept] = {}
+        super().__init__(venue_id, _Kept)
         self._arrivals = count()
-
-    @property
-    def gaps(self) -> int:
-        """How many gaps there have been."""
-        return sum(kept.count.gaps for kept in self._kept.values())
 
     def take(self, messages: Iterable[BookMessage | Quote]) -> set[str]:
         """Work messages in; the securities whose books changed, or were heard of again."""
         touched: set[str] = set()
         for message in messages:
-            kept = self._kept.setdefault(message.security_id, _Kept())
+            kept = self._of(message.security_id)
             match message:
                 case BookSnapshot():
                     self._replace(kept, message)
@@ -65,30 +58,6 @@ class Shadow:
                     continue
             touched.add(message.security_id)
         return touched
-
-    def wanted(self) -> list[str]:
-        """Securities to ask a snapshot of now; the same one again only after a while."""
-        return counting.wanted((name, kept.count) for name, kept in self._kept.items())
-
-    def is_alone(self, security_id: str) -> bool:
-        """Whether it has to be asked for by itself."""
-        return self._kept[security_id].count.alone
-
-    def refuse(self, names: Iterable[str], text: str, *, alone: bool) -> None:
-        """The venue will not tell these books."""
-        for name in names:
-            self._kept.setdefault(name, _Kept()).count.refuse(text, alone=alone)
-
-    def lose(self, reason: str) -> set[str]:
-        """The line is gone: every book is what it was, and stale. Its numbers count no more."""
-        for kept in self._kept.values():
-            kept.count.lose(reason)
-        self.all_asked()
-        return set(self._kept)
-
-    def all_asked(self) -> None:
-        """Every book has been asked for just now."""
-        counting.all_asked(kept.count for kept in self._kept.values())
 
     def book(self, security_id: str) -> VenueBook | None:
         """A book as readers get it; None before the first snapshot."""
