@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -84,6 +85,15 @@ def _fresh_process() -> Iterator[None]:
     generation.forget()
     yield
     principals.forget()
+    _clear_the_shelves()
+
+
+def _clear_the_shelves() -> None:
+    """Time stands still for most tests: a book that one leaves behind would be live for all."""
+    if market_data.shelf._client is not None or market_data.tape_shelf._client is not None:
+        with redis.Redis.from_url(django_settings.REDIS_URL) as client:
+            for key in client.scan_iter(market_data.shelf.name("*")):
+                client.delete(key)
 
 
 @pytest.fixture

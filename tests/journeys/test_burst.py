@@ -78,7 +78,7 @@ def test_a_burst_lasts_until_it_is_used_up_and_the_next_order_is_limited(
             told.before_it_was_used_up += SIZE
         assert told.admitted <= PER_MINUTE + BURST
     # More than the minute's number: the burst. How much of it was used is a matter of how fast this
-    # machine sends; to the last order it is counted under a clock of its own (`test_rate_limits`).
+    # machine sends; to the last order it is counted under a clock of its own (`test_windows`).
     assert told.admitted > PER_MINUTE
     assert told.last.headers["X-RateLimit-Remaining"] == "0"
     # It was the burst that let them in: more than the rate came within seconds of the product's.

@@ -162,7 +162,7 @@ def test_the_quote_venue_passes_what_is_asked_of_it(port: int) -> None:
 def test_what_a_venue_does_wrong_is_named(
     port: int, twist: str, requirement: str, fault: str
 ) -> None:
-    found = faults(acceptance.certify(trial(port, twist, patience=1.0)))
+    found = faults(acceptance.certify(trial(port, twist)))
     named = [text for name, text in found.items() if name.startswith(requirement)]
     assert named
     assert fault in named[0]
