@@ -260,10 +260,10 @@ def a_clearing_party(book: Book) -> Path:
 
 
 def retold(path: Path, trans_type: str, changes: dict[str, str]) -> None:
-    """Their first report of this kind, as they would have it with some of it changed."""
+    """A report of this kind that says otherwise, as they would have it with this changed."""
     texts = [json.loads(line) for line in lines(path)]
-    found = next(one for one in texts if one["report"]["trans_type"] == trans_type)
-    found["report"] |= changes
+    reports = [one["report"] for one in texts if one["report"]["trans_type"] == trans_type]
+    next(one for one in reports if one | changes != one).update(changes)
     path.write_text("".join(json.dumps(one) + "\n" for one in texts))
 
 
