@@ -16,20 +16,11 @@ import msgspec
 
 from controls import screening
 from controls.ticket import Ticket
-from oms_site.journal import statements
+from oms_site.firm import libpq
 from orders.models import Order
 from orders.tickets import economics
 
-# One statement whatever the size of the batch, and one seek per number: the planner, believing a
-# young table empty, would read all orders instead.
-_ALIKE = """
-    SELECT asked.economics, o.id, o.created_at
-    FROM unnest(%s::bigint[]) AS asked (economics),
-    LATERAL (
-        SELECT id, created_at FROM orders_order
-        WHERE economics = asked.economics AND created_at > %s AND status <> 'rejected'
-        ORDER BY created_at
-    ) o"""
+_ALIKE = "SELECT * FROM orders_alike($1, $2)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +51,7 @@ def counted(asked: Sequence[Asked]) -> list[int]:
         return [0] * len(asked)
     found: dict[int, list[tuple[str, datetime]]] = defaultdict(list)
     numbers = list({one.economics for one in asked})
-    for number, order_id, created_at in statements.asked(_ALIKE, [numbers, min(starts)]):
+    for number, order_id, created_at in libpq.asked(_ALIKE, [numbers, min(starts)]):
         found[number].append((order_id, created_at))
     return [
         sum(

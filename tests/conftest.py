@@ -23,6 +23,7 @@ from oms_site import later
 from oms_site.firm import generation, principals
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
+from tests import migrated
 from tests.product import Product, running_product
 from venues import market_data
 from venues.calendar import NEW_YORK
@@ -56,6 +57,12 @@ def _flush_lifts_the_guards() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(DatabaseOperations, "execute_sql_flush", lifted)
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """The database of each worker is a copy of one that was migrated once."""
+    connection.settings_dict["TEST"]["TEMPLATE"] = migrated.template()
 
 
 @pytest.fixture(scope="session", autouse=True)

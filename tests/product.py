@@ -17,6 +17,8 @@ from typing import Any
 
 import httpx
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -100,8 +102,13 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running_product(directory: Path, **variables: str) -> Iterator[Product]:
-    """Start the product in a directory and stop it at the end, leaving its data."""
+def running_product(directory: Path, *, fresh: bool = False, **variables: str) -> Iterator[Product]:
+    """Start the product in a directory and stop it at the end, leaving its data.
+
+    Its database has been migrated before if this run has one to copy, unless it is to be `fresh`.
+    """
+    if not fresh and not (directory / "postgres").exists():
+        migrated.cluster(directory)
     port = free_port()
     environment = {
         **clean_environment(),

@@ -47,3 +47,5 @@ if "DATABASE_URL" not in os.environ:
     servers = stack.enter_context(temporary_servers(directory))
     os.environ["DATABASE_URL"] = servers.database_url
     os.environ["REDIS_URL"] = servers.redis_url
+    # Servers of this run alone: a database in them may be left for all of its workers.
+    os.environ["OMS_TEST_SHARED"] = str(directory)

@@ -6,12 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from unittest.mock import patch
 
 from django.apps import apps
 from django.db import connection
-
-from oms_site.journal import statements
 
 
 class Crash(BaseException):
@@ -33,21 +30,7 @@ def watched(before: Callable[[int], None] = lambda n: None) -> Iterator[list[str
         note(str(sql))
         return execute(sql, params, many, context)
 
-    copy_in, asked = statements.copy_in, statements.asked
-
-    def copying(cursor: Any, model: Any, rows: Any) -> None:
-        note(f"COPY {model._meta.db_table}")
-        copy_in(cursor, model, rows)
-
-    def asking(sql: str, params: Any) -> list[tuple[Any, ...]]:
-        note(sql)
-        return asked(sql, params)
-
-    with (
-        connection.execute_wrapper(wrapper),
-        patch.object(statements, "copy_in", copying),
-        patch.object(statements, "asked", asking),
-    ):
+    with connection.execute_wrapper(wrapper):
         yield seen
 
 

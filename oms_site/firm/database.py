@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import psycopg
 from asgiref.sync import sync_to_async
 from django.db import (
     DatabaseError,
@@ -38,6 +39,11 @@ def of_content(error: Exception) -> bool:
     """
     of_database = isinstance(error, DatabaseError | InterfaceError)
     return not of_database or isinstance(error, IntegrityError | DataError)
+
+
+def deadlocked(error: Exception) -> bool:
+    """Whether the database broke a circle of waits: all of it is undone and may be tried again."""
+    return isinstance(error.__cause__, psycopg.errors.DeadlockDetected)
 
 
 async def in_thread(work: Callable[..., T], *args: Any, **kwargs: Any) -> T:

@@ -16,6 +16,8 @@ from typing import Generic, TypeVar
 
 from django.db import connection
 
+from oms_site.firm import libpq
+
 T = TypeVar("T")
 ENTRANCE = 0x0E35_0003
 REFERENCE_BITS = 40
@@ -38,19 +40,14 @@ def check() -> int:
 def enter() -> int:
     """As `check`, for work that makes orders move: whoever shuts the entrance waits for its end.
 
-    One round trip; the number is read after the lock is held, so what was changed under a shut
+    The number is read after the lock is held, so what was changed under a shut
     entrance is seen by everyone who comes in afterwards.
     """
     global _current
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"SELECT pg_advisory_xact_lock_shared({ENTRANCE});"
-            "SELECT number FROM firm_generation WHERE id = 1"
-        )
-        cursor.nextset()
-        row = cursor.fetchone()
-    number = int(row[0]) if row else 0
-    _current = number
+    libpq.asked(f"SELECT pg_advisory_xact_lock_shared({ENTRANCE})")
+    # A statement of its own: only its snapshot is younger than the lock.
+    rows = libpq.asked("SELECT number FROM firm_generation WHERE id = 1")
+    _current = number = int(rows[0][0]) if rows else 0
     return number
 
 

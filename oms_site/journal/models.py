@@ -93,6 +93,8 @@ class IdempotencyKey(models.Model):
     body = models.TextField()
     created_at = models.DateTimeField()
 
+    INSERTED_BY = ("organization_id", "key")
+
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["organization_id", "key"], name="idempotency_key_once")

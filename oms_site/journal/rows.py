@@ -1,7 +1,8 @@
 """The three kinds of rows that the one door writes.
 
 `LedgerRow` lives and is versioned, `LedgerFact` is inserted once and never changes, `QueueRow` is a
-message waiting for a worker. Ledger rows may change only under an event; queue rows need none.
+message waiting for a worker, `ToldRow` such a one from outside. Ledger rows may change only under
+an event; queue rows need none.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class LedgerRow(models.Model):
 
     # Attribute names that may change after insert; the database refuses changes of the others.
     MUTABLE: ClassVar[tuple[str, ...]] = ()
+    # Names that exist once and that others choose. A unit inserts its rows in their order, or two
+    # units with the same names would wait for each other.
+    INSERTED_BY: ClassVar[tuple[str, ...]] = ()
 
     class Meta:
         abstract = True
@@ -84,6 +88,23 @@ class LedgerFact(models.Model):
 
 class QueueRow(models.Model):
     """Work that waits in a table: inserted with the facts that cause it, drained by a worker."""
+
+    class Meta:
+        abstract = True
+
+
+class ToldRow(QueueRow):
+    """What an outside party told, raw, once per number of its own (`laws.told` keeps it so).
+
+    Applied in the order of `seq`; `verdict` accounts for every one. Whose it is each table says.
+    """
+
+    seq = models.BigIntegerField()
+    body = models.TextField()
+    received_at = models.DateTimeField()
+    applied_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=16, blank=True)
+    note = models.CharField(max_length=200, blank=True)
 
     class Meta:
         abstract = True

@@ -11,9 +11,10 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
-import psycopg
 from django.db import connection, models
 from django.db.models.base import ModelState
+
+from oms_site.firm import libpq
 
 Row = TypeVar("Row", bound=models.Model)
 _encoder = msgspec.json.Encoder(decimal_format="number")
@@ -26,16 +27,6 @@ def encode(value: Any) -> str:
 
 def _as_json(value: Any) -> str | None:
     return None if value is None else encode(value)
-
-
-def asked(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """The rows of a question that every batch asks: the server plans it once per connection.
-
-    Its plan must be right for tables of any size. Raises Django's database errors.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(sql, params, prepare=True).fetchall()
 
 
 @lru_cache
@@ -91,18 +82,24 @@ def _copy_plan(
     return f'COPY "{model._meta.db_table}" ({names}) FROM STDIN', getter, json_at
 
 
-def copy_in(cursor: Any, model: type[models.Model], rows: Sequence[models.Model]) -> None:
-    """Insert rows by one COPY."""
+def copy_in(model: type[models.Model], rows: Sequence[models.Model]) -> None:
+    """Insert rows by one COPY, in the order of the names they may have only once.
+
+    Raises Django's database errors.
+    """
     sql, getter, json_at = _copy_plan(model)
-    # Django wraps what `execute` raises, but not what `copy` does.
-    with connection.wrap_database_errors, cursor.copy(sql) as copy:
-        for row in rows:
-            values = getter(row.__dict__)
-            if json_at:
-                values = list(values)
-                for i in json_at:
-                    values[i] = _as_json(values[i])
-            copy.write_row(values)
+    if names := getattr(model, "INSERTED_BY", ()):
+        rows = sorted(rows, key=lambda row: [getattr(row, name) or "" for name in names])
+    libpq.copy_in(sql, [_values(getter(row.__dict__), json_at) for row in rows])
+
+
+def _values(values: Sequence[Any], json_at: tuple[int, ...]) -> Sequence[Any]:
+    if not json_at:
+        return values
+    values = list(values)
+    for i in json_at:
+        values[i] = _as_json(values[i])
+    return values
 
 
 @lru_cache(maxsize=512)
@@ -116,12 +113,12 @@ def _update_sql(model: type[models.Model], names: tuple[str, ...]) -> str:
     shape = "".join(f', "{n}" {fields[n].db_type(connection)}, set_{n} boolean' for n in names)
     return (
         f'UPDATE "{model._meta.db_table}" t SET version = s.version{sets} '
-        f"FROM json_to_recordset(%s::json) AS s(id text, was_version int, version int{shape}) "
+        f"FROM json_to_recordset($1::json) AS s(id text, was_version int, version int{shape}) "
         "WHERE t.id = s.id AND t.version = s.was_version"
     )
 
 
-def update(cursor: Any, model: type[models.Model], changed: Iterable[dict[str, Any]]) -> int:
+def update(model: type[models.Model], changed: Iterable[dict[str, Any]]) -> int:
     """Apply changed columns to many rows, each only if still at the version it was read at.
 
     Returns how many rows were written; the caller compares.
@@ -132,8 +129,7 @@ def update(cursor: Any, model: type[models.Model], changed: Iterable[dict[str, A
     payload = [
         {**row, **{f"set_{name}": True for name in row if name not in fixed}} for row in changed
     ]
-    cursor.execute(_update_sql(model, names), [_encoder_text.encode(payload).decode()])
-    return int(cursor.rowcount)
+    return libpq.written(_update_sql(model, names), [_encoder_text.encode(payload).decode()])
 
 
 # Recordsets cast text to numeric exactly; numbers in JSON would do too, text is never reread.

@@ -22,6 +22,7 @@ import msgspec
 from django.db import connection, models, transaction
 
 from oms_site import later
+from oms_site.firm import libpq
 from oms_site.journal import statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
@@ -31,7 +32,7 @@ from oms_site.kit import clock, ids
 Row = TypeVar("Row", bound=LedgerRow)
 CHANNEL = "oms_feed"
 _KNOCK = (
-    "SELECT pg_notify(channel, whom) FROM unnest(%s::text[], %s::text[]) AS knock (channel, whom)"
+    "SELECT pg_notify(channel, whom) FROM unnest($1::text[], $2::text[]) AS knock (channel, whom)"
 )
 
 
@@ -201,16 +202,15 @@ class Unit:
         recorded_at = clock.now()
         for event in self._events:
             event.recorded_at = recorded_at
-        with connection.cursor() as cursor:
-            for model, rows in self._new.items():
-                statements.copy_in(cursor, model, rows)
-            for model, changed in self._changed().items():
-                if statements.update(cursor, model, changed) != len(changed):
-                    raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
-            if self._events:
-                statements.copy_in(cursor, Event, self._events)
-            if self._knocks:
-                cursor.execute(_KNOCK, [list(column) for column in zip(*self._knocks, strict=True)])
+        for added, rows in self._new.items():
+            statements.copy_in(added, rows)
+        for model, changed in self._changed().items():
+            if statements.update(model, changed) != len(changed):
+                raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
+        if self._events:
+            statements.copy_in(Event, self._events)
+        if self._knocks:
+            libpq.asked(_KNOCK, [list(column) for column in zip(*self._knocks, strict=True)])
 
     def _changed(self) -> dict[type[LedgerRow], list[dict[str, Any]]]:
         changed: dict[type[LedgerRow], list[dict[str, Any]]] = defaultdict(list)

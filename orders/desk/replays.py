@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError
 
-from oms_site.journal import statements
+from oms_site.firm import libpq
 from oms_site.journal.models import IdempotencyKey
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import OmsError
@@ -20,23 +20,9 @@ from orders.requests import OrderAsk, Result, SubmitRequest, fingerprint
 
 Name = tuple[str, str, str]  # what kind of id, whose, which
 _CLIENT, _KEY = "client_order_id", "Idempotency-Key"
-# Plain statements: this is asked for every batch, and to compose it costs more than to run it. One
-# seek per name, whatever the planner believes of the tables: on a young one it would read them all.
 _KNOWN = {
-    _CLIENT: """
-        SELECT o.organization_id, o.client_order_id, o.id, o.fingerprint
-        FROM unnest(%s::text[], %s::text[]) AS asked (organization, name),
-        LATERAL (
-            SELECT * FROM orders_order
-            WHERE organization_id = asked.organization AND client_order_id = asked.name LIMIT 1
-        ) o""",
-    _KEY: """
-        SELECT k.organization_id, k.key, k.body, k.fingerprint
-        FROM unnest(%s::text[], %s::text[]) AS asked (organization, name),
-        LATERAL (
-            SELECT * FROM journal_idempotencykey
-            WHERE organization_id = asked.organization AND key = asked.name LIMIT 1
-        ) k""",
+    _CLIENT: "SELECT * FROM orders_by_client_id($1, $2)",
+    _KEY: "SELECT * FROM orders_by_key($1, $2)",
 }
 
 
@@ -122,7 +108,7 @@ def _known(names: Sequence[Name]) -> dict[Name, tuple[str, str, Name]]:
     for kind, sql in _KNOWN.items():
         given = [name for name in names if name[0] == kind]
         if given:
-            rows = statements.asked(sql, [[name[1] for name in given], [name[2] for name in given]])
+            rows = libpq.asked(sql, [[name[1] for name in given], [name[2] for name in given]])
             for owner, which, order_id, mark in rows:
                 found[(kind, owner, which)] = (order_id, mark, (kind, owner, which))
     return found

@@ -6,13 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from allocations import engine
 from controls import overrides, reviews
 from controls.models import Screening
 from controls.states import Outcome
-from oms_site.firm import generation
+from oms_site.firm import database, generation
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
@@ -44,6 +44,13 @@ def submit(requests: Sequence[SubmitRequest]) -> list[Result]:
             # Its twin has just been committed by another process: this is a replay of it.
             return _submit(requests)
         return [Result(error=replays.refusal_of(clash, [request.ask for request in requests]))]
+    except OperationalError as circle:
+        if not database.deadlocked(circle):
+            raise
+        # All of it is undone for certain, and whoever won is there by now: each once more, alone.
+        if len(requests) > 1:
+            return [submit([request])[0] for request in requests]
+        return _submit(requests)
 
 
 def preview(request: SubmitRequest) -> dict[str, object]:

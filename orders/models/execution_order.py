@@ -76,6 +76,7 @@ class ExecutionOrder(LedgerRow):
     cancel_request_id = models.CharField(max_length=40, default="", blank=True)
 
     # Quantity, limit and clearance change together, by a revision of the order's terms.
+    INSERTED_BY: ClassVar[tuple[str, ...]] = ("organization_id", "client_execution_order_id")
     MUTABLE: ClassVar[tuple[str, ...]] = (
         "order_version",
         "screening_id",

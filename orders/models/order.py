@@ -148,6 +148,7 @@ class Order(handling.Handling, LedgerRow):
     reject_code = models.CharField(max_length=60, blank=True)
     reject_reason = models.CharField(max_length=300, blank=True)
 
+    INSERTED_BY: ClassVar[tuple[str, ...]] = ("organization_id", "client_order_id")
     MUTABLE: ClassVar[tuple[str, ...]] = (
         *handling.MUTABLE,
         "order_qty",

@@ -17,7 +17,7 @@ def _clock(product: Product, *words: str) -> str:
 
 def test_a_stop_and_a_start_keep_everything(tmp_path_factory: pytest.TempPathFactory) -> None:
     directory = tmp_path_factory.mktemp("restart")
-    with running_product(directory) as product, Desk(product) as desk:
+    with running_product(directory, fresh=True) as product, Desk(product) as desk:
         _clock(product, "--ahead", "3600")
         with Stream(product) as stream:
             filled = desk.submit()

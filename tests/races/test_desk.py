@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 from django.db.models import Count
+from django.db.models.expressions import RawSQL
+from psycopg.errors import DeadlockDetected
 
 from controls.models import Review
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from orders import desk, expiry, lots, routing
+from orders.desk import submitting
 from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.requests import Result, SubmitRequest
 from tests import trading
 from tests.races.racing import race, same
 from venues.models import Inbound
@@ -127,6 +133,45 @@ def test_batches_that_share_ids_neither_lose_nor_double_one() -> None:
     answers = race(*(partial(submit, n % 2 == 0) for n in range(6)))
     assert len({tuple(ids) for ids in answers}) == 1
     assert Order.objects.count() == 10
+
+
+def test_a_batch_that_a_deadlock_undid_is_submitted_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    batch = [trading.request(client_order_id=f"c-{n}") for n in range(3)]
+    honest, undone = submitting._submit, [3, 1]
+
+    def deadlocked(requests: Sequence[SubmitRequest]) -> list[Result]:
+        if undone and len(requests) == undone[0]:
+            undone.pop(0)
+            raise OperationalError from DeadlockDetected()
+        return honest(requests)
+
+    monkeypatch.setattr(submitting, "_submit", deadlocked)
+    assert [r.error for r in desk.submit(batch)] == [None] * 3
+    assert (undone, Order.objects.count()) == ([], 3)
+
+
+def test_what_is_no_deadlock_may_be_committed_and_is_not_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def cut_off(requests: Sequence[SubmitRequest]) -> list[Result]:
+        raise OperationalError
+
+    monkeypatch.setattr(submitting, "_submit", cut_off)
+    with pytest.raises(OperationalError):
+        desk.submit([trading.request()])
+
+
+@pytest.mark.parametrize("names", [("b", "a", "c"), ("c", "b", "a")])
+def test_ids_of_a_batch_are_taken_in_one_order_and_its_story_keeps_its_own(
+    names: Sequence[str],
+) -> None:
+    desk.submit([trading.request(client_order_id=name) for name in names])
+    rows = RawSQL("SELECT ctid::text FROM orders_order o WHERE o.id = orders_order.id", [])
+    stored = Order.objects.annotate(place=rows).order_by("place")
+    assert list(stored.values_list("client_order_id", flat=True)) == ["a", "b", "c"]
+    told = Event.objects.filter(event_type="request").order_by("id").values_list("subject")
+    named = dict(Order.objects.values_list("id", "client_order_id"))
+    assert [named[key] for (key,) in told] == list(names)
 
 
 @pytest.mark.parametrize("round_", range(5))

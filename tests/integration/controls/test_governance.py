@@ -62,8 +62,7 @@ def stored(**changes: Any) -> None:
     subject = ticket(**changes)
     (verdict,) = screening.screen([subject], at=AT)
     row = verdict.row(subject)
-    with connection.cursor() as cursor:
-        statements.copy_in(cursor, type(row), [row])
+    statements.copy_in(type(row), [row])
 
 
 # --- two people ----------------------------------------------------------------------------------
