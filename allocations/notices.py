@@ -41,7 +41,7 @@ def turn(custodian_id: str) -> int:
         if not claimed:
             break
         answers = _tell(custodian_id, claimed)
-        _close(answers)
+        _note(answers)
         told += len(claimed)
         if any(isinstance(one, Deferred) for one in answers.values()):
             break
@@ -66,16 +66,16 @@ def _claim(custodian_id: str) -> list[Notice]:
         said.append(_notice(moved[row.movement_id]))
         return 1
 
-    draining.each(due, put_into_words, aside=_put_off)
+    draining.each(due, put_into_words, aside=lambda row, error: _put_off(row.movement_id, error))
     return said
 
 
-def _put_off(row: MovementNotice, error: Exception) -> None:
-    """What cannot be put into words waits, and people are told; it holds up no other."""
+def _put_off(movement_id: str, error: Exception) -> None:
+    """What cannot be said or noted waits, and people are told; it holds up no other."""
+    draining.tell("notice", movement_id, error)
     why = f"{type(error).__name__}: {error}"[:200]
-    until = clock.now() + draining.AGAIN
-    MovementNotice.objects.filter(pk=row.pk).update(due_at=until, reason=why)
-    draining.tell("notice", row.movement_id, error)
+    rows = MovementNotice.objects.filter(movement_id=movement_id, answered_at=None)
+    rows.update(due_at=clock.now() + draining.AGAIN, reason=why)
 
 
 def _notice(one: Movement) -> Notice:
@@ -118,9 +118,17 @@ def _told(adapter: Custodian, one: Notice) -> Answer:
         return Deferred("adapter_broken", repr(error))
 
 
-def _close(answers: Mapping[str, Answer]) -> None:
-    """Note what was answered; what another round has settled meanwhile stays as it is."""
+def _note(answers: Mapping[str, Answer]) -> None:
+    """Note what was answered; what cannot be noted counts as no answer and is asked for again."""
+    draining.safely(
+        partial(_close, answers), lambda key: _close({key: answers[key]}, []), aside=_put_off
+    )
+
+
+def _close(answers: Mapping[str, Answer], taken: list[str]) -> int:
+    """Note answers at once; what another round has settled meanwhile stays as it is."""
     at = clock.now()
+    taken += sorted(answers)
     with transaction.atomic():
         rows = MovementNotice.objects.select_for_update(no_key=True).filter(movement__in=answers)
         waiting = [row for row in rows.order_by("id") if row.due_at is not None]
@@ -139,3 +147,4 @@ def _close(answers: Mapping[str, Answer]) -> None:
                 row.ref, row.reason = answer.booking_ref[:80], ""
         names = ["attempts", "due_at", "answered_at", "ref", "code", "reason"]
         MovementNotice.objects.bulk_update(waiting, names)
+    return len(waiting)

@@ -34,7 +34,7 @@ def product(**variables: str) -> Iterator[Product]:
         directory = Path(name)
         # The embedded servers run as another user and have to reach their own directories.
         directory.chmod(0o711)
-        with running_product(directory, **variables) as one:
+        with running_product(directory, fresh=True, **variables) as one:
             yield one
 
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from controls import checks, content, lifecycle, simulation
+from controls import checks, content, lifecycle, simulation, watching
 from controls.breakers_admin import BreakerAdmin
 from controls.lists_admin import ControlListAdmin, ListingDecisionAdmin, MandateAdmin
 from controls.models import Control, Review, Screening
@@ -270,8 +270,9 @@ class ControlAdmin(VersionedAdmin):
 
 @admin.register(Screening)
 class ScreeningAdmin(ReadOnlyAdmin):
-    """What the controls said, with every number they looked at."""
+    """What the controls said, with every number they looked at; what watch lists say is in it."""
 
+    view_needs = watching.SEE
     list_display = ("id", "subject", "outcome", "stage", "screened_at")
     list_filter = (one_of("outcome", Outcome),)
     search_fields = ("id__exact", "subject__exact")

@@ -27,8 +27,9 @@ class Finding(msgspec.Struct, frozen=True):
     message: str
     limit: Number = None
     actual: Number = None
-    # Whether two people may let one order pass in spite of it, see `controls.overrides`.
-    overridable: bool = False
+    # Each thing that refuses, where two people may let one order pass in spite of exactly these;
+    # empty where nobody may, see `controls.overrides`.
+    about: tuple[str, ...] = ()
 
 
 class Noted(msgspec.Struct, frozen=True):

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.http import HttpRequest
 
-from controls import listing
+from controls import listing, watching
 from controls.checks.mandate import KNOWN
 from controls.models import ControlList, ListingDecision, Mandate
 from oms_site.admin import ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
@@ -103,6 +103,8 @@ class ControlListAdmin(ListingAdmin):
 
     series: ClassVar[tuple[str, ...]] = ("organization_id", "name")
     content: ClassVar[tuple[str, ...]] = ("kind", "cusips", "issuers", "accounts", "reason")
+    # Watch lists are among them.
+    view_needs = watching.SEE
     form = ListForm
     list_display = ("name", "version", "standing", "kind", "reason", "organization", "created_at")
     list_filter = ("kind",)
@@ -137,6 +139,7 @@ class MandateAdmin(ListingAdmin):
 class ListingDecisionAdmin(ReadOnlyAdmin):
     """Who approved or refused which version of a list or a mandate."""
 
+    view_needs = watching.SEE
     list_display = ("__str__", "approve", "decided_by", "decided_at", "reason")
     list_select_related = ("control_list", "mandate", "decided_by")
     ordering = ("-id",)

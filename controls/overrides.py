@@ -2,35 +2,38 @@
 
 The floor of the orders says what an order's terms are and puts what is granted on its ticket; the
 gate lets pass what the override names and nothing else. What two people cannot lift: a control that
-is regulatory, and every refusal that its rule does not leave to people (`Finding.overridable`).
+is regulatory, and every refusal that its rule does not leave to people (`Finding.about`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import msgspec
 from django.db import IntegrityError
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from controls.models import Override
 from controls.states import OverrideStatus
+from controls.ticket import Lifted
 from oms_site.firm.generation import Cached
+from oms_site.firm.models import Organization
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
-from oms_site.kit import ids
+from oms_site.kit import clock, ids
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
 
 ASK, GRANT = "order.submit", "order.release"
 # Long enough for the day on which it was asked for, never for the next.
 LASTS = timedelta(hours=8)
+RAN_OUT = "It ran out and is asked for again."
 _MOST_REASON = 500
-Approved = Mapping[str, tuple[str, str]]
+Approved = Mapping[str, Lifted]
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,21 +45,24 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
     side: str
     qty: Decimal
     limit_price: Decimal | None
+    ord_type: str
+    stop_price: Decimal | None
     maker_id: int
 
 
 class Held(msgspec.Struct, frozen=True):
-    """What an order passed by: each control's override with anything that it finds from then on."""
+    """What an order passed by: from then on every version of what each control was about."""
 
     id: str
     approved: Approved
     side: str
     qty: Decimal
     limit_price: Decimal | None
+    stop_price: Decimal | None
 
-    def covers(self, qty: Decimal, limit_price: Decimal | None) -> bool:
-        """Whether new terms ask for no more than what was granted."""
-        if qty > self.qty:
+    def covers(self, qty: Decimal, limit_price: Decimal | None, stop_price: Decimal | None) -> bool:
+        """Whether new terms ask for no more than what was granted, released by the same stop."""
+        if qty > self.qty or stop_price != self.stop_price:
             return False
         if self.limit_price is None:
             return True
@@ -67,11 +73,13 @@ class Held(msgspec.Struct, frozen=True):
 
 
 class _Memory(msgspec.Struct, frozen=True):
-    """Overrides to be used, by organization and terms, and those that living orders stand on."""
+    """Overrides to be used, by organization and terms; when each organization's last ends; and the
+    organizations of which any order may ever have passed by one.
+    """
 
     granted: Mapping[tuple[str, str], tuple[str, ...]]
+    until: Mapping[str, datetime]
     owners: frozenset[str]
-    used: Mapping[str, Held]
 
 
 def request(
@@ -94,6 +102,7 @@ def request(
     if not refusals:
         text = "What refused this order is nobody's to lift."
         raise OmsError("not_overridable", text, status=409)
+    _clear(order_id, by=by, at=at, correlation_id=correlation_id)
     row = Override(
         id=ids.prefixed("ov"),
         organization_id=by.organization_id,
@@ -105,6 +114,7 @@ def request(
                 "control_version": one["control_version"],
                 "code": one["code"],
                 "found": str(one["actual"]),
+                "about": list(one["about"]),
                 "message": one["message"],
             }
             for one in refusals
@@ -114,6 +124,8 @@ def request(
         side=terms.side,
         order_qty=terms.qty,
         limit_price=terms.limit_price,
+        ord_type=terms.ord_type,
+        stop_price=terms.stop_price,
         maker_id=terms.maker_id,
         reason=reason,
         requested_by_id=by.user_id,
@@ -130,6 +142,18 @@ def request(
         text = "An override for this order has been asked for."
         raise OmsError("override_asked_already", text, status=409) from None
     return row
+
+
+def _clear(order_id: str, *, by: Principal, at: datetime, correlation_id: str) -> None:
+    """End what was asked for the order before and ran out: one stands at a time."""
+    rows = Override.objects.filter(organization_id=by.organization_id, asked_for=order_id)
+    over = rows.filter(status__in=_open(grant=False), expires_at__lte=at)
+    # A unit of its own: a unit writes what is new before it writes what changed.
+    with unit.work(by=actors.person(by, correlation_id), at=at) as work:
+        for row in work.lock(Override, over.values_list("id", flat=True)).values():
+            if row.status in _open(grant=False):
+                row.refuse(by_id=by.user_id, note=RAN_OUT, at=at)
+                _tell(work, row, "override_refuse", reason=RAN_OUT)
 
 
 def require_asker(by: Principal) -> None:
@@ -183,9 +207,10 @@ def _open(grant: bool) -> set[str]:
 
 
 # --- using ---------------------------------------------------------------------------------------
-def waiting(organization_id: str) -> bool:
-    """Whether any override of an organization is there to be used. From memory."""
-    return organization_id in _memory.get().owners
+def waiting(organization_id: str, *, at: datetime) -> bool:
+    """Whether an override of an organization may be there to be used. From memory."""
+    until = _memory.get().until.get(organization_id)
+    return until is not None and at < until
 
 
 def offers(
@@ -206,15 +231,21 @@ def offers(
         else work.lock(Override, keys).values()
     )
     found: dict[tuple[str, str], Override] = {}
-    for row in sorted(rows, key=lambda row: (row.expires_at, row.id)):
+    # The newest first: whoever asked again did so because an older one did not do any more.
+    for row in sorted(rows, key=lambda row: (row.requested_at, row.id), reverse=True):
         if row.status == OverrideStatus.GRANTED and at < row.expires_at:
             found.setdefault((row.organization_id, row.terms), row)
     return found
 
 
 def approved(row: Override) -> Approved:
-    """What the gate is to let pass: by control, the override and what was found then."""
-    return {one["control_id"]: (row.id, one["found"]) for one in row.controls}
+    """What the gate is to let pass, by control: the override, what was found and about what."""
+    return {one["control_id"]: _lifted(row, one, one["found"]) for one in row.controls}
+
+
+def _lifted(row: Override, one: Mapping[str, Any], found: str) -> Lifted:
+    # What was granted before anybody noted what it was about lifts nothing.
+    return Lifted(row.id, found, tuple(one.get("about", ())))
 
 
 def use(work: Unit, row: Override, *, order_id: str, at: datetime) -> None:
@@ -223,9 +254,23 @@ def use(work: Unit, row: Override, *, order_id: str, at: datetime) -> None:
     _tell(work, row, "override_use", used_by=order_id)
 
 
-def held(order_id: str) -> Held | None:
-    """What an order passed by, if it did; from memory, for every later look at it."""
-    return _memory.get().used.get(order_id)
+def held(orders: Iterable[tuple[str, str]]) -> dict[str, Held]:
+    """What each of these orders (organization, id) passed by, for every later look at it: one
+    indexed question, and none for organizations that never granted anything.
+    """
+    owners = _memory.get().owners
+    order_ids = [order_id for owner, order_id in orders if owner in owners]
+    return {
+        str(row.used_order): Held(
+            id=row.id,
+            approved={one["control_id"]: _lifted(row, one, "") for one in row.controls},
+            side=row.side,
+            qty=row.order_qty,
+            limit_price=row.limit_price,
+            stop_price=row.stop_price,
+        )
+        for row in Override.objects.filter(used_order__in=order_ids)
+    }
 
 
 def newest(organization_id: str, *, limit: int = 100) -> QuerySet[Override]:
@@ -244,17 +289,21 @@ def asked(organization_id: str, *, at: datetime) -> list[Override]:
 
 
 def _load() -> _Memory:
+    """What can be used. Nothing tells of a use: `offers` reads the row again under its lock."""
     granted: dict[tuple[str, str], tuple[str, ...]] = {}
-    used: dict[str, Held] = {}
-    living = [OverrideStatus.GRANTED.value, OverrideStatus.USED.value]
-    for row in Override.objects.filter(status__in=living).order_by("id"):
-        if row.used_order is None:
-            key = row.organization_id, row.terms
-            granted[key] = (*granted.get(key, ()), row.id)
-        else:
-            anything = {one["control_id"]: (row.id, "") for one in row.controls}
-            used[row.used_order] = Held(row.id, anything, row.side, row.order_qty, row.limit_price)
-    return _Memory(granted, frozenset(owner for owner, _ in granted), used)
+    until: dict[str, datetime] = {}
+    rows = Override.objects.filter(status=OverrideStatus.GRANTED, expires_at__gt=clock.now())
+    for key, owner, terms, ends in rows.order_by("id").values_list(
+        "id", "organization_id", "terms", "expires_at"
+    ):
+        granted[owner, terms] = (*granted.get((owner, terms), ()), key)
+        until[owner] = max(ends, until.get(owner, ends))
+    # A grant tells every process and comes before its use: nobody else's order has passed by one.
+    lent = Override.objects.filter(
+        organization=OuterRef("pk"), status__in=[OverrideStatus.GRANTED, OverrideStatus.USED]
+    )
+    owners = Organization.objects.filter(Exists(lent)).values_list("pk", flat=True)
+    return _Memory(granted, until, frozenset(owners))
 
 
 _memory: Cached[_Memory] = Cached(_load, quick=True)

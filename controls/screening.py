@@ -40,8 +40,8 @@ class Result(msgspec.Struct, frozen=True):
     actual: Number = None
     code: str = ""
     message: str = ""
-    # Whether two people may let one order pass in spite of it.
-    overridable: bool = False
+    # What two people may let one order pass in spite of; empty where they may not.
+    about: tuple[str, ...] = ()
 
 
 class Verdict(msgspec.Struct, frozen=True):
@@ -145,10 +145,14 @@ def read_results(stored: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
 
 
 def overridable(stored: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
-    """The refusals of a stored screening, if two people may lift every one; else none."""
+    """The refusals of a stored screening, each with what it is `about`, if two people may lift
+    every one; else none. One that does not say what it is about is nobody's to lift.
+    """
     refused = [row for row in stored if row[2] == Remediation.REJECT.value]
-    may = all(len(row) > 7 and row[7] for row in refused)
-    return read_results(refused) if may else []
+    if not all(len(row) > 7 and isinstance(row[7], list) and row[7] for row in refused):
+        return []
+    told = zip(read_results(refused), refused, strict=True)
+    return [{**one, "about": row[7]} for one, row in told]
 
 
 def _ask(control: ActiveControl, ticket: Ticket) -> Result:
@@ -177,17 +181,17 @@ def _ask(control: ActiveControl, ticket: Ticket) -> Result:
 
 def _failed(control: ActiveControl, finding: Finding, ticket: Ticket) -> Result:
     """A breach, or what two people have let pass; a regulatory control is nobody's to lift."""
-    may = finding.overridable and not control.regulatory
-    override, found = ticket.overrides.get(control.code, ("", ""))
-    lifted = may and bool(override) and found in ("", str(finding.actual))
+    about = () if control.regulatory else finding.about
+    by = ticket.overrides.get(control.code)
+    lifted = by is not None and by.covers(about, str(finding.actual))
     return Result(
         control,
         OVERRIDDEN if lifted else control.remediation,
         finding.limit,
-        override if lifted else finding.actual,
+        by.id if by is not None and lifted else finding.actual,
         control.failure_code,
         messages.filled(control.message, finding, ticket) or finding.message,
-        overridable=may and control.remediation == Remediation.REJECT,
+        about=about if control.remediation == Remediation.REJECT else (),
     )
 
 
@@ -213,4 +217,4 @@ def _stored(result: Result) -> list[Any]:
     if result.effect == PASS:
         return passed
     failed = [*passed, result.code, result.message]
-    return [*failed, True] if result.overridable and result.effect != OVERRIDDEN else failed
+    return [*failed, list(result.about)] if result.about and result.effect != OVERRIDDEN else failed

@@ -65,6 +65,21 @@ class Listed(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class Lifted(msgspec.Struct, frozen=True, array_like=True):
+    """What two people let an order pass at one control: an override's id, what the control had
+    found then ("": whatever it finds), and what they knew to be `about` (see `Finding`).
+    """
+
+    id: str
+    found: str = ""
+    about: tuple[str, ...] = ()
+
+    def covers(self, about: tuple[str, ...], found: str) -> bool:
+        """Whether nothing refuses that they did not know of."""
+        known = bool(about) and set(about) <= set(self.about)
+        return known and self.found in ("", found)
+
+
 class Mandate(msgspec.Struct, frozen=True):
     """What an account's client allows, as agreed in that version."""
 
@@ -133,9 +148,8 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     list_versions: Mapping[str, int] = {}
     # The names of these that only compliance may hear of.
     quiet: tuple[str, ...] = ()
-    # What two people let this very order pass, by the control's code: the override's id, and what
-    # the control had found ("": whatever it finds).
-    overrides: Mapping[str, tuple[str, str]] = {}
+    # What two people let this very order pass, by the control's code.
+    overrides: Mapping[str, Lifted] = {}
     mandates: tuple[Mandate, ...] = ()
     tags: Mapping[str, str] = {}
     # Who asked, with the right to, that the prevailing market price is not looked at.

@@ -16,6 +16,7 @@ from controls import governance
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import Forbidden
 
+# Lists, evidence and the journal are for the same people, in the API and in the back office.
 SEE = (governance.MANAGE, governance.CONFIGURE, "audit.view")
 # The note's own place in the results, and the index that finds it.
 _NOTED = """

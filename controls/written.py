@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from controls import governance, listing
+from controls import governance, listing, watching
 from controls.models import Breaker, ControlList
 from oms_site.firm import policies, policy_changes
 from oms_site.firm.principals import Principal
@@ -20,7 +20,7 @@ from oms_site.kit import clock
 def shown(by: Principal) -> dict[str, Any]:
     """All of it for one person; what the person may not see is absent."""
     manages = by.may(governance.MANAGE) or by.may(governance.CONFIGURE)
-    sees = manages or by.may("audit.view")
+    sees = watching.may_see(by)
     return {
         "lists": _lists(by) if sees else [],
         "mandates": _mandates(by) if sees else [],

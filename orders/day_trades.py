@@ -66,10 +66,10 @@ def trades(organization_id: str, *, trade_date: date, kind: str = "csv") -> byte
 
 def _each(organization_id: str, rows: Iterable[_Trade]) -> Table:
     names = ("Executed (UTC)", "Account", "CUSIP", "Side", "Kind", "Quantity", "Price", "Principal")
-    more = ("Accrued", "Fees", "Net money", "Settles", "Venue", "Counterparty", "Execution")
+    more = ("Accrued", "Fees", "Net money", "Settles", "Venue", "Counterparty", "Currency")
     return Table(
         "Executions",
-        (*names, *more, "Order"),
+        (*names, *more, "Execution", "Order"),
         [
             (
                 f"{row.executed_at:%Y-%m-%d %H:%M:%S.%f}",
@@ -83,6 +83,7 @@ def _each(organization_id: str, rows: Iterable[_Trade]) -> Table:
                 row.settlement_date.isoformat(),
                 row.source,
                 row.counterparty,
+                _currency(row),
                 row.id,
                 row.order_id,
             )
@@ -93,13 +94,13 @@ def _each(organization_id: str, rows: Iterable[_Trade]) -> Table:
 
 
 def _by_venue(rows: Iterable[_Trade]) -> Table:
-    """How many trades, what was taken back, and the money, by venue."""
-    found: dict[str, list[_Trade]] = {}
+    """How many trades, what was taken back, and the money, by venue and currency."""
+    found: dict[tuple[str, str], list[_Trade]] = {}
     for row in rows:
-        found.setdefault(row.source, []).append(row)
+        found.setdefault((row.source, _currency(row)), []).append(row)
     return Table(
         "By venue",
-        ("Venue", "Executions", "Taken back", "Bought", "Sold", "Fees"),
+        ("Venue", "Executions", "Taken back", "Bought", "Sold", "Fees", "Currency"),
         [
             (
                 name,
@@ -108,8 +109,9 @@ def _by_venue(rows: Iterable[_Trade]) -> Table:
                 f"{_sum(one.principal for one in mine if one.side == 'buy'):.2f}",
                 f"{_sum(one.principal for one in mine if one.side != 'buy'):.2f}",
                 f"{_sum(one.fees for one in mine):.2f}",
+                currency,
             )
-            for name, mine in sorted(found.items())
+            for (name, currency), mine in sorted(found.items())
         ],
         frozenset(range(1, 6)),
     )
@@ -117,13 +119,14 @@ def _by_venue(rows: Iterable[_Trade]) -> Table:
 
 def _by_security(rows: Iterable[_Trade]) -> Table:
     """What was bought and sold of each security, at which average, less what was taken back."""
-    found: dict[tuple[str, str], list[_Trade]] = {}
+    found: dict[tuple[str, str, str], list[_Trade]] = {}
     for row in rows:
-        key = (instruments.by_id(row.instrument_id).cusip, row.side)
+        key = (instruments.by_id(row.instrument_id).cusip, row.side, _currency(row))
         found.setdefault(key, []).append(row)
+    names = ("CUSIP", "Side", "Executions", "Quantity", "Average price", "Principal", "Net money")
     return Table(
         "By security",
-        ("CUSIP", "Side", "Executions", "Quantity", "Average price", "Principal", "Net money"),
+        (*names, "Currency"),
         [
             (
                 cusip,
@@ -133,8 +136,9 @@ def _by_security(rows: Iterable[_Trade]) -> Table:
                 _average(mine),
                 f"{_sum(one.principal for one in mine):.2f}",
                 f"{_sum(one.net_money for one in mine):.2f}",
+                currency,
             )
-            for (cusip, side), mine in sorted(found.items())
+            for (cusip, side, currency), mine in sorted(found.items())
         ],
         frozenset(range(2, 7)),
     )
@@ -147,6 +151,10 @@ def _average(rows: Sequence[_Trade]) -> str:
         return ""
     gross = sum((Fraction(one.qty) * Fraction(one.price) for one in rows), Fraction(0))
     return numbers.plain(round_fraction(gross / Fraction(qty), places=10))
+
+
+def _currency(row: _Trade) -> str:
+    return instruments.by_id(row.instrument_id).currency
 
 
 def _sum(values: Iterable[Decimal]) -> Decimal:

@@ -6,14 +6,15 @@ or take other sizes. From memory: no query. Refusals have stable codes and send 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
 from oms_site.kit.errors import OmsError
 from orders import brokers, handling
 from orders.models import Order, VenueOrder
-from venues import capabilities, instruments, registry
+from venues import capabilities, formats, instruments, messages, registry
+from venues.models import Outbound
 from venues.smart_routing import VenueFacts
 
 RFQ = "rfq"
@@ -79,6 +80,25 @@ def of_children(children: Iterable[VenueOrder], *, at: datetime) -> dict[str, Om
         )
         if why is not None:
             found[child.id] = why
+    return found
+
+
+def of_messages(venue_id: str, rows: Sequence[Outbound]) -> dict[str, OmsError]:
+    """What a venue's format has no words for any more, by ClOrdID.
+
+    Parameters that are kept with an order go as its format knew them when the order was taken.
+    """
+    found = {}
+    for row in rows:
+        said = messages.decode_outgoing(row.body)
+        if not isinstance(said, messages.NewOrder | messages.ReplaceRequest):
+            continue
+        given, algorithm = dict(said.extensions), said.algorithm
+        if not given and not algorithm:
+            continue
+        if faults := formats.check(venue_id, given, field="venue_parameters", algorithm=algorithm):
+            text = " ".join(f"{one.field}: {one.message}" for one in faults)
+            found[said.cl_ord_id] = OmsError("venue_format_refused", text, status=409)
     return found
 
 

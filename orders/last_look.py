@@ -37,7 +37,9 @@ _by = actors.system("last-look")
 def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
     """The messages of these that may be sent; orders and replaces among the others end here."""
     rows = genuine.only(venue_id, rows, by=_by, at=clock.now())
-    dropped = replaces.dropped([row.cl_ord_id for row in rows if row.kind == REPLACE], by=_by)
+    wordless = fitness.of_messages(venue_id, rows)
+    legs = [row.cl_ord_id for row in rows if row.kind == REPLACE]
+    dropped = replaces.dropped(legs, by=_by, wordless=wordless)
     rows = [row for row in rows if row.kind != REPLACE or row.cl_ord_id not in dropped]
     named = [row.cl_ord_id for row in rows if row.kind in TRADING]
     if not named:
@@ -47,7 +49,7 @@ def before_wire(venue_id: str, rows: Sequence[Outbound]) -> list[Outbound]:
     found = VenueOrder.objects.filter(id__in=named).select_related("order", "execution_order")
     children = list(found.order_by("id"))
     looked = rescreen.at_wire([Sending(child, child.leaves_qty) for child in children], at=at)
-    faults = fitness.of_children(children, at=at)
+    faults = {**fitness.of_children(children, at=at), **wordless}
     refused: dict[str, Refusal] = {
         key: looked[key] if looked[key].refused else faults[key]
         for key in looked

@@ -27,7 +27,7 @@ from allocations.models import (
     Custodian,
     Repair,
 )
-from allocations.settlement import central, daily, views
+from allocations.settlement import daily, strays, views
 from allocations.states import LegStatus
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
@@ -174,7 +174,7 @@ def _settling(organization_id: str, at: Any) -> dict[str, Any]:
     return {
         "confirms": views.confirms(list(views.exceptions(organization_id, at=at)[:_MOST])),
         "settlements": views.instructions_shown(views.troubled(organization_id)[:_MOST], at=at),
-        "strays": [*views.unaccounted(organization_id), *central.unaccounted(organization_id)],
+        "strays": [*strays.of_custodians(organization_id), *strays.of_services(organization_id)],
         "adjusting": ConfirmAdjustment.Reason.choices,
     }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
+from typing import Any
 
 import msgspec
 
@@ -19,22 +21,32 @@ from controls.ticket import Ticket
 from oms_site.firm.principals import Principal
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import NotFound, OmsError
-from orders import rescreen
+from orders import rescreen, time_in_force
 from orders.models import Order
 from orders.states import OrderStatus
 from venues import instruments
 
+# What an order says beside its economics: who, what, which way, how much, at what price.
+_SAID = (
+    *("submitted_by_id", "ord_type", "time_in_force", "stop_price", "extended_hours"),
+    *("all_or_none", "trail_amount", "trail_percent", "display_qty", "min_qty", "post_only"),
+    "reduce_only",
+)
+
 
 def hash_of(order: Order, ticket: Ticket) -> str:
-    """The hash of whose order it is, for whom, of what, which way, how much and at what price."""
-    parts = [
-        f"{one.id}:{'' if one.qty is None else one.qty.normalize()}" for one in ticket.accounts
-    ]
-    said = (
-        *(str(order.economics), str(order.submitted_by_id), order.ord_type, order.time_in_force),
-        *parts,
-    )
+    """The hash of whose order it is, for whom, of what, how much, at what price and how handled."""
+    said = [_plain(order.economics), *(_plain(getattr(order, name)) for name in _SAID)]
+    if order.time_in_force == time_in_force.GTD:
+        said.append(str(order.expires_at.timestamp()))
+    said += [f"{one.id}:{_plain(one.qty)}" for one in ticket.accounts]
     return hashlib.sha256("|".join(said).encode()).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value.normalize() if isinstance(value, Decimal) else value)
 
 
 def offer(
@@ -46,7 +58,7 @@ def offer(
     """
     keys = [
         (order.organization_id, hash_of(order, ticket))
-        if overrides.waiting(order.organization_id)
+        if overrides.waiting(order.organization_id, at=at)
         else None
         for order, ticket in looked
     ]
@@ -84,6 +96,8 @@ def ask(
         side=order.side,
         qty=order.order_qty,
         limit_price=order.limit_price,
+        ord_type=order.ord_type,
+        stop_price=order.stop_price,
         maker_id=order.submitted_by_id,
     )
     return overrides.request(

@@ -143,12 +143,13 @@ def _override(order: Order, by: Principal) -> dict[str, Any] | None:
         return None
     rows = Override.objects.filter(organization_id=order.organization_id, asked_for=order.id)
     row = rows.select_related("requested_by", "decided_by").order_by("-requested_at").first()
-    over = row is None or row.status in (OverrideStatus.REFUSED, OverrideStatus.USED)
-    if over and by.may(overrides.ASK):
+    ended = row is None or row.status in (OverrideStatus.REFUSED, OverrideStatus.USED)
+    ran_out = row is not None and not ended and row.expires_at <= clock.now()
+    may = False
+    if (ended or ran_out) and by.may(overrides.ASK):
         looked = Screening.objects.get(pk=order.screening_id)
         may = bool(screening.overridable(looked.results))
-        return {"row": row, "offer": may} if row or may else None
-    return {"row": row, "offer": False} if row else None
+    return {"row": row, "offer": may, "ran_out": ran_out} if row or may else None
 
 
 def _decision(order: Order, review: Review | None, by: Principal) -> str:

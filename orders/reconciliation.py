@@ -26,7 +26,7 @@ from oms_site.kit.errors import OmsError
 from orders import breaks, market, recoveries, start_of_day
 from orders.models import Break, Order, Reconciliation, VenueOrder
 from orders.reconciling import custodian, explained, internal, venue
-from orders.reconciling.differences import Comparison
+from orders.reconciling.differences import Comparison, storable
 from orders.states import VENUE_TERMINAL
 from venues import drop_copy
 from venues.calendar import new_york_date
@@ -163,8 +163,9 @@ def _one(phase: str, party: _Party, day: date, at: datetime) -> list[Reconciliat
     """One party: asked first, then its differences become breaks, then the outcomes are kept."""
     made: Mapping[str, Comparison] = {}
     outcome, note = Reconciliation.Outcome.NOT_CHECKED.value, ""
+    told = {"party": party.name, "phase": phase, "day": str(day)}
     try:
-        made = party.compare()
+        made = _written(party.compare(), told, at)
     except DropCopyUnsupported as error:
         outcome, note = Reconciliation.Outcome.UNSUPPORTED.value, error.message
     except (OmsError, CustodianError) as error:
@@ -175,17 +176,22 @@ def _one(phase: str, party: _Party, day: date, at: datetime) -> list[Reconciliat
             raise
         log.exception("the comparison with %s %s broke off", party.kinds[0], party.name)
         note = f"broke_off: {type(error).__name__}: {error}"
-    told = {"party": party.name, "phase": phase, "day": str(day)}
-    try:
-        _write(made, told, at)
-    except IntegrityError:
-        # Somebody else compares at this moment and was first: what they opened is there by now.
-        _write(made, told, at)
     unknown = Comparison(unsaid=note or "no answer")
     return [
         _kept(phase, kind, party.name, day, at, made.get(kind, unknown), outcome)
         for kind in party.kinds
     ]
+
+
+def _written(
+    made: Mapping[str, Comparison], told: Mapping[str, str], at: datetime
+) -> Mapping[str, Comparison]:
+    try:
+        _write(made, told, at)
+    except IntegrityError:
+        # Somebody else compares at this moment and was first: what they opened is there by now.
+        _write(made, told, at)
+    return made
 
 
 def _write(made: Mapping[str, Comparison], told: Mapping[str, str], at: datetime) -> None:
@@ -234,5 +240,5 @@ def _kept(
         outcome=unsaid if result.unsaid else "breaks" if result.found else "clean",
         compared=result.compared,
         found=len(result.found),
-        note=note[:200],
+        note=storable(note)[:200],
     )

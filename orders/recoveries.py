@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DecimalField, Q, QuerySet
 
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from oms_site.journal.unit import Unit
-from oms_site.kit import ids
-from orders.models import Break, Execution, Recovery
+from oms_site.kit import ids, numbers
+from orders.models import Break, Execution, Order, Recovery
+from orders.reconciling.differences import storable
+from venues import instruments, sessions
+from venues.calendar import OutsideCalendar
 from venues.drop_copy import TheirTrade
 
 _LONGEST_ID = 80  # of an ExecID(17) here
@@ -28,12 +32,13 @@ def offer(
 
     None where it is offered already, or is nothing that could be booked: then its break says so.
     """
-    if told.qty <= 0 or told.price <= 0 or not 0 < len(told.exec_id) <= _LONGEST_ID:
+    if not _is_bookable(told, difference.order_id):
         return None
-    known = Recovery.objects.filter(
-        venue_id=venue_id, trade_date=told.trade_date, exec_id=told.exec_id
-    )
+    known = Recovery.objects.filter(_is_it(told), venue_id=venue_id, exec_id=told.exec_id)
     if known.filter(status__in=[*LIVE, Recovery.Status.BOOKED]).exists():
+        return None
+    # What was here and was taken back is never booked under its id again.
+    if Execution.objects.filter(_is_it(told), source=venue_id, exec_id=told.exec_id).exists():
         return None
     row = Recovery(
         id=ids.prefixed("rc"),
@@ -54,6 +59,37 @@ def offer(
     return row
 
 
+def _is_bookable(told: TheirTrade, order_id: str) -> bool:
+    """Whether columns keep it as it was said, and our calendar reaches its day."""
+    exec_id = told.exec_id
+    if not 0 < len(exec_id) <= _LONGEST_ID or storable(exec_id) != exec_id:
+        return False
+    if not (_is_held("qty", told.qty) and _is_held("price", told.price)):
+        return False
+    instrument_id = Order.objects.values_list("instrument_id", flat=True).get(pk=order_id)
+    calendar = sessions.calendar(instruments.by_id(instrument_id).market)
+    try:
+        calendar.settlement_date(told.trade_date)
+    except OutsideCalendar:
+        return False
+    return True
+
+
+def _is_held(name: str, value: Decimal) -> bool:
+    """Whether a quantity or price is positive, and just what its column keeps of it."""
+    field = Recovery._meta.get_field(name)
+    assert isinstance(field, DecimalField)
+    places = field.decimal_places
+    least, beyond = Decimal(1).scaleb(-places), Decimal(1).scaleb(field.max_digits - places)
+    in_reach = value.is_finite() and least <= value < beyond
+    return in_reach and numbers.round_places(value, places=places) == value
+
+
+def _is_it(told: TheirTrade) -> Q:
+    """Which rows of its ExecID(17) are this trade: those of its day, and whatever its order has."""
+    return Q(trade_date=told.trade_date) | Q(venue_order_id=told.cl_ord_id)
+
+
 def tidy(work: Unit, venue_id: str, *, at: datetime) -> int:
     """Take off what there is no need for any more: it came, or its break is closed; how many."""
     waiting = Recovery.objects.filter(venue_id=venue_id, status__in=LIVE)
@@ -65,12 +101,13 @@ def tidy(work: Unit, venue_id: str, *, at: datetime) -> int:
     fills = Execution.objects.filter(
         source=venue_id, exec_id__in={row.exec_id for row in rows.values()}
     )
-    here = set(fills.values_list("trade_date", "exec_id"))
+    # By its order: under whichever day the two sides have it, an order has an ExecID(17) once.
+    here = set(fills.values_list("venue_order_id", "exec_id"))
     done = 0
     for row in rows.values():
         if row.status not in LIVE:
             continue
-        if (row.trade_date, row.exec_id) in here:
+        if (row.venue_order_id, row.exec_id) in here:
             row.end(Recovery.Status.CAME.value, user_id=None, at=at)
             tell(work, row, "recovery_come", at=at)
         elif row.difference_id in over:

@@ -15,8 +15,7 @@ from django.db.models import Exists, OuterRef, Q, Subquery, Sum, Value
 from django.db.models.functions import Coalesce
 
 from oms_site.firm import generation
-from oms_site.journal import actors, unit
-from oms_site.journal.draining import Turns
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -37,12 +36,20 @@ MOST_MOVES = 3
 LEAST_GAIN = Decimal("0.01")
 _by = actors.system("smart-routing")
 _WORKING = sorted({VenueStatus.NEW.value, VenueStatus.PARTIALLY_FILLED.value})
-_asking, _placing = Turns(), Turns()
+_asking, _placing = draining.Turns(), draining.Turns()
+_odd = draining.Aside("reroute")
 
 
 def sweep(*, limit: int = 200) -> int:
-    """Place what venues have given back, then ask for what would trade elsewhere by now."""
+    """Place what venues have given back, then ask for what would trade elsewhere by now.
+
+    An order that can be neither placed nor asked about stays where it is for a while, with a break.
+    """
     return _place(limit) + _ask(limit)
+
+
+def _put_aside(order_id: str, error: Exception) -> None:
+    _odd.put(order_id, error, order_id=order_id)
 
 
 def goes_on(one: Tree, row: ExecutionOrder, child: VenueOrder) -> bool:
@@ -61,7 +68,20 @@ def _ask(limit: int) -> int:
     if not resting:
         return 0
     generation.check()
+
+    def together(taken: list[str]) -> int:
+        taken += sorted({child.order_id for child in resting})
+        return _move(resting)
+
+    def alone(order_id: str) -> int:
+        return _move([child for child in resting if child.order_id == order_id])
+
+    return draining.safely(together, alone, aside=_put_aside)
+
+
+def _move(resting: Sequence[VenueOrder]) -> int:
     sor.look(child.order_id for child in resting)
+    at = clock.now()
     better = {child.id: why for child in resting if (why := _why_move(child, at=at))}
     if not better:
         return 0
@@ -82,7 +102,8 @@ def _resting(at: datetime, limit: int) -> list[VenueOrder]:
     """The next page of what smart routing placed a while ago, that nobody is changing and that
     another venue would trade by the best prices it has told.
     """
-    rows = VenueOrder.objects.exclude(status__in=sorted(VENUE_TERMINAL)).filter(
+    open_ = VenueOrder.objects.exclude(status__in=sorted(VENUE_TERMINAL))
+    rows = open_.exclude(order_id__in=_odd.keys()).filter(
         status__in=_WORKING,
         pending="",
         in_doubt=False,
@@ -174,10 +195,20 @@ def _place(limit: int) -> int:
     working = Subquery(per_part.annotate(n=Sum("leaves_qty")).values("n"))
     at_venues = Coalesce(working, Value(ZERO))
     lacking = given_back.filter(execution_order__leaves_qty__gt=at_venues)
+    lacking = lacking.exclude(order_id__in=_odd.keys())
     names = sorted({child.order_id for child in _placing.page(lacking, limit)})
     if not names:
         return 0
     generation.check()
+
+    def together(taken: list[str]) -> int:
+        taken += names
+        return _send_all_on(names)
+
+    return draining.safely(together, lambda name: _send_all_on([name]), aside=_put_aside)
+
+
+def _send_all_on(names: Sequence[str]) -> int:
     sor.look(names)
     at = clock.now()
     placed = 0

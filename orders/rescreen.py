@@ -143,9 +143,10 @@ def _changed(ticket: Ticket, change: Change) -> Ticket:
             for account, part in zip(ticket.accounts, parts, strict=True)
         )
         ticket = msgspec.structs.replace(ticket, accounts=accounts)
-    by_two = overrides.held(order.id)
-    if by_two is not None and not by_two.covers(change.qty, change.limit_price):
-        ticket = msgspec.structs.replace(ticket, overrides={})
+    if ticket.overrides:
+        held = overrides.held([(order.organization_id, order.id)])[order.id]
+        if not held.covers(change.qty, change.limit_price, change.stop_price):
+            ticket = msgspec.structs.replace(ticket, overrides={})
     whole = change.qty if parts else order.order_qty
     return msgspec.structs.replace(
         _acted(_sized(ticket, change.qty - order.cum_qty, whole), change.by),
@@ -313,15 +314,19 @@ def _sized(ticket: Ticket, qty: Decimal, of: Decimal) -> Ticket:
 
 
 def _tickets(orders: Iterable[Order], *, stage: str, at: datetime) -> dict[str, Ticket]:
-    """The tickets of orders as they are now: one query for the makers, one for blocks if any."""
+    """The tickets of orders as they are now: a query each for makers, overrides, blocks if any."""
     rows = list(orders)
+    by_two = overrides.held((order.organization_id, order.id) for order in rows)
     makers = User.objects.in_bulk({order.submitted_by_id for order in rows})
     owners = {key: principals.of_user(user, via="recheck") for key, user in makers.items()}
     blocks = _blocks(rows)
-    return {
+    made = {
         order.id: _ticket(order, owners[order.submitted_by_id], blocks, stage=stage, at=at)
         for order in rows
     }
+    for key in made.keys() & by_two.keys():
+        made[key] = msgspec.structs.replace(made[key], overrides=by_two[key].approved)
+    return made
 
 
 def _strategies(order: Order) -> list[str]:
@@ -376,8 +381,6 @@ def _ticket(
     )
     if order.revision > 1:
         made = msgspec.structs.replace(made, order_version=order.revision)
-    if (by_two := overrides.held(order.id)) is not None:
-        made = msgspec.structs.replace(made, overrides=by_two.approved)
     if len(made.accounts) == len(ids):
         return made
     # An account that cannot be found is no reason to look at fewer of them.

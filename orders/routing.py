@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 import msgspec
+from django.db.models import QuerySet
 
 from controls.models import Screening
 from oms_site.firm import generation
 from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -38,53 +39,48 @@ from orders.schedules import checking, starting
 from orders.tree import Tree
 from venues import instruments
 
-log = logging.getLogger(__name__)
 _by = actors.system("routing")
+_odd = draining.Aside("route")
 
 
 def drain(*, limit: int = 200) -> int:
-    """Route what is due, up to `limit` orders in one transaction. Returns how many were taken.
+    """Route what is due, up to `limit` orders in one transaction. Returns how many were routed.
 
     Several workers may drain at once: each takes rows that no other holds. An order that breaks
     the batch is found by routing them one at a time; it is staged and the others go their way.
     """
     crossing.drain()
     _look_at_books(limit)
-    try:
-        return _drain(limit=limit)
-    except Exception as error:
-        if not of_content(error):
-            raise
-        log.exception("a batch could not be routed; routing one by one")
-    due = Order.objects.filter(route_at__lte=clock.now(), pending="").order_by("route_at")
-    names = list(due.values_list("id", flat=True)[:limit])
-    for order_id in names:
-        try:
-            _drain(limit=1, only=order_id)
-        except Exception as error:
-            if not of_content(error):
-                raise
-            log.exception("%s could not be routed", order_id)
-            _set_aside(order_id)
-    return len(names)
+
+    def alone(order_id: str) -> int:
+        # What was looked at before the batch is too old by now, or before the last one's turn.
+        sor.look([order_id])
+        return _drain(1, [], only=order_id)
+
+    return draining.safely(partial(_drain, limit), alone, aside=_set_aside)
 
 
 def _look_at_books(limit: int) -> None:
-    due = Order.objects.filter(route_at__lte=clock.now(), pending="").order_by("route_at")
+    due = _due(Order.objects.all(), at=clock.now())
     names = list(due.values_list("id", flat=True)[:limit])
     if names:
         generation.check()
         sor.look(names)
 
 
-def _drain(*, limit: int, only: str = "") -> int:
+def _due(rows: QuerySet[Order], *, at: datetime) -> QuerySet[Order]:
+    due = rows.filter(route_at__lte=at, pending="").exclude(id__in=_odd.keys())
+    return due.order_by("route_at")
+
+
+def _drain(limit: int, taken: list[str], only: str = "") -> int:
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.enter()
-        due = Order._base_manager.select_for_update(no_key=True, skip_locked=True).filter(
-            route_at__lte=at, pending="", **({"id": only} if only else {})
-        )
-        orders = {order.id: work.hold(order) for order in due.order_by("route_at")[:limit]}
+        rows = Order._base_manager.select_for_update(no_key=True, skip_locked=True)
+        due = _due(rows.filter(id=only) if only else rows, at=at)
+        orders = {order.id: work.hold(order) for order in due[:limit]}
+        taken += orders
         # What is locked now may have been approved after we began to look.
         at = clock.now()
         trees = tree.below(work, orders)
@@ -97,13 +93,21 @@ def _drain(*, limit: int, only: str = "") -> int:
     return len(orders)
 
 
-def _set_aside(order_id: str) -> None:
+def _set_aside(order_id: str, error: Exception) -> None:
     """Stage an order that cannot be routed, whatever the reason: a person looks at it."""
-    at = clock.now()
-    with unit.work(by=_by, at=at) as work:
-        order = work.lock(Order, [order_id])[order_id]
-        if order.route_at is not None:
-            _stage(work, Tree(order), "it could not be routed, see the log", at=at)
+    try:
+        with unit.work(by=_by, at=clock.now()) as work:
+            order = work.lock(Order, [order_id])[order_id]
+            if order.route_at is None:
+                return  # somebody else was first
+            _stage(work, Tree(order), "it could not be routed, see its break", at=work.at)
+    except Exception as also:
+        # Not even that: it is left out for a while, or it would be the first of every batch.
+        if not of_content(also):
+            raise
+        _odd.put(order_id, error, order_id=order_id)
+        raise
+    draining.tell("route", order_id, error, order_id=order_id)
 
 
 def _used_ids(orders: Iterable[Order]) -> set[tuple[str, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -15,9 +15,20 @@ from controls import halts, lists
 from controls.ticket import AccountFacts, Reference, Ticket
 from oms_site.firm.principals import Principal
 from orders import order_types
+from orders.models import Order
 from orders.terms import Terms
 from venues import market_data
 from venues.instruments import InstrumentFacts
+from venues.market_data import evaluated
+
+
+def renew_prices(order_ids: Iterable[str], *, by: Principal) -> None:
+    """Ask the price service for old prices of orders that somebody's word has looked at again.
+
+    Called before that transaction; no query where there is no service.
+    """
+    rows = Order.objects.filter(pk__in=list(order_ids), organization_id=by.organization_id)
+    evaluated.look(rows.values_list("instrument__cusip", flat=True))
 
 
 def economics(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -35,7 +36,23 @@ def aside(drain: str) -> Break:
     return Break.objects.get(kind="put_aside", key__startswith=f"{drain}/")
 
 
-def wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def fails_once(
+    monkeypatch: pytest.MonkeyPatch, room: Any, name: str, error: Exception
+) -> list[int]:
+    """Have a function of a room fail the first time; one entry for each time it was called."""
+    whole, called = getattr(room, name), list[int]()
+
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        called.append(1)
+        if len(called) == 1:
+            raise error
+        return whole(*args, **kwargs)
+
+    monkeypatch.setattr(room, name, fail)
+    return called
+
+
+def wait(monkeypatch: pytest.MonkeyPatch, time: timedelta = draining.AGAIN) -> None:
     """As long as what was put aside is left alone."""
-    before, more = clock.monotonic, draining.AGAIN.total_seconds() + 1
+    before, more = clock.monotonic, time.total_seconds() + 1
     monkeypatch.setattr(clock, "monotonic", lambda: before() + more)

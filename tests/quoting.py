@@ -9,13 +9,14 @@ from itertools import count
 from typing import Any, TypeVar
 
 from oms_site.kit import clock
-from orders import desk
+from orders import desk, execution
 from orders.desk.executing import ExecuteResult
 from orders.models import Quote, QuoteRound, Rfq, VenueOrder
 from orders.requests import AutoEx, QuoteHit
 from orders.rfq.asking import RfqAsk
 from orders.rfq.criteria import Criteria
 from tests import trading
+from venues import instruments
 from venues.messages import DealerQuote, QuoteCancel, QuoteStatus, QuoteStatusReport
 
 VENUE = "SIMQ"
@@ -53,15 +54,16 @@ def automatic(order_id: str, qty: int | Decimal, **rules: Any) -> ExecuteResult:
 def said(
     rfq: Rfq, dealer: str, px: str | Decimal, *, valid: int = 30, **changes: Any
 ) -> DealerQuote:
-    """A dealer's price."""
+    """A dealer's price for the side and the security that it was asked for."""
+    order = rfq.order
     number, at = next(_refs), clock.now()
     terms: dict[str, Any] = {
         "seq": number,
         "quote_req_id": rfq.id,
         "quote_id": f"Q{number}",
         "dealer": dealer,
-        "security_id": trading.BOND,
-        "side": "1",
+        "security_id": instruments.by_id(order.instrument_id).cusip,
+        "side": execution.SIDES[order.side],
         "px": D(px),
         "size": rfq.qty,
         "valid_until_time": at + timedelta(seconds=valid),

@@ -107,6 +107,8 @@ class Connection:
         self._gap_since: float | None = None
         self._is_behind = False
         self._feed = Feed(venue_id)
+        # What could not be read in this session: the same is told to people once.
+        self._told: set[int] = set()
 
     async def run(self) -> None:
         """Connect, work until something breaks, connect again."""
@@ -142,6 +144,7 @@ class Connection:
         await self._session(self._make_gateway())
 
     async def _session(self, gateway: Gateway) -> None:
+        self._told.clear()
         try:
             await self._db(self._apply_stored)
             due = await self._db(inbox.next_seq, self.venue_id)
@@ -179,8 +182,9 @@ class Connection:
         inbox.store(self.venue_id, [raw for f in frames if (raw := _raw(f))], at=at)
         for frame in frames:
             # One that has a number is told to people by whoever applies it.
-            if frame.error and not frame.number:
+            if frame.error and not frame.number and hash(frame.text) not in self._told:
                 self._handlers.unreadable(self.venue_id, frame.text, frame.error)
+                self._told.add(hash(frame.text))
         told = [f.message.last_seq for f in frames if isinstance(f.message, messages.Heartbeat)]
         if told and told[-1] is not None:
             self._is_behind = not inbox.has(self.venue_id, told[-1])
@@ -212,6 +216,9 @@ class Connection:
             while due := await self._take_due():
                 for n in range(0, len(due), TOGETHER):
                     await self._look_and_send(gateway, due[n : n + TOGETHER])
+            if gateway.line().anew:
+                # The questions that were queued when the session began have all been sent.
+                await gateway.caught_up()
             try:
                 async with asyncio.timeout(0.25):
                     await self.bell.wait()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
@@ -29,6 +30,8 @@ Outgoing = (
 HIT = f"AJ{int(messages.QuoteRespType.HIT)}"
 # What a venue has to answer, by our word for it; the other quote responses are only told.
 _ANSWERED = ("D", "F", "G", "R", HIT)
+# How many that may not overtake hide no cancel behind them.
+_SPARE = 100
 _KINDS: dict[type, str] = {
     messages.NewOrder: "D",
     messages.CancelRequest: "F",
@@ -75,22 +78,31 @@ def take_due(venue_id: str, *, limit: int = 500, cancels_first: bool = False) ->
 
 
 def _overtaking(venue_id: str, waiting: QuerySet[Outbound], limit: int) -> list[Outbound]:
-    """Cancels whose order is not itself still waiting to be sent."""
+    """Cancels whose order is not itself still waiting to be sent.
+
+    A row that cannot be read overtakes nothing: in its turn the last look ends it.
+    """
     cancels = {
-        row: messages.decode_outgoing(row.body)
-        for row in waiting.filter(kind="F").order_by("id")[:limit]
+        row: message
+        for row in waiting.filter(kind="F").order_by("id")[: limit + _SPARE]
+        if (message := _cancel(row)) is not None
     }
-    named = [m.orig_cl_ord_id for m in cancels.values() if isinstance(m, messages.CancelRequest)]
+    named = [message.orig_cl_ord_id for message in cancels.values()]
     unsent = set(
         Outbound.objects.filter(
             venue_id=venue_id, sent_at=None, kind__in=("D", "G"), cl_ord_id__in=named
         ).values_list("cl_ord_id", flat=True)
     )
-    return [
-        row
-        for row, message in cancels.items()
-        if isinstance(message, messages.CancelRequest) and message.orig_cl_ord_id not in unsent
-    ]
+    free = [row for row, message in cancels.items() if message.orig_cl_ord_id not in unsent]
+    return free[:limit]
+
+
+def _cancel(row: Outbound) -> messages.CancelRequest | None:
+    try:
+        message = messages.decode_outgoing(row.body)
+    except msgspec.MsgspecError:
+        return None
+    return message if isinstance(message, messages.CancelRequest) else None
 
 
 def pace_of(venue_id: str) -> int:

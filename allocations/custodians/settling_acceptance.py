@@ -6,7 +6,7 @@ it again, and knows the desk only through the port.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -14,7 +14,14 @@ from decimal import Decimal
 
 from allocations.custodians.acceptance import Finding, tried
 from allocations.custodians.port import Refused
-from allocations.custodians.settling import Confirmation, Delivery, SettlementDesk, Withdrawn, read
+from allocations.custodians.settling import (
+    Confirmation,
+    Delivery,
+    SettlementDesk,
+    Told,
+    Withdrawn,
+    read,
+)
 from oms_site.kit import ids
 
 D = Decimal
@@ -36,20 +43,7 @@ class Trial:
 
     def confirmation(self) -> Confirmation:
         """A small confirmation under a fresh key."""
-        return Confirmation(
-            key=ids.prefixed("cf"),
-            leg_id=ids.prefixed("bl"),
-            account=self.account,
-            cusip=self.cusip,
-            side="1",
-            qty=D(1000),
-            price=D("99.1234567891"),
-            principal=D("991.23"),
-            accrued_interest=D("0.01"),
-            net_money=D("991.24"),
-            trade_date=self.now.date(),
-            settlement_date=self.far,
-        )
+        return sample(self.account, self.cusip, traded=self.now.date(), settles=self.far)
 
     def delivery(self) -> Delivery:
         """A small instruction under a fresh key."""
@@ -66,6 +60,44 @@ class Trial:
             participant="0901",
             delivery_account="",
         )
+
+
+def sample(account: str, cusip: str, *, traded: date, settles: date) -> Confirmation:
+    """A small purchase under a fresh key."""
+    return Confirmation(
+        key=ids.prefixed("cf"),
+        leg_id=ids.prefixed("bl"),
+        account=account,
+        cusip=cusip,
+        side="1",
+        qty=D(1000),
+        price=D("99.1234567891"),
+        principal=D("991.23"),
+        accrued_interest=D("0.01"),
+        net_money=D("991.24"),
+        trade_date=traded,
+        settlement_date=settles,
+    )
+
+
+def numbered(ask: Callable[[int], Sequence[Told]]) -> Iterator[str]:
+    """What is wrong with the messages after a number, as `ask` brings them."""
+    first = everything(ask)
+    if first != everything(ask)[: len(first)]:
+        yield "the same question was answered differently"
+    if [one.seq for one in first] != list(range(1, len(first) + 1)):
+        yield "messages are not numbered from 1 without a gap"
+    if first and ask(first[-1].seq)[:1] == first[:1]:
+        yield "messages before the number asked for came again"
+
+
+def everything(ask: Callable[[int], Sequence[Told]]) -> list[Told]:
+    """All that is told, asked for as often as something newer comes."""
+    found, last = list[Told](), 0
+    while (told := ask(last)) and told[-1].seq > last:
+        found += told
+        last = told[-1].seq
+    return found
 
 
 def certify(trial: Trial) -> list[Finding]:
@@ -112,15 +144,12 @@ def _keeps_out(trial: Trial) -> Iterator[str]:
 
 def _tells(trial: Trial) -> Iterator[str]:
     trial.desk.confirm(trial.confirmation())
-    first = trial.desk.messages(after=0, now=trial.now)
-    again = trial.desk.messages(after=0, now=trial.now)
-    if first != again[: len(first)]:
-        yield "the same question was answered differently"
-    if [one.seq for one in first] != list(range(1, len(first) + 1)):
-        yield "messages are not numbered from 1 without a gap"
-    if first and trial.desk.messages(after=first[-1].seq, now=trial.now)[:1] == first[:1]:
-        yield "messages before the number asked for came again"
-    for one in first:
+
+    def ask(after: int) -> Sequence[Told]:
+        return trial.desk.messages(after=after, now=trial.now)
+
+    yield from numbered(ask)
+    for one in everything(ask):
         read(one.body)
 
 

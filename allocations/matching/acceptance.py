@@ -6,17 +6,17 @@ and the other side only through what `Trial.answer` has it say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from allocations.custodians import settling_acceptance
 from allocations.custodians.acceptance import Finding, tried
 from allocations.custodians.port import Refused
 from allocations.custodians.settling import Affirmation, Confirmation, Statement, Told, read
 from allocations.matching.port import MatchingClient
-from oms_site.kit import ids
 
 D = Decimal
 
@@ -33,20 +33,8 @@ class Trial:
 
     def confirmation(self) -> Confirmation:
         """A small confirmation under a fresh key."""
-        return Confirmation(
-            key=ids.prefixed("cf"),
-            leg_id=ids.prefixed("bl"),
-            account=self.account,
-            cusip=self.cusip,
-            side="1",
-            qty=D(1000),
-            price=D("99.1234567891"),
-            principal=D("991.23"),
-            accrued_interest=D("0.01"),
-            net_money=D("991.24"),
-            trade_date=self.now.date(),
-            settlement_date=self.now.date(),
-        )
+        today = self.now.date()
+        return settling_acceptance.sample(self.account, self.cusip, traded=today, settles=today)
 
 
 def certify(trial: Trial) -> list[Finding]:
@@ -60,7 +48,8 @@ def _repeats(trial: Trial) -> Iterator[str]:
         taken = set(pool.map(lambda _: trial.client.confirm(one, counterparty="BROKER"), range(8)))
     if len(taken) != 1 or isinstance(next(iter(taken)), Refused):
         yield f"the same confirmation was answered differently: {taken}"
-    said = {trial.client.dispute(one.key, leg_id=one.leg_id, reason="the price") for _ in range(3)}
+    about = {"leg_id": one.leg_id, "reason": "the price", "about": "version 1"}
+    said = {trial.client.dispute(one.key, **about) for _ in range(3)}
     if len(said) != 1 or isinstance(next(iter(said)), Refused):
         yield f"the same dispute was answered differently: {said}"
 
@@ -74,18 +63,28 @@ def _conflicts(trial: Trial) -> Iterator[str]:
             yield f"a key with other content was answered {answer}"
 
 
+def _withdraws(trial: Trial) -> Iterator[str]:
+    told, untold = trial.confirmation(), trial.confirmation()
+    trial.client.confirm(told, counterparty="BROKER")
+    for one in (told, untold):
+        said = {trial.client.withdraw(one.key, leg_id=one.leg_id) for _ in range(3)}
+        if len(said) != 1 or isinstance(next(iter(said)), Refused):
+            yield f"the same withdrawal was answered differently: {said}"
+        late = trial.client.confirm(one, counterparty="BROKER")
+        if not isinstance(late, Refused) or not late.permanent:
+            yield f"what was withdrawn was taken later: {late}"
+
+
 def _tells(trial: Trial) -> Iterator[str]:
     one = trial.confirmation()
     trial.client.confirm(one, counterparty="BROKER")
     trial.answer(one)
-    first = _all(trial)
-    if not first or first != _all(trial)[: len(first)]:
-        yield "the same question was answered differently"
-    if [told.seq for told in first] != list(range(1, len(first) + 1)):
-        yield "messages are not numbered from 1 without a gap"
-    if trial.client.messages(after=first[-1].seq)[:1] == first[:1]:
-        yield "messages before the number asked for came again"
-    said = [read(told.body) for told in first]
+
+    def ask(after: int) -> Sequence[Told]:
+        return trial.client.messages(after=after)
+
+    yield from settling_acceptance.numbered(ask)
+    said = [read(told.body) for told in settling_acceptance.everything(ask)]
     if not all(isinstance(word, Statement | Affirmation) for word in said):
         yield "something else was told than statements and affirmations"
     mine = [word for word in said if isinstance(word, Statement) and word.leg_id == one.leg_id]
@@ -97,15 +96,9 @@ def _tells(trial: Trial) -> Iterator[str]:
         yield f"the other side's version came as {mine}"
 
 
-def _all(trial: Trial) -> list[Told]:
-    found = list[Told]()
-    while told := trial.client.messages(after=found[-1].seq if found else 0):
-        found += told
-    return found
-
-
 REQUIREMENTS: dict[str, Callable[[Trial], Iterator[str]]] = {
     "repeating a key does nothing again and answers the same": _repeats,
     "a key with other content is refused for good": _conflicts,
+    "what is withdrawn stays withdrawn, whatever comes later": _withdraws,
     "messages are numbered, readable, the same each time, and exact": _tells,
 }

@@ -1,7 +1,7 @@
-"""What every central matching service can do: take our side, be told it is disputed, and tell.
+"""What every central matching service can do: take our side, hear that it is disputed or no more.
 
 The settlement room calls it, outside any transaction. Every call carries our own key, so repeating
-it is harmless. What the other side says comes as numbered messages, in the words of a settlement
+it is harmless. What the other side tells comes as numbered messages, in the words of a settlement
 desk: statements and affirmations.
 """
 
@@ -31,8 +31,15 @@ class MatchingClient(Protocol):
         """Enter our side of a trade with a broker; empty where several brokers dealt."""
         ...
 
-    def dispute(self, key: str, *, leg_id: str, reason: str) -> Taken | Refused:
-        """Say that the other side has it wrong, or not at all."""
+    def dispute(self, key: str, *, leg_id: str, reason: str, about: str) -> Taken | Refused:
+        """Say that the other side has it wrong, or not at all.
+
+        `about` names what is disputed: the same words about something else are said again.
+        """
+        ...
+
+    def withdraw(self, key: str, *, leg_id: str) -> Taken | Refused:
+        """Take a trade of ours back there, even if its confirmation arrives later."""
         ...
 
     def messages(self, *, after: int) -> list[Told]:

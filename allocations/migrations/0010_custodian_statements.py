@@ -132,7 +132,8 @@ class Migration(migrations.Migration):
             ],
             migrations.RunSQL.noop,
         ),
-        migrations.RunSQL(CATCH_UP, migrations.RunSQL.noop),
+        # In this order: making the trigger waits for writers, so none commits in between unseen.
         migrations.RunSQL(TOLD, NOT_TOLD),
+        migrations.RunSQL(CATCH_UP, migrations.RunSQL.noop),
         migrations.RunSQL(BRANCHES, NO_BRANCHES),
     ]

@@ -1,4 +1,4 @@
-"""What keeps clients' allocation ids unique for ever; used by one migration alone.
+"""What keeps clients' allocation ids unique for ever; used by migrations alone.
 
 Older rows may share an id: the oldest keeps it, the others stay as they are and hold no claim.
 """
@@ -8,21 +8,22 @@ from __future__ import annotations
 TABLE = "allocations_clientallocationid"
 ALLOCATION, ACCOUNT = "client_allocation_id", "client_account_allocation_id"
 
-# Whole statements at once, in one order: two batches with the same ids cannot wait for each other.
-_CLAIM = f"""
-CREATE FUNCTION allocations_claim(firms text[], kinds text[], names text[], orders text[],
-    accounts text[]) RETURNS void LANGUAGE plpgsql AS $$
+
+def _claim(*, known: str, order: str) -> str:
+    return f"""
+CREATE OR REPLACE FUNCTION allocations_claim(firms text[], kinds text[], names text[],
+    orders text[], accounts text[]) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE taken record;
 BEGIN
     IF firms IS NULL THEN RETURN; END IF;
     INSERT INTO {TABLE} (organization_id, kind, client_id, order_id, account_id)
     SELECT f, k, c, o, a FROM unnest(firms, kinds, names, orders, accounts) AS n (f, k, c, o, a)
-    ORDER BY f, k, c
+    ORDER BY {order}
     ON CONFLICT (organization_id, kind, client_id) DO NOTHING;
     -- An entry after the fact has claimed them already for what it is made into.
     SELECT n.k AS kind, n.c AS client_id INTO taken
     FROM unnest(firms, kinds, names, orders, accounts) AS n (f, k, c, o, a)
-    JOIN {TABLE} t ON t.organization_id = n.f AND t.kind = n.k AND t.client_id = n.c
+    {known} {TABLE} t ON t.organization_id = n.f AND t.kind = n.k AND t.client_id = n.c
     WHERE (t.order_id, t.account_id) IS DISTINCT FROM (n.o, n.a)
     ORDER BY n.k, n.c LIMIT 1;
     IF FOUND THEN
@@ -32,6 +33,13 @@ BEGIN
     END IF;
 END $$;
 """
+
+
+# Whole statements at once, in one order: two batches with the same ids cannot wait for each other.
+CLAIM = _claim(known="JOIN", order="f, k, c")
+# The order in which orders are written: all wholes, then all accounts. And what somebody gave back
+# while this statement waited for another id is claimed by nobody: it is refused, and tried again.
+CLAIM_AGAIN = _claim(known="LEFT JOIN", order="k DESC, f, c")
 _WHOLE = f"""
     SELECT organization_id, '{ALLOCATION}', client_allocation_id, order_id, ''
     FROM {{rows}} w WHERE client_allocation_id <> ''"""
@@ -108,7 +116,7 @@ ON CONFLICT DO NOTHING;
 """
 
 MAKE = [
-    _CLAIM,
+    CLAIM,
     *[_claims(name, body) for name, body in dict(_CLAIMS.values()).items()],
     *[_trigger(table, name) for table, (name, _) in _CLAIMS.items()],
     _BACKFILL,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MinValueValidator
 from django.db import models
 
 from oms_site.firm.models import Organization
@@ -16,7 +17,10 @@ class Custodian(models.Model):
     adapter = models.CharField(max_length=20, default="simulated")
     active = models.BooleanField(default=True)
     keep_files_days = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="files with it are removed after so many days; none: never"
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="files with it are removed after so many days; none: never",
     )
 
     def __str__(self) -> str:

@@ -63,6 +63,10 @@ class TradeConfirm(LedgerRow):
         NOTHING = ""
         CONFIRM = "confirm"
         DISPUTE = "dispute"
+        WITHDRAW = "withdraw"
+
+    # Codes of what was taken back: at its service too, or before that had heard of it.
+    WITHDRAWN, NOT_TOLD = "withdrawn", "not_told"
 
     leg = models.ForeignKey(BookingLeg, on_delete=models.PROTECT, related_name="confirms")
     order_id = models.CharField(max_length=40, db_index=True)
@@ -195,6 +199,12 @@ class TradeConfirm(LedgerRow):
             ConfirmStatus.DISPUTED,
         )
 
+    @property
+    def stands_outside(self) -> bool:
+        """Whether its matching service may have what was taken back, and was not told so."""
+        over = self.code in (self.WITHDRAWN, self.NOT_TOLD) or self.ask == self.Ask.WITHDRAW
+        return self.service_id is not None and not over
+
     def ask_for(self, ask: str, *, due_at: datetime | None) -> None:
         """What the other side is to be told next; nothing is told before `due_at`."""
         self.ask, self.due_at, self.attempts = ask, due_at, 0
@@ -207,6 +217,8 @@ class TradeConfirm(LedgerRow):
     def receive(self, *, at: datetime) -> None:
         """The other side has heard it."""
         self.received_at = self.received_at or at
+        if self.ask == self.Ask.WITHDRAW:
+            self.code = self.WITHDRAWN
         self.ask, self.due_at = "", None
 
     def stop(self, *, code: str, reason: str) -> None:
@@ -242,6 +254,8 @@ class TradeConfirm(LedgerRow):
     def cancel(self, *, reason: str) -> None:
         """What it confirms was taken back."""
         self.ask, self.due_at, self.reason = "", None, reason[:200]
+        if self.service_id is not None and self.version <= 1:
+            self.code = self.NOT_TOLD  # nothing has happened to it since it was made
 
     def propose(self, *, reason_code: str, text: str, user_id: int, at: datetime) -> None:
         """One person's explanation; a later one replaces it."""

@@ -6,13 +6,14 @@ its custodian's desk.
 
 from __future__ import annotations
 
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 
 from allocations.models.account import Custodian
 from allocations.models.confirming import part
 from oms_site.firm.models import Organization
-from oms_site.journal.rows import QueueRow
+from oms_site.journal.rows import ToldRow
 
 
 class MatchingService(models.Model):
@@ -23,7 +24,10 @@ class MatchingService(models.Model):
     adapter = models.CharField(max_length=20)
     active = models.BooleanField(default=True)
     keep_files_days = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="files with it are removed after so many days; none: never"
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="files with it are removed after so many days; none: never",
     )
 
     def __str__(self) -> str:
@@ -61,16 +65,10 @@ class MatchingRoute(models.Model):
         return self.name
 
 
-class MatchingMessage(QueueRow):
+class MatchingMessage(ToldRow):
     """What a service told us, raw, once per number; `verdict` accounts for every one."""
 
     service = part(MatchingService)
-    seq = models.BigIntegerField()
-    body = models.TextField()
-    received_at = models.DateTimeField()
-    applied_at = models.DateTimeField(null=True, blank=True)
-    verdict = models.CharField(max_length=16, blank=True)
-    note = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints = [

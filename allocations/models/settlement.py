@@ -20,7 +20,7 @@ from allocations.settlement_states import INSTRUCTION_STEPS, OPEN_INSTRUCTION, I
 from allocations.states import COUNTED_MAX
 from oms_site.firm.models import Organization
 from oms_site.journal.fields import StateField
-from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
+from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow, ToldRow
 from venues.models import Instrument
 
 
@@ -71,16 +71,10 @@ class SettlementDue(QueueRow):
         return self.leg_id
 
 
-class CustodianMessage(QueueRow):
+class CustodianMessage(ToldRow):
     """What a custodian told us, raw, once per number; `verdict` accounts for every one."""
 
     custodian = part(Custodian)
-    seq = models.BigIntegerField()
-    body = models.TextField()
-    received_at = models.DateTimeField()
-    applied_at = models.DateTimeField(null=True, blank=True)
-    verdict = models.CharField(max_length=16, blank=True)
-    note = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints = [

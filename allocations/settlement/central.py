@@ -29,13 +29,12 @@ from allocations.holdings import ledger
 from allocations.matching import routes, services
 from allocations.matching.port import MatchingClient
 from allocations.models import (
-    Account,
     CounterpartyTrade,
     MatchingMessage,
     SettlementInstruction,
     TradeConfirm,
 )
-from allocations.settlement import matching, sending, views
+from allocations.settlement import matching, sending
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
@@ -44,7 +43,6 @@ from oms_site.kit import clock
 log = logging.getLogger(__name__)
 ROUNDS_MOST = 20
 _MOST = 500
-_UNACCOUNTED = ("unknown", "unreadable", "not_theirs")
 _by = actors.system("settlement")
 
 
@@ -140,29 +138,6 @@ def _apply(service_id: str, limit: int, only: int | None, taken: list[int]) -> i
     return len(found)
 
 
-def unaccounted(organization_id: str, *, most: int = 200) -> list[MatchingMessage]:
-    """What services told that fits nothing here, oldest first.
-
-    It belongs to whose account it names; what names none that is known is laid before the house.
-    """
-    rows = MatchingMessage.objects.filter(verdict__in=_UNACCOUNTED)
-    found = list(rows.order_by("received_at", "pk")[:most])
-    named = {row.pk: _account_of(row) for row in found}
-    known = Account.objects.filter(code__in=set(named.values()))
-    owners: dict[str, set[str]] = {}
-    for code, owner in known.values_list("code", "organization_id").order_by("id"):
-        owners.setdefault(code, set()).add(owner)
-    return [row for row in found if organization_id in owners.get(named[row.pk], {views.HOUSE})]
-
-
-def _account_of(row: MatchingMessage) -> str:
-    try:
-        said = read(row.body)
-    except msgspec.MsgspecError:
-        return ""
-    return said.account if isinstance(said, Statement) else ""
-
-
 class _Batch:
     """The messages of one unit and the confirmations they are about, locked in one order."""
 
@@ -223,13 +198,18 @@ class _Batch:
         return "applied", ""
 
     def _named(self, reference: str) -> str:
-        """A reference as we keep it: services and custodians name theirs without each other."""
-        return f"{self._service}:{reference}"[:80]
+        """A reference as we keep it: services and custodians name theirs without each other.
+
+        Never cut: two that differ at their ends are two. One too long is put aside as unreadable.
+        """
+        return f"{self._service}:{reference}"
 
 
 def _saying(row: TradeConfirm, at: datetime) -> sending.Say:
     if row.ask == TradeConfirm.Ask.DISPUTE:
-        return partial(_dispute, row.id, row.leg_id, row.reason)
+        return partial(_dispute, row.id, row.leg_id, row.reason, _disputed(row))
+    if row.ask == TradeConfirm.Ask.WITHDRAW:
+        return partial(_withdraw, row.id, row.leg_id)
     return partial(_confirm, sending.confirmation(row), row.counterparty)
 
 
@@ -237,8 +217,20 @@ def _confirm(one: Confirmation, broker: str, client: MatchingClient) -> Taken | 
     return client.confirm(one, counterparty=broker)
 
 
-def _dispute(key: str, leg_id: str, reason: str, client: MatchingClient) -> Taken | Refused:
-    return client.dispute(key, leg_id=leg_id, reason=reason)
+def _dispute(
+    key: str, leg_id: str, reason: str, about: str, client: MatchingClient
+) -> Taken | Refused:
+    return client.dispute(key, leg_id=leg_id, reason=reason, about=about)
+
+
+def _disputed(row: TradeConfirm) -> str:
+    """What a dispute is about: their version, and our agreement that it takes back."""
+    agreed = "" if row.affirmed_at is None else row.affirmed_at.isoformat()
+    return f"{row.verdict_id} {agreed}".strip()
+
+
+def _withdraw(key: str, leg_id: str, client: MatchingClient) -> Taken | Refused:
+    return client.withdraw(key, leg_id=leg_id)
 
 
 def _last(service_id: str) -> int:

@@ -63,9 +63,15 @@ def _drain(limit: int, taken: list[int], only: int | None = None) -> int:
 def take_back(
     work: Unit, confirm: TradeConfirm, instruction: SettlementInstruction | None, *, at: datetime
 ) -> None:
-    """Cancel what is only on paper; ask the custodian about what it may have heard of."""
+    """Cancel what is only on paper; ask the custodian, and its service, that may have heard of it.
+
+    Its service only once nothing can have changed hands: that is given back there by a trade of its
+    own.
+    """
     confirm.cancel(reason=_TAKEN_BACK)
     tell(work, confirm, "confirm_cancel", at=at, reason=confirm.reason)
+    if instruction is None or not instruction.was_sent:
+        _withdraw(work, confirm, at=at)
     if instruction is None or not instruction.is_open:
         return
     if instruction.was_sent:
@@ -74,6 +80,13 @@ def take_back(
     else:
         instruction.cancel(reason=_TAKEN_BACK, at=at)
         tell(work, instruction, "settlement_cancel", at=at, reason=instruction.reason)
+
+
+def _withdraw(work: Unit, confirm: TradeConfirm, *, at: datetime) -> None:
+    """Have a matching service take a trade back, once."""
+    if confirm.stands_outside:
+        confirm.ask_for(TradeConfirm.Ask.WITHDRAW, due_at=at)
+        tell(work, confirm, "confirm_withdraw", at=at, ask=confirm.ask)
 
 
 class _Held:
@@ -90,9 +103,12 @@ class _Held:
         keys |= set(mirrors.values_list("id", flat=True))
         self.legs: Mapping[str, BookingLeg] = work.lock(BookingLeg, keys)
         self._parents(keys)
-        confirms = TradeConfirm.objects.filter(leg_id__in=keys).exclude(status="canceled")
+        # What was taken back here and goes through a service may have to be taken back there too.
+        confirms = TradeConfirm.objects.filter(leg_id__in=keys)
+        confirms = confirms.exclude(status="canceled", service=None)
         rows = work.lock(TradeConfirm, confirms.values_list("id", flat=True)).values()
         self._confirms = {row.leg_id: row for row in rows if row.status != "canceled"}
+        self._canceled = [row for row in rows if row.status == "canceled"]
         found = SettlementInstruction.objects.filter(leg_id__in=keys)
         locked = work.lock(SettlementInstruction, found.values_list("id", flat=True)).values()
         self._instructions = {row.leg_id: row for row in sorted(locked, key=lambda r: r.id)}
@@ -116,6 +132,7 @@ class _Held:
         mirrors = [one for one in self.legs.values() if one.reverses_id == leg.id]
         stands = all(one.status == LegStatus.CANCELED for one in mirrors)
         if leg.status == LegStatus.BOOKED and stands and leg.id not in self._confirms:
+            self._withdraw(leg.id)  # it goes there once more, under another key
             self._make(leg, qty=leg.qty, money=leg.net_money)
         return True
 
@@ -127,14 +144,22 @@ class _Held:
         instruction = self._instructions.get(original)
         if confirm is not None:
             take_back(self._work, confirm, instruction, at=self._at)
+            self._canceled.append(confirm)
         if mirror.status != LegStatus.BOOKED:
             return True  # it is queued again once it is booked
         if instruction is not None and instruction.is_open:
             return False
-        if instruction is not None and instruction.settled_qty and mirror.id not in self._confirms:
+        if instruction is None or not instruction.settled_qty:
+            self._withdraw(original)
+        elif mirror.id not in self._confirms:
             # Only what has changed hands goes back.
             self._make(mirror, qty=instruction.settled_qty, money=instruction.settled_money)
         return True
+
+    def _withdraw(self, leg_id: str) -> None:
+        for row in self._canceled:
+            if row.leg_id == leg_id:
+                _withdraw(self._work, row, at=self._at)
 
     def _make(self, leg: BookingLeg, *, qty: Decimal, money: Decimal) -> None:
         confirm = _confirm(leg, broker=self._brokers.get(leg.id, ""), at=self._at)

@@ -50,12 +50,19 @@ def _confirm(row_id: str, *, organization_id: str, by: Actor, at: datetime) -> N
         row = work.lock(TradeConfirm, [row_id]).get(row_id)
         if row is None or row.organization_id != organization_id:
             raise NotFound("confirmation")
-        if row.status in ("affirmed", "canceled") and row.received_at is not None:
+        if not _may_be_told(row):
             raise OmsError("not_resendable", f"It is {row.status}.", status=409)
         again = row.ask or TradeConfirm.Ask.CONFIRM
         row.ask_for(again, due_at=at)
         tell(work, row, "confirm_resend", at=at, ask=row.ask)
         work.ring("allocations.tasks.settle")
+
+
+def _may_be_told(row: TradeConfirm) -> bool:
+    """What was taken back is only ever told that; what is agreed was told, or is told once."""
+    if row.status == "canceled":
+        return row.ask == TradeConfirm.Ask.WITHDRAW
+    return row.status != "affirmed" or row.received_at is None
 
 
 def _instruction(row_id: str, *, organization_id: str, by: Actor, at: datetime) -> None:

@@ -12,6 +12,7 @@ from django.db import connection
 from allocations import notices
 from allocations.models import Custodian, MatchingService
 from allocations.settlement import central, fails, mailbox, making, sending
+from oms_site.journal import draining
 from oms_site.kit import clock
 
 log = logging.getLogger(__name__)
@@ -39,8 +40,16 @@ def run() -> int:
 
 
 def turn(custodian_id: str) -> int:
-    """Hear what one custodian tells, and tell it what is due and what moved without a trade."""
-    done = mailbox.poll(custodian_id) + notices.turn(custodian_id)
+    """Hear what one custodian tells, and tell it what is due and what moved without a trade.
+
+    Each is done by itself: words that cannot be kept hold up nothing that is to be said.
+    """
+
+    def broke_off(named: str, error: Exception) -> None:
+        draining.tell(named, custodian_id, error)
+
+    rooms = {"mailbox": mailbox.poll, "notice": notices.turn}
+    done = draining.each(rooms, lambda named: rooms[named](custodian_id), aside=broke_off)
     for _ in range(ROUND_ROUNDS):
         if custodian_id not in sending.due_custodians(at=clock.now()):
             break

@@ -9,15 +9,10 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import msgspec
 from django.db.models import Q, QuerySet
 
-from allocations import accounts
-from allocations.custodians.settling import Statement, read
 from allocations.models import (
-    Account,
     CounterpartyTrade,
-    CustodianMessage,
     MatchVerdict,
     SettlementInstruction,
     TradeConfirm,
@@ -29,8 +24,6 @@ from venues import instruments
 
 # What the other side has not said by then waits for a person.
 PATIENCE = timedelta(minutes=5)
-HOUSE = "house"  # the organization of what belongs to nobody we know
-_UNACCOUNTED = ("unknown", "unreadable", "too_much", "wrong_money")
 
 
 def exceptions(organization_id: str, *, at: datetime) -> QuerySet[TradeConfirm]:
@@ -42,7 +35,7 @@ def exceptions(organization_id: str, *, at: datetime) -> QuerySet[TradeConfirm]:
     parts = (
         open_ones.filter(~Q(status=ConfirmStatus.UNMATCHED) | late),
         mine.filter(has_ssi=False).exclude(status=ConfirmStatus.CANCELED),
-        mine.filter(due_at=None).exclude(ask="").exclude(status=ConfirmStatus.CANCELED),
+        mine.filter(due_at=None).exclude(ask=""),
     )
     waiting = parts[0].values("id").union(*(part.values("id") for part in parts[1:]))
     rows = TradeConfirm.objects.filter(id__in=waiting)
@@ -56,40 +49,6 @@ def troubled(organization_id: str) -> QuerySet[SettlementInstruction]:
     rows = SettlementInstruction.objects.filter(refused | failed, organization_id=organization_id)
     rows = rows.filter(closed_at=None).select_related("confirm", "confirm__owner")
     return rows.order_by("settlement_date", "id")
-
-
-def unaccounted(organization_id: str, *, most: int = 200) -> list[CustodianMessage]:
-    """What custodians told about an organization that fits nothing here, oldest first.
-
-    A message belongs to whose account or instruction it names; one that names nothing that anybody
-    here has is laid before the house.
-    """
-    rows = CustodianMessage.objects.filter(verdict__in=_UNACCOUNTED)
-    found = list(rows.order_by("received_at", "pk")[:most])
-    if organization_id == HOUSE:
-        return _nobodys(found)
-    codes = {facts.code for facts in accounts.accounts_of(organization_id)}
-    named = SettlementInstruction.objects.filter(
-        organization_id=organization_id, id__in=[row.note for row in found]
-    )
-    keys = set(named.values_list("id", flat=True))
-    return [row for row in found if row.note in keys or _account_in(row.body) in codes]
-
-
-def _nobodys(found: Sequence[CustodianMessage]) -> list[CustodianMessage]:
-    named = SettlementInstruction.objects.filter(id__in=[row.note for row in found])
-    keys = set(named.values_list("id", flat=True))
-    said = {row.pk: _account_in(row.body) for row in found}
-    codes = set(Account.objects.filter(code__in=set(said.values())).values_list("code", flat=True))
-    return [row for row in found if row.note not in keys and said[row.pk] not in codes]
-
-
-def _account_in(body: str) -> str:
-    try:
-        said = read(body)
-    except msgspec.MsgspecError:
-        return ""
-    return said.account if isinstance(said, Statement) else ""
 
 
 def confirms(rows: Sequence[TradeConfirm]) -> list[dict[str, Any]]:
@@ -163,6 +122,8 @@ def _confirm(
 def next_step(row: TradeConfirm) -> str:
     """What is to be done about a confirmation now, in words."""
     if row.status == ConfirmStatus.CANCELED:
+        if row.ask and row.due_at is None:
+            return "Ask the service why, then resend: it did not take the withdrawal."
         return "Nothing: it was taken back."
     if row.proposed_by_id and row.status != ConfirmStatus.AFFIRMED:
         return "Another person agrees, or sends it back."

@@ -9,14 +9,13 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from controls import governance, listing
+from controls import governance, listing, watching
 from controls.api.base import Endpoint, body_of, text
 from controls.models import ControlList, Mandate
 from oms_site.kit.errors import NotFound, OmsError
 
 _FIELDS = frozenset({"name", "kind", "cusips", "issuers", "accounts"})
 _LONGEST = {"cusips": 9, "issuers": 120, "accounts": 40}
-SEE = (governance.MANAGE, governance.CONFIGURE, "audit.view")
 
 
 class Lists(Endpoint):
@@ -28,7 +27,7 @@ class Lists(Endpoint):
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> Response:
-        self.need(*SEE)
+        self.need(*watching.SEE)
         rows = list(listing.lists_of(self.principal.organization_id))
         held: dict[str, ControlList] = {}
         for row in rows:
@@ -70,7 +69,7 @@ class ListVersions(Endpoint):
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, name: str) -> Response:
-        self.need(*SEE)
+        self.need(*watching.SEE)
         rows = list(listing.lists_of(self.principal.organization_id).filter(name=name))
         if not rows:
             raise NotFound("list")
@@ -112,7 +111,7 @@ class Mandates(Endpoint):
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request) -> Response:
-        self.need(*SEE)
+        self.need(*watching.SEE)
         rows = listing.mandates_of(self.principal.organization_id)
         return Response({"mandates": [_mandate(row) for row in rows]})
 

@@ -19,6 +19,7 @@ from oms_site.kit import numbers
 from oms_site.kit.errors import OmsError
 
 DAYS, MOST_DAYS = 7, 366
+_TOLD = ("control_id", "control_version", "code", "message", "about")
 
 
 class Overrides(Endpoint):
@@ -88,15 +89,14 @@ def view(row: Override) -> dict[str, Any]:
         "override_id": row.id,
         "order_id": row.asked_for,
         "status": str(row.status),
-        "controls": [
-            {name: one[name] for name in ("control_id", "control_version", "code", "message")}
-            for one in row.controls
-        ],
+        "controls": [{name: one.get(name, []) for name in _TOLD} for one in row.controls],
         "accounts": row.accounts,
         "instrument_id": row.cusip,
         "side": row.side,
         "quantity": _exact(row.order_qty),
+        "type": row.ord_type,
         "limit_price": None if row.limit_price is None else _exact(row.limit_price),
+        "stop_price": None if row.stop_price is None else _exact(row.stop_price),
         "reason": row.reason,
         "trader": row.maker.username,
         "requested_by": row.requested_by.username,

@@ -64,16 +64,17 @@ def wash_sale(ticket: Ticket, params: WashParams) -> Answer:
     (need,) = wash_needs(params)
     if ticket.signed < 0:
         return Passed(0, "sell")
-    for part in ticket.parts("account"):
-        if ticket.figure(need, part.entity):
-            return Finding(
-                f"{part.label[0].upper()}{part.label[1:]} sold {ticket.cusip} at a loss within "
-                f"{params.days} days: buying it now is a wash sale.",
-                0,
-                1,
-                overridable=True,
-            )
-    return Passed(0, 0)
+    sold = [part for part in ticket.parts("account") if ticket.figure(need, part.entity)]
+    if not sold:
+        return Passed(0, 0)
+    who = ", ".join(part.label for part in sold)
+    return Finding(
+        f"{who[0].upper()}{who[1:]} sold {ticket.cusip} at a loss within {params.days} days: "
+        "buying it now is a wash sale.",
+        0,
+        len(sold),
+        about=tuple([part.entity for part in sold]),
+    )
 
 
 def locate_needs(params: LocateParams) -> tuple[Need, ...]:

@@ -43,26 +43,28 @@ def restricted(ticket: Ticket, params: RestrictedParams) -> Answer:
         for name in params.lists
         if name not in ticket.list_versions and name not in ticket.restricted_on
     ]
-    hits = [(name, "") for name in ticket.restricted_on]
-    hits += [
-        (one.name, f" version {one.version}") for one in ticket.listed if one.kind in FORBIDDING
+    old = [name for name in ticket.restricted_on if not params.lists or name in params.lists]
+    hits = [
+        one
+        for one in ticket.listed
+        if one.kind in FORBIDDING and (not params.lists or one.name in params.lists)
     ]
-    about = {one.name: one.hit for one in ticket.listed}
-    hits = [hit for hit in hits if not params.lists or hit[0] in params.lists]
-    if unknown and not hits:
+    if unknown and not (old or hits):
         raise Missing(f"there is no list {unknown[0]}")
-    if not hits:
+    if not (old or hits):
         # Whoever sees an order sees this: a watch list is nothing he may hear of.
         told = [n for n in ticket.list_versions if n not in ticket.quiet]
         looked = [f"{n} version {ticket.list_versions[n]}" for n in told]
         return Passed(None, ", ".join(looked)) if looked else PASSED
-    names = ", ".join(name + version for name, version in hits)
-    noun = "list" if len(hits) == 1 else "lists"
-    who = sorted({about.get(name, ticket.cusip) for name, _ in hits})
-    verb = "is" if len(who) == 1 else "are"
-    kinds = {one.kind for one in ticket.listed if (one.name, f" version {one.version}") in hits}
-    lifted = bool(kinds) and kinds <= LIFTED and not ticket.restricted_on
-    return Finding(f"{', '.join(who)} {verb} on the {noun} {names}.", None, names, lifted)
+    # A list may name the security and several of the accounts: it is told once, they are all.
+    lists = list(dict.fromkeys([*old, *(f"{one.name} version {one.version}" for one in hits)]))
+    who = sorted({*(one.hit for one in hits), *([ticket.cusip] if old else [])})
+    noun, verb = "list" if len(lists) == 1 else "lists", "is" if len(who) == 1 else "are"
+    names = ", ".join(lists)
+    lifted = not ticket.restricted_on and all(one.kind in LIFTED for one in hits)
+    about = {f"{one.name}: {one.hit}" for one in hits} if lifted else ()
+    said = f"{', '.join(who)} {verb} on the {noun} {names}."
+    return Finding(said, None, names, tuple(sorted(about)))
 
 
 def watched(ticket: Ticket, params: Params) -> Answer:

@@ -25,8 +25,9 @@ def _step(name: str) -> dict[str, Any]:
 class Override(LedgerRow):
     """An exception asked for after a rejection; `terms` is the hash of what it is good for.
 
-    `controls` says what refused and what it found: something else found later is not covered. The
-    database refuses one person in two roles, a second use, and a use after `expires_at`.
+    `controls` says what refused, what it found and about what (lists and whom they name, accounts):
+    what else refuses, then or later, is not covered. The database refuses one person in two roles,
+    a second use, a use after `expires_at`, and an order that passes by one that is not its own.
     """
 
     asked_for = models.CharField(max_length=40)
@@ -37,6 +38,9 @@ class Override(LedgerRow):
     side = models.CharField(max_length=4)
     order_qty = models.DecimalField(max_digits=20, decimal_places=6)
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
+    # Absent from what was asked for before they were kept.
+    ord_type = models.CharField(max_length=20, null=True, blank=True)
+    stop_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     maker = models.ForeignKey(
         User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )

@@ -5,7 +5,6 @@ JSON is indented as text: its numbers are never read, so none can change.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,6 +16,7 @@ from django.db import models
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from oms_site.firm.exact_json import ExactEncoder
 from oms_site.kit import numbers
 
 EMPTY = "–"
@@ -92,7 +92,7 @@ def _renderer(field: models.Field[Any, Any], *, json_text: bool) -> Callable[[An
 
 
 def _json(value: Any) -> SafeString | str:
-    return pretty(json.dumps(value, ensure_ascii=False)) if value not in ({}, []) else EMPTY
+    return pretty(ExactEncoder().encode(value)) if value not in ({}, []) else EMPTY
 
 
 def _listed(value: list[str]) -> str:

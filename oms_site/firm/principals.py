@@ -12,12 +12,7 @@ from oms_site.firm.models import ApiKey, User, digest
 from oms_site.firm.roles import entitlements
 from oms_site.kit import clock
 from oms_site.kit.errors import Forbidden
-
-_KEEP_SECONDS = 1.0
-# From then on the first who comes asks anew, and the others need not wait for the answer.
-_ASK_AGAIN_SECONDS = 0.7
-_KEEP_MOST = 10_000
-_cache: dict[str, _Known] = {}
+from oms_site.kit.fresh import MISSING, Fresh
 
 
 @dataclass(frozen=True)
@@ -44,16 +39,8 @@ class Principal:
             raise Forbidden("not_entitled", f"This needs the entitlement {entitlement}.")
 
 
-@dataclass(slots=True)
-class _Known:
-    at: float
-    principal: Principal | None
-    # Somebody is asking again.
-    asked: bool = False
-
-    @property
-    def age(self) -> float:
-        return clock.monotonic() - self.at
+# By the digests of keys. A key that is not, or no more, is known too.
+_cache: Fresh[str, Principal | None] = Fresh(keep_s=1.0, again_s=0.7, most=10_000)
 
 
 def of_user(user: User, *, via: str, api_key_id: int | None = None) -> Principal:
@@ -71,14 +58,7 @@ def of_user(user: User, *, via: str, api_key_id: int | None = None) -> Principal
 def of_api_key(token: str) -> Principal | None:
     """The principal of a bearer token, or None. Revocation is seen within a second."""
     key = digest(token)
-    known = _cache.get(key)
-    if known is not None and known.age < _KEEP_SECONDS and not known.asked:
-        return known.principal
-    moment, principal = clock.monotonic(), _look_up(key)
-    if len(_cache) >= _KEEP_MOST:
-        _cache.clear()
-    _cache[key] = _Known(moment, principal)
-    return principal
+    return _cache.get(key, lambda: _look_up(key))
 
 
 def cached(token: str) -> tuple[bool, Principal | None]:
@@ -86,21 +66,13 @@ def cached(token: str) -> tuple[bool, Principal | None]:
 
     Who is told no has to ask `of_api_key`, also on behalf of those who are told yes meanwhile.
     """
-    known = _cache.get(digest(token))
-    if known is None or (age := known.age) >= _KEEP_SECONDS:
-        return False, None
-    if age >= _ASK_AGAIN_SECONDS and not known.asked:
-        known.asked = True
-        return False, None
-    return True, known.principal
+    known = _cache.known(digest(token))
+    return (False, None) if known is MISSING else (True, known)
 
 
 def forget(tokens: Iterable[str] = ()) -> None:
     """Drop cached answers, all of them when none are named."""
-    for token in tokens:
-        _cache.pop(digest(token), None)
-    if not tokens:
-        _cache.clear()
+    _cache.forget(*map(digest, tokens))
 
 
 def _look_up(key: str) -> Principal | None:

@@ -14,9 +14,12 @@ from oms_site.journal.models import Event, IdempotencyKey, MsgType
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
-    """Every fact, with the exact text that clients saw."""
+    """Every fact, with the exact text that clients saw.
 
-    view_needs = ("events.view", "audit.view")
+    `changes` has whole rows, notes for compliance alone among them: `events.view` is not enough.
+    """
+
+    view_needs = ("control.manage", "config.manage", "audit.view")
     json_text = ("body", "changes")
     list_display = ("at", "event_type", "subject", "seq", "order_id", "actor", "msg_type")
     list_display_links = ("at", "event_type")

@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from django.db import IntegrityError
 from django.db.models import Model, QuerySet
 
 from oms_site.firm.database import of_content
+from oms_site.journal.unit import StaleVersion
 from oms_site.kit import clock
 
 log = logging.getLogger(__name__)
 K = TypeVar("K")
 M = TypeVar("M", bound=Model)
 AGAIN = timedelta(minutes=5)  # how rarely what was put aside is tried again
+RACES = (StaleVersion, IntegrityError)  # somebody else may have been first: read anew, it may do
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +77,27 @@ def safely(
 def each(
     keys: Iterable[K], work: Callable[[K], int], *, aside: Callable[[K, Exception], object]
 ) -> int:
-    """Work rows one by one; what breaks by its content goes `aside` and holds up no other."""
+    """Work rows one by one; what breaks by its content goes `aside` and holds up no other.
+
+    Who lost a race is tried once more before that: `work` is a transaction of its own.
+    """
     done = 0
     for key in keys:
         try:
-            done += work(key)
+            done += _twice(work, key)
         except Exception as error:
             if not of_content(error):
                 raise
             _go_on(aside, key, error)
     return done
+
+
+def _twice(work: Callable[[K], int], key: K) -> int:
+    try:
+        return work(key)
+    except RACES as error:
+        log.info("%s is tried once more: %s", key, error)
+        return work(key)
 
 
 def _go_on(aside: Callable[[K, Exception], object], key: K, error: Exception) -> None:
@@ -116,8 +130,9 @@ class Aside:
     Another process, or this one after a restart, tries each once more: that costs a try.
     """
 
-    def __init__(self, drain: str) -> None:
+    def __init__(self, drain: str, *, again: timedelta = AGAIN) -> None:
         self.drain = drain
+        self._again = again.total_seconds()
         self._until: dict[Any, float] = {}
 
     def keys(self) -> list[Any]:
@@ -131,7 +146,7 @@ class Aside:
         self, key: Any, error: Exception, *, organization_id: str = "", order_id: str = ""
     ) -> None:
         """Leave a row out, and tell people."""
-        self._until[key] = clock.monotonic() + AGAIN.total_seconds()
+        self._until[key] = clock.monotonic() + self._again
         tell(self.drain, key, error, organization_id=organization_id, order_id=order_id)
 
 

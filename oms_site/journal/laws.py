@@ -55,6 +55,25 @@ def kept(table: str) -> str:
     return _trigger(f"{table}_kept", "BEFORE DELETE", table, "ledgers name it")
 
 
+def told(table: str, owner: str) -> list[str]:
+    """What an outside party said stays as it came; only what became of it is written beside it.
+
+    `owner` is the column of the party. The row is the only copy once the party's files are gone.
+    """
+    why = "what a party has said is kept as it came"
+    words = ", ".join(f'"{name}"' for name in ("id", owner, "seq", "body", "received_at"))
+    return [
+        _trigger(f"{table}_terms", f"BEFORE UPDATE OF {words}", table, why),
+        _trigger(f"{table}_kept", "BEFORE DELETE", table, why),
+        _trigger(f"{table}_no_truncate", "BEFORE TRUNCATE", table, why, "STATEMENT"),
+    ]
+
+
+def untold(table: str) -> list[str]:
+    """Take `told` back, for the way back of a migration."""
+    return [f"DROP TRIGGER {table}_{name} ON {table};" for name in ("terms", "kept", "no_truncate")]
+
+
 # Django adds an index for LIKE to every text key; nobody searches ids by pattern.
 DROP_PATTERN_INDEXES = """
 DO $$ DECLARE name text; BEGIN

@@ -43,6 +43,7 @@ class Circuit:
         self._lock = threading.Lock()
         self._state = State.CLOSED
         self._tried_at = 0.0
+        self._turn = 0
         self.failures = 0
         self.opened = 0
 
@@ -53,33 +54,40 @@ class Circuit:
 
     def call(self, ask: Callable[[], T]) -> T:
         """What `ask` answers; whatever it raises counts as a failure. Raises `CircuitOpen`."""
-        self._enter()
+        turn = self._enter()
         try:
             answer = ask()
         except BaseException:
-            self._failed()
+            self._failed(turn)
             raise
-        self._answered()
+        self._answered(turn)
         return answer
 
-    def _enter(self) -> None:
+    def _enter(self) -> int:
         with self._lock:
             if self._state == State.CLOSED:
-                return
+                return self._turn
             # A probe that never came back is one that failed.
             if self._monotonic() - self._tried_at < self._pause:
                 raise CircuitOpen
-            self._state, self._tried_at = State.PROBING, self._monotonic()
+            self._go(State.PROBING)
+            return self._turn
 
-    def _failed(self) -> None:
+    def _failed(self, turn: int) -> None:
         with self._lock:
+            if turn != self._turn:
+                return
             self.failures += 1
             if self._state == State.PROBING or self.failures >= self._most:
                 self.opened += self._state == State.CLOSED
-                self._state, self._tried_at = State.OPEN, self._monotonic()
+                self._go(State.OPEN)
 
-    def _answered(self) -> None:
+    def _answered(self, turn: int) -> None:
         with self._lock:
-            # An answer that was asked for before it opened says nothing about now.
-            if self._state != State.OPEN:
+            if turn == self._turn:
                 self._state, self.failures = State.CLOSED, 0
+
+    def _go(self, state: State) -> None:
+        # What was asked for before this moment, well or badly answered, says nothing about now.
+        self._state, self._tried_at = state, self._monotonic()
+        self._turn += 1

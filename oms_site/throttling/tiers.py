@@ -15,16 +15,11 @@ from django.db.models import Q
 
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
+from oms_site.kit.fresh import MISSING, Fresh
 from oms_site.throttling.limits import STANDARD, STRANGER, Lane, Subject, Tier, tier
 from oms_site.throttling.models import RateGrant, RateRestriction, RateTier
 
 log = logging.getLogger(__name__)
-KEEP_SECONDS = 1.0
-# From then on the first who comes reads anew, and the others need not wait for it.
-READ_AGAIN_SECONDS = 0.7
-KEEP_MOST = 10_000
-_Who = tuple[int, int | None]
-_held: dict[_Who, _Held] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,16 +30,8 @@ class Caller:
     restricted_until: datetime | None = None
 
 
-@dataclass(slots=True)
-class _Held:
-    at: float
-    caller: Caller
-    # Somebody is reading again.
-    asked: bool = False
-
-    @property
-    def age(self) -> float:
-        return clock.monotonic() - self.at
+# By user and key.
+_held: Fresh[tuple[int, int | None], Caller] = Fresh(keep_s=1.0, again_s=0.7, most=10_000)
 
 
 def known(principal: Principal) -> Caller | None:
@@ -52,31 +39,23 @@ def known(principal: Principal) -> Caller | None:
 
     Who is told None has to ask `of`, also on behalf of those who are answered meanwhile.
     """
-    held = _held.get((principal.user_id, principal.api_key_id))
-    if held is None or (age := held.age) >= KEEP_SECONDS:
-        return None
-    if age >= READ_AGAIN_SECONDS and not held.asked:
-        held.asked = True
-        return None
-    return held.caller
+    caller = _held.known((principal.user_id, principal.api_key_id))
+    return None if caller is MISSING else caller
 
 
 def of(principal: Principal) -> Caller:
     """What counts for the caller. A database that does not answer changes nothing."""
     who = (principal.user_id, principal.api_key_id)
-    held = _held.get(who)
-    if held is not None and held.age < KEEP_SECONDS and not held.asked:
-        return held.caller
-    moment = clock.monotonic()
-    try:
-        found = _load(principal)
-    except (DatabaseError, InterfaceError):
-        log.warning("rate tiers could not be read; keeping the last ones")
-        found = held.caller if held else Caller(_lanes(principal, {}))
-    if len(_held) >= KEEP_MOST:
-        _held.clear()
-    _held[who] = _Held(moment, found)
-    return found
+
+    def load() -> Caller:
+        try:
+            return _load(principal)
+        except (DatabaseError, InterfaceError):
+            log.warning("rate tiers could not be read; keeping the last ones")
+            last = _held.last(who)
+            return Caller(_lanes(principal, {})) if last is MISSING else last
+
+    return _held.get(who, load)
 
 
 def stranger(address: str, lane: Lane) -> tuple[Subject, ...]:
@@ -86,7 +65,7 @@ def stranger(address: str, lane: Lane) -> tuple[Subject, ...]:
 
 def forget() -> None:
     """Read everything again at the next request."""
-    _held.clear()
+    _held.forget()
 
 
 def _load(principal: Principal) -> Caller:

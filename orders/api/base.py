@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -11,6 +11,14 @@ from rest_framework.views import APIView
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
+
+
+class Told(TypedDict):
+    """Who asks for a step, when, and under which id."""
+
+    by: Principal
+    at: datetime
+    correlation_id: str
 
 
 class Endpoint(APIView):
@@ -25,6 +33,11 @@ class Endpoint(APIView):
         self.principal = request.user
         self.at = clock.now()
         generation.check()
+
+    @property
+    def told(self) -> Told:
+        """What every story function is told of the request."""
+        return {"by": self.principal, "at": self.at, "correlation_id": self.correlation_id}
 
     @property
     def correlation_id(self) -> str:

@@ -9,11 +9,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from oms_site.api import bricks
-from oms_site.kit.errors import NotFound, OmsError
+from oms_site.kit.errors import NotFound
 from orders import breaks, recoveries, recovering
 from orders.api import ops_schema
 from orders.api.base import Endpoint
-from orders.api.seen import version_of
+from orders.api.seen import text_of, version_of
 from orders.models import Break, Recovery
 
 _STEPS = ("assign", "propose", "agree", "refuse")
@@ -56,19 +56,14 @@ class BreakStep(Endpoint):
     def post(self, request: Request, break_id: str, step: str) -> Response:
         if step not in _STEPS:
             raise NotFound("step")
-        told: dict[str, Any] = {
-            "by": self.principal,
-            "at": self.at,
-            "correlation_id": self.correlation_id,
-        }
         if step == "assign":
-            row = breaks.assign(break_id, **told)
+            row = breaks.assign(break_id, **self.told)
         elif step == "propose":
-            code, text = _text(request.data, "reason_code"), _text(request.data, "text")
-            row = breaks.propose(break_id, reason_code=code, text=text, **told)
+            code, text = text_of(request.data, "reason_code"), text_of(request.data, "text")
+            row = breaks.propose(break_id, reason_code=code, text=text, **self.told)
         else:
             version = version_of(request.data)
-            row = breaks.decide(break_id, agree=step == "agree", version=version, **told)
+            row = breaks.decide(break_id, agree=step == "agree", version=version, **self.told)
         return Response(shown(row))
 
 
@@ -107,18 +102,13 @@ class RecoveryStep(Endpoint):
     def post(self, request: Request, recovery_id: str, step: str) -> Response:
         if step not in _RECOVERY_STEPS:
             raise NotFound("step")
-        told: dict[str, Any] = {
-            "by": self.principal,
-            "at": self.at,
-            "correlation_id": self.correlation_id,
-        }
         if step == "propose":
-            reason = _text(request.data, "reason")
-            row = recovering.propose(recovery_id, reason=reason, **told)
+            reason = text_of(request.data, "reason")
+            row = recovering.propose(recovery_id, reason=reason, **self.told)
         else:
             version = version_of(request.data)
             agree = step == "agree"
-            row = recovering.decide(recovery_id, agree=agree, version=version, **told)
+            row = recovering.decide(recovery_id, agree=agree, version=version, **self.told)
         return Response(recovery_shown(row))
 
 
@@ -158,10 +148,3 @@ def recovery_shown(row: Recovery) -> dict[str, Any]:
         "reason": row.reason or None,
         "execution_id": row.execution_id,
     }
-
-
-def _text(data: Any, name: str) -> str:
-    value = data.get(name) if isinstance(data, dict) else None
-    if value is not None and not isinstance(value, str):
-        raise OmsError("not_a_text", "Give a text.", field=name)
-    return (value or "")[:300]

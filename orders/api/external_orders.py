@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from oms_site.api import bricks
-from oms_site.kit.errors import NotFound, OmsError
+from oms_site.kit.errors import NotFound
 from orders import breaks
 from orders.api import client_side_schema as shapes
 from orders.api.base import Endpoint
-from orders.api.seen import version_of
+from orders.api.seen import text_of, version_of
 from orders.externals import deciding, views
 from orders.models import ExternalOrder
 
@@ -53,27 +51,15 @@ class ExternalOrderStep(Endpoint):
         self.principal.require(breaks.RESOLVE)
         if step not in _STEPS:
             raise NotFound("step")
-        told: dict[str, Any] = {
-            "by": self.principal,
-            "at": self.at,
-            "correlation_id": self.correlation_id,
-        }
         if step == "propose":
             row = deciding.propose(
                 external_id,
-                execution_order_id=_text(request.data, "execution_order_id"),
-                reason=_text(request.data, "reason"),
-                **told,
+                execution_order_id=text_of(request.data, "execution_order_id").strip(),
+                reason=text_of(request.data, "reason").strip(),
+                **self.told,
             )
         else:
             version = version_of(request.data)
-            row = deciding.decide(external_id, agree=step == "agree", version=version, **told)
+            row = deciding.decide(external_id, agree=step == "agree", version=version, **self.told)
         rows = ExternalOrder.objects.filter(pk=row.pk).select_related("proposed_by")
         return Response(views.shown(rows)[0])
-
-
-def _text(data: Any, name: str) -> str:
-    value = data.get(name) if isinstance(data, dict) else None
-    if value is not None and not isinstance(value, str):
-        raise OmsError("not_a_text", "Give a text.", field=name)
-    return (value or "").strip()[:300]

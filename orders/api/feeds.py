@@ -15,6 +15,7 @@ from oms_site.kit.errors import NotFound, OmsError
 from orders.api import client_side_schema as shapes
 from orders.api.base import Endpoint
 from orders.api.clearing import limit
+from orders.api.seen import text_of
 
 _MOST_NUMBERS = 1000
 
@@ -41,11 +42,9 @@ class FeedList(Endpoint):
     )
     def post(self, request: Request) -> Response:
         row, secret = people.register(
-            name=_text(request.data, "name"),
-            url=_text(request.data, "url"),
-            by=self.principal,
-            at=self.at,
-            correlation_id=self.correlation_id,
+            name=text_of(request.data, "name", longest=400).strip(),
+            url=text_of(request.data, "url", longest=400).strip(),
+            **self.told,
         )
         return Response({"endpoint_id": row.id, "secret": secret}, status=201)
 
@@ -62,19 +61,14 @@ class FeedStep(Endpoint):
     )
     def post(self, request: Request, endpoint_id: str, step: str) -> Response:
         self.principal.require(people.MANAGE)
-        told: dict[str, Any] = {
-            "by": self.principal,
-            "at": self.at,
-            "correlation_id": self.correlation_id,
-        }
         answer: dict[str, Any] = {"endpoint_id": endpoint_id, "secret": None}
         match step:
             case "pause":
-                people.pause(endpoint_id, **told)
+                people.pause(endpoint_id, **self.told)
             case "resume":
-                people.resume(endpoint_id, **told)
+                people.resume(endpoint_id, **self.told)
             case "rotate":
-                answer["secret"] = people.rotate(endpoint_id, **told)
+                answer["secret"] = people.rotate(endpoint_id, **self.told)
             case _:
                 raise NotFound("step")
         return Response(answer)
@@ -95,9 +89,7 @@ class FeedRedeliver(Endpoint):
         queued = people.redeliver(
             endpoint_id,
             _numbers(request.data),
-            by=self.principal,
-            at=self.at,
-            correlation_id=self.correlation_id,
+            **self.told,
         )
         return Response({"endpoint_id": endpoint_id, "queued": queued})
 
@@ -133,13 +125,6 @@ class FeedDeliveryList(Endpoint):
         after = str(found[most - 1].pk) if len(found) > most else None
         shown = views.shown(organization_id, found[:most])
         return Response({"deliveries": shown, "next_cursor": after, "has_more": after is not None})
-
-
-def _text(data: Any, name: str) -> str:
-    value = data.get(name) if isinstance(data, dict) else None
-    if value is not None and not isinstance(value, str):
-        raise OmsError("not_a_text", "Give a text.", field=name)
-    return (value or "").strip()[:400]
 
 
 def _numbers(data: Any) -> list[int] | None:

@@ -15,6 +15,7 @@ from oms_site.kit.errors import OmsError
 from orders import breaks, reconciliation
 from orders.api import ops_schema
 from orders.api.base import Endpoint
+from orders.api.seen import text_of
 
 
 class RetryBookings(Endpoint):
@@ -30,9 +31,7 @@ class RetryBookings(Endpoint):
     def post(self, request: Request) -> Response:
         found = repairs.retry_many(
             _texts(request.data, "booking_ids"),
-            by=self.principal,
-            at=self.at,
-            correlation_id=self.correlation_id,
+            **self.told,
         )
         return Response({"results": found})
 
@@ -48,13 +47,11 @@ class RepairCreate(Endpoint):
     )
     def post(self, request: Request) -> Response:
         row = repairs.request(
-            _text(request.data, "booking_id"),
-            reason=_text(request.data, "reason"),
-            custodian_id=_text(request.data, "custodian_id"),
-            account_id=_text(request.data, "account_id"),
-            by=self.principal,
-            at=self.at,
-            correlation_id=self.correlation_id,
+            text_of(request.data, "booking_id"),
+            reason=text_of(request.data, "reason"),
+            custodian_id=text_of(request.data, "custodian_id"),
+            account_id=text_of(request.data, "account_id"),
+            **self.told,
         )
         return Response(_repair(row), status=201)
 
@@ -72,10 +69,8 @@ class RepairDecide(Endpoint):
         row = repairs.decide(
             repair_id,
             approve=_flag(request.data, "approve"),
-            note=_text(request.data, "note"),
-            by=self.principal,
-            at=self.at,
-            correlation_id=self.correlation_id,
+            note=text_of(request.data, "note"),
+            **self.told,
         )
         return Response(_repair(row))
 
@@ -118,13 +113,6 @@ def _repair(row: Repair) -> dict[str, Any]:
         "account_id": row.account_id,
         "reason": row.reason,
     }
-
-
-def _text(data: Any, name: str) -> str:
-    value = data.get(name) if isinstance(data, dict) else None
-    if value is not None and not isinstance(value, str):
-        raise OmsError("not_a_text", "Give a text.", field=name)
-    return (value or "")[:300]
 
 
 def _flag(data: Any, name: str) -> bool:

@@ -20,7 +20,7 @@ from oms_site.kit.errors import NotFound, OmsError
 from orders import day_papers
 from orders.api import settlements_schema as shapes
 from orders.api.base import Endpoint
-from orders.api.seen import version_of
+from orders.api.seen import text_of, version_of
 
 _STEPS = ("assign", "affirm", "dispute", "compare", "propose", "agree", "refuse")
 _MOST = 500
@@ -84,26 +84,21 @@ class ConfirmStep(Endpoint):
     def post(self, request: Request, confirm_id: str, step: str) -> Response:
         if step not in _STEPS:
             raise NotFound("step")
-        told: dict[str, Any] = {
-            "by": self.principal,
-            "at": self.at,
-            "correlation_id": self.correlation_id,
-        }
-        text, version = _text(request.data, "text"), version_of(request.data)
+        text, version = text_of(request.data, "text"), version_of(request.data)
         match step:
             case "assign":
-                people.assign(confirm_id, **told)
+                people.assign(confirm_id, **self.told)
             case "affirm":
-                people.affirm(confirm_id, version=version, **told)
+                people.affirm(confirm_id, version=version, **self.told)
             case "dispute":
-                people.dispute(confirm_id, text=text, **told)
+                people.dispute(confirm_id, text=text, **self.told)
             case "compare":
-                people.compare(confirm_id, **told)
+                people.compare(confirm_id, **self.told)
             case "propose":
-                code = _text(request.data, "reason_code")
-                people.propose(confirm_id, reason_code=code, text=text, **told)
+                code = text_of(request.data, "reason_code")
+                people.propose(confirm_id, reason_code=code, text=text, **self.told)
             case _:
-                people.decide(confirm_id, agree=step == "agree", version=version, **told)
+                people.decide(confirm_id, agree=step == "agree", version=version, **self.told)
         return Response(_confirm(confirm_id, self.principal.organization_id))
 
 
@@ -231,9 +226,7 @@ class Resend(Endpoint):
         given = request.data.get("ids") if isinstance(request.data, dict) else None
         if not isinstance(given, list) or not all(isinstance(one, str) for one in given):
             raise OmsError("not_a_list", "Give a list of ids.", field="ids")
-        found = resending.many(
-            given, by=self.principal, at=self.at, correlation_id=self.correlation_id
-        )
+        found = resending.many(given, **self.told)
         return Response({"results": found})
 
 
@@ -273,10 +266,3 @@ def _date(text: str, name: str) -> date:
         return date.fromisoformat(text)
     except ValueError as error:
         raise OmsError("not_a_date", "Give a date such as 2026-11-23.", field=name) from error
-
-
-def _text(data: Any, name: str) -> str:
-    value = data.get(name) if isinstance(data, dict) else None
-    if value is not None and not isinstance(value, str):
-        raise OmsError("not_a_text", "Give a text.", field=name)
-    return (value or "")[:300]

@@ -23,6 +23,7 @@ from orders.desk.drafts import Draft
 from orders.execution import SETTLE_LISTS
 from orders.models import OrderList, OrderListLeg, OrderListWatch
 from orders.requests import OrderAsk, SubmitRequest, fingerprint
+from venues.market_data import evaluated
 
 
 class ListAsk(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,6 +49,7 @@ def submit(ask: ListAsk, *, by: Principal, at: datetime, correlation_id: str = "
     orders depend on each other a rejected one ends the others, and none starts before all passed.
     """
     by.require("order.submit")
+    evaluated.look(one.instrument_id for one in ask.orders)
     try:
         return _submit(ask, by=by, at=at, correlation_id=correlation_id)
     except IntegrityError:

@@ -1,18 +1,24 @@
-"""Which orders may cross: open, idle in part, of a policy that says so. One query, or none.
+"""Which orders may cross: open, idle in part, of a policy that says so. Two queries at most.
 
-What it finds is only a guess until the rows are locked; `free` and all else is asked again then.
+The first names the securities that have both sides, the second reads those whole: orders in a
+security with one side only, however many, keep nobody from crossing. What it finds is only a
+guess until the rows are locked; `free` and all else is asked again then.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import (
+    Count,
     DecimalField,
     Exists,
+    F,
+    Max,
+    Min,
     OuterRef,
     Q,
     QuerySet,
@@ -33,11 +39,21 @@ from venues import instruments
 
 RULE = "internal_cross"
 ROUTED, OPEN = "routed", "open"
-_MOST = 2000
+_MOST = 2000  # how many orders one look takes
 _QTY: DecimalField[Decimal, Decimal] = DecimalField(max_digits=20, decimal_places=6)
 _AT_ANY_TIME = ("day", "ioc", "fok", "gtc", "gtd")
 # What may as well trade inside: a schedule sends its slices by itself, the others name a venue.
 _BY_PRICE = frozenset({"smart_order_routing", "broker_wheel"})
+
+
+class Group(NamedTuple):
+    """The orders of one organization in one security."""
+
+    organization_id: str
+    instrument_id: int
+
+    def __str__(self) -> str:
+        return f"{self.organization_id}/{instruments.by_id(self.instrument_id).cusip}"
 
 
 class _Row(NamedTuple):
@@ -46,8 +62,11 @@ class _Row(NamedTuple):
     id: str
 
 
-def found(*, at: datetime) -> dict[tuple[str, int], list[str]]:
-    """Ids of orders that may cross, by organization and instrument, where both sides are there.
+_after: Group | None = None  # the last one of this process's last look, where that was full
+
+
+def found(*, at: datetime, without: Collection[Group] = ()) -> dict[Group, list[str]]:
+    """Ids of orders that may cross, by organization and security, where both sides are there.
 
     Without a policy that crosses nothing is asked.
     """
@@ -57,18 +76,63 @@ def found(*, at: datetime) -> dict[tuple[str, int], list[str]]:
     rows = _idle(at).filter(
         Q(policy_id__in=waiting) | Q(policy_id__in=routed, route_at__isnull=False)
     )
+    sizes = {key: size for key, size in _two_sided(rows).items() if key not in without}
+    if not sizes:
+        return {}
+    groups: dict[Group, list[_Row]] = {}
     names = ("organization_id", "instrument_id", "side", "limit_price", "id")
-    groups: dict[tuple[str, int], list[_Row]] = {}
-    for organization, instrument, *row in rows.order_by("approved_at", "id").values_list(*names)[
-        :_MOST
-    ]:
-        groups.setdefault((organization, instrument), []).append(_Row(*row))
-    overlapping = {key: _overlapping(mine) for key, mine in groups.items()}
+    mine = rows.filter(_of(_turn(sizes))).order_by("approved_at", "id")
+    for organization, instrument, *row in mine.values_list(*names):
+        groups.setdefault(Group(organization, instrument), []).append(_Row(*row))
+    overlapping = {key: _overlapping(rows) for key, rows in groups.items()}
     return {key: found for key, found in overlapping.items() if found}
 
 
+def _two_sided(rows: QuerySet[Order]) -> dict[Group, int]:
+    """How many orders are in each security where a buy may reach a sell."""
+    groups = rows.order_by().values_list("organization_id", "instrument_id")
+    both = groups.annotate(
+        n=Count("pk"),
+        sides=Count("side", distinct=True),
+        free=Count("pk", filter=Q(limit_price=None)),
+        buy=Max("limit_price", filter=Q(side="buy")),
+        sell=Min("limit_price", filter=Q(side="sell")),
+    ).filter(Q(free__gt=0) | Q(buy__gte=F("sell")), sides=2)
+    return {Group(organization, instrument): n for organization, instrument, n, *_ in both}
+
+
+def _turn(sizes: Mapping[Group, int]) -> list[Group]:
+    """Whole securities for one look, beginning after the last one's: none waits behind others."""
+    global _after
+    keys = sorted(sizes)
+    later = [key for key in keys if _after is None or key > _after]
+    taken, orders = list[Group](), 0
+    for key in [*later, *keys[: len(keys) - len(later)]]:
+        orders += sizes[key]
+        if taken and orders > _MOST:
+            break
+        taken.append(key)
+    _after = taken[-1] if len(taken) < len(keys) else None
+    return taken
+
+
+def _of(keys: Iterable[Group]) -> Q:
+    mine: dict[str, list[int]] = {}
+    for key in keys:
+        mine.setdefault(key.organization_id, []).append(key.instrument_id)
+    wanted = Q()
+    for organization_id, securities in mine.items():
+        wanted |= Q(organization_id=organization_id, instrument_id__in=securities)
+    return wanted
+
+
 def _overlapping(rows: Sequence[_Row]) -> list[str]:
-    """Those whose limit reaches at least one of the other side: no others need be locked."""
+    """Those whose limit reaches at least one of the other side: no others need be locked.
+
+    Of a security with more orders than a look takes, the best of both sides.
+    """
+    if len(rows) > _MOST:
+        rows = [*_best(rows, "buy"), *_best(rows, "sell")]
     best = {side: [row.limit for row in rows if row.side == side] for side in ("buy", "sell")}
     if not (best["buy"] and best["sell"]):
         return []
@@ -83,6 +147,13 @@ def _overlapping(rows: Sequence[_Row]) -> list[str]:
         if reaches:
             found.append(row.id)
     return found
+
+
+def _best(rows: Sequence[_Row], side: str) -> list[_Row]:
+    sign = -1 if side == "buy" else 1
+    mine = [row for row in rows if row.side == side]
+    mine.sort(key=lambda row: (row.limit is not None, sign * (row.limit or 0)))
+    return mine[: max(_MOST // 2, 1)]
 
 
 def _idle(at: datetime) -> QuerySet[Order]:
@@ -144,6 +215,6 @@ def _goes_to_books(order: Order) -> bool:
     )
 
 
-def cusips(groups: Iterable[tuple[str, int]]) -> set[str]:
+def cusips(groups: Iterable[Group]) -> set[str]:
     """The securities of these groups, to look at their books."""
-    return {instruments.by_id(instrument_id).cusip for _, instrument_id in groups}
+    return {instruments.by_id(key.instrument_id).cusip for key in groups}

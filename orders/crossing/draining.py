@@ -5,7 +5,6 @@ A sweep over rows like every drain: run twice, or by many at once, it crosses ea
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -14,8 +13,7 @@ from allocations.models import AccountAllocation
 from controls.models import OrderGroup
 from controls.states import Outcome
 from oms_site.firm import generation
-from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
@@ -29,6 +27,7 @@ from orders import (
     tree,
 )
 from orders.crossing import candidates, deciding, settling
+from orders.crossing.candidates import Group
 from orders.crossing.deciding import Market
 from orders.crossing.pairing import Interest, Pair, Sizes, pairs
 from orders.crossing.settling import Side
@@ -38,26 +37,30 @@ from orders.rescreen import Looked, Part
 from orders.tree import Tree
 from venues import instruments, market_data, registry
 
-log = logging.getLogger(__name__)
 _by = actors.system("crossing")
-Group = tuple[str, int]
+_odd = draining.Aside("cross")
 
 
 def drain() -> int:
-    """Cross what can be crossed now; returns how many crosses were made."""
-    at = clock.now()
-    groups = candidates.found(at=at)
+    """Cross what can be crossed now; returns how many crosses were made.
+
+    A security that cannot be crossed is left out for a while, with a break: its orders go to the
+    venues, and those of the others cross.
+    """
+    groups = candidates.found(at=clock.now(), without=_odd.keys())
     if not groups or not _is_open():
         return 0
     generation.check()
-    market_data.shelf.look(candidates.cusips(groups))
-    try:
+
+    def together(taken: list[Group]) -> int:
+        taken += groups
         return _cross(groups)
-    except Exception as error:
-        if not of_content(error):
-            raise
-        log.exception("a batch could not be crossed; crossing security by security")
-    return sum(_alone(key, names) for key, names in groups.items())
+
+    return draining.safely(together, lambda key: _cross({key: groups[key]}), aside=_put_aside)
+
+
+def _put_aside(key: Group, error: Exception) -> None:
+    _odd.put(key, error, organization_id=key.organization_id)
 
 
 def _is_open() -> bool:
@@ -65,17 +68,8 @@ def _is_open() -> bool:
     return facts is not None and facts.status == "active"
 
 
-def _alone(key: Group, names: list[str]) -> int:
-    try:
-        return _cross({key: names})
-    except Exception as error:
-        if not of_content(error):
-            raise
-        log.exception("%s could not be crossed: its orders go to the venues", key)
-        return 0
-
-
 def _cross(groups: Mapping[Group, list[str]]) -> int:
+    market_data.shelf.look(candidates.cusips(groups))
     at = clock.now()
     with unit.work(by=_by, at=at) as work:
         generation.enter()
@@ -109,17 +103,18 @@ def _pair(work: Unit, trees: Sequence[Tree], *, at: datetime) -> list[tuple[Pair
     """What crosses at the price of each security, organization by organization."""
     groups: dict[Group, list[Tree]] = {}
     for one in trees:
-        groups.setdefault((one.order.organization_id, one.order.instrument_id), []).append(one)
+        key = Group(one.order.organization_id, one.order.instrument_id)
+        groups.setdefault(key, []).append(one)
     accounts = _accounts(trees)
     found = []
-    for (_, instrument_id), mine in sorted(groups.items()):
+    for key, mine in sorted(groups.items()):
         if len({one.order.side for one in mine}) < 2:
             continue
-        market = deciding.market(sor.seen(work, instrument_id, at=at), at=at)
+        market = deciding.market(sor.seen(work, key.instrument_id, at=at), at=at)
         if market.price is None:
             _tell_no_market(work, mine, market, at=at)
             continue
-        facts = instruments.by_id(instrument_id)
+        facts = instruments.by_id(key.instrument_id)
         sizes = Sizes(facts.min_increment, facts.min_denomination)
         interests = [_interest(one, accounts) for one in mine]
         found += [(pair, market) for pair in pairs(interests, price=market.price, sizes=sizes)]

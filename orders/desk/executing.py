@@ -14,7 +14,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import clearances, execution, rescreen, sor, tree
+from orders import clearances, execution, rescreen, sor, tickets, tree
 from orders.execution import Issue
 from orders.models import ExecutionOrder
 from orders.requests import Instruction, fingerprint
@@ -85,6 +85,8 @@ def execute_all(
     if any(instruction.suppress_pmp_check for _, instruction in asked):
         by.require("pmp.suppress")
     booked = [key for key, one in asked if one.protocol == "limit_order_book"]
+    # Books are known for a second only: whoever may take a while is asked first.
+    tickets.renew_prices((key for key, _ in asked), by=by)
     if booked:
         sor.look(booked)
     results: dict[int, ExecuteResult] = {}

@@ -24,7 +24,7 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import execution, fitness, held, render, rescreen, rulesets, tree
+from orders import execution, fitness, held, render, rescreen, rulesets, tickets, tree
 from orders.desk import amendments
 from orders.models import Replacement
 from orders.replacing import planning, pulling, sending
@@ -54,6 +54,7 @@ def replace(
     same `client_amend_id` with the same content answers with what became of it.
     """
     by.require("order.submit")
+    tickets.renew_prices((request.order_id for request in requests), by=by)
     try:
         return _replace(requests, by, at, correlation_id)
     except IntegrityError:

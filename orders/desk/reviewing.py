@@ -18,7 +18,7 @@ from oms_site.journal.rows import LedgerFact, LedgerRow
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import execution, held, render, rescreen, rulesets, tree
+from orders import execution, held, render, rescreen, rulesets, tickets, tree
 from orders.replacing import released
 from orders.rescreen import Looked
 from orders.revisions import rows
@@ -70,6 +70,8 @@ def decide(
     once and answers the same again.
     """
     ruling = Ruling(approve, annotation, client_decision_id, subject_version, reasons or {})
+    if approve:
+        tickets.renew_prices([order_id], by=by)
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         generation.enter()
         one = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)

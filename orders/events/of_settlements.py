@@ -89,6 +89,11 @@ SETTLEMENTS = (
         "TradeConfirm.cancel",
     ),
     _kind(
+        "confirm_withdraw",
+        "Its matching service is to take back what was taken back here.",
+        (*CONFIRM, "ask"),
+    ),
+    _kind(
         "settlement_sent",
         "The custodian is about to be told; `ask` says what.",
         (*INSTRUCTION, "ask", "attempt"),

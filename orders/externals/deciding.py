@@ -12,14 +12,13 @@ from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
-from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
 from orders import aftermath, breaks, fills, tree
 from orders.external_states import ExternalStatus
 from orders.externals import folding
 from orders.externals.taking import KIND
 from orders.externals.telling import tell
-from orders.models import Adjustment, Break, ExecutionOrder, ExternalFill, ExternalOrder
+from orders.models import Break, ExecutionOrder, ExternalFill, ExternalOrder
 from orders.tree import Tree
 from venues import instruments
 
@@ -186,21 +185,13 @@ def _explain(work: Unit, row: ExternalOrder, by: Principal, at: datetime) -> Non
     )
     assert row.proposed_by_id is not None
     for held in work.lock(Break, rows.values_list("id", flat=True)).values():
-        code = Break.Reason.THEIRS if row.disowns else Break.Reason.OURS
-        held.propose(reason_code=code, text=row.reason, user_id=row.proposed_by_id, at=at)
-        entry = Adjustment(
-            id=ids.prefixed("adj"),
-            organization_id=held.organization_id,
-            explained_id=held.id,
-            reason_code=code,
+        breaks.explain(
+            work,
+            held,
+            reason_code=Break.Reason.THEIRS if row.disowns else Break.Reason.OURS,
             text=row.reason,
-            evidence={"external_order_id": row.id, "order_id": row.order_id},
             made_by_id=row.proposed_by_id,
             approved_by_id=by.user_id,
-            made_at=at,
+            evidence={"external_order_id": row.id, "order_id": row.order_id},
+            at=at,
         )
-        work.add(entry)
-        held.close(user_id=by.user_id, at=at)
-        body = {"break_id": held.id, "kind": held.kind, "key": held.key, "reason_code": code}
-        entry_id = {"adjustment_id": entry.id}
-        work.record(held, "break_close", body={**body, **entry_id}, also=[entry], at=at)

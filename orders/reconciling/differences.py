@@ -36,7 +36,8 @@ class Difference:
             for name in {**self.ours, **self.theirs}
             if self.ours.get(name) != self.theirs.get(name)
         )
-        return {"ours": self.ours, "theirs": self.theirs, "differs": names}
+        ours, theirs = (_kept(one) for one in (self.ours, self.theirs))
+        return {"ours": ours, "theirs": theirs, "differs": names}
 
 
 @dataclass(slots=True)
@@ -94,6 +95,15 @@ def compare(
             )
         )
     return Comparison(len({*ours, *theirs}), found)
+
+
+def storable(text: str) -> str:
+    """A text as columns keep it: PostgreSQL has no NUL and no half of a surrogate pair."""
+    return text.replace("\x00", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode()
+
+
+def _kept(said: Mapping[str, str]) -> dict[str, str]:
+    return {name: storable(value) for name, value in said.items()}
 
 
 def younger_than(at: datetime | None, limit: datetime) -> bool:

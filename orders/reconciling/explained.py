@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from orders.models import Break
-from orders.reconciling.differences import Difference
+from orders.reconciling.differences import Difference, storable
 
 
 def key_at(party: str, key: str) -> str:
     """The key of a difference with one party, as its break keeps it."""
-    return f"{party}/{key}"[:120] if party else key
+    return storable(f"{party}/{key}"[:120] if party else key)
 
 
 def without(found: Sequence[Difference], *, party: str) -> list[Difference]:

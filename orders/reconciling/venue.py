@@ -12,13 +12,14 @@ from django.db.models import Q
 from oms_site.kit import numbers
 from orders import charges
 from orders.breaks import HOUSE
-from orders.models import Execution, ExternalFill, ExternalOrder, VenueOrder
+from orders.models import Execution, ExternalFill, ExternalOrder, ReplaceLeg, VenueOrder
 from orders.reconciling.differences import Comparison, compare, younger_than
 from orders.states import VENUE_TERMINAL
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 
 Told = Callable[[str], tuple[str, str]]
 MISSING = "venue_fill_not_here"
+_LEGS = ("vr_", "vx_")  # what the ids of replacements' legs begin with
 
 
 def run(
@@ -29,6 +30,7 @@ def run(
     With `since`, only what moved after it on either side, or still lives here, is compared: what
     is older was compared before. What is read grows with the window, not with the years.
     """
+    copy = _by_first(venue_id, copy)
     rows = _ours(venue_id, copy, since)
 
     def told(cl_ord_id: str) -> tuple[str, str]:
@@ -39,6 +41,29 @@ def run(
     orders = _orders(rows, theirs, told, grace)
     trades = _trades(venue_id, rows, theirs, told, grace)
     return Comparison(orders.compared + trades.compared, [*orders.found, *trades.found])
+
+
+def _by_first(venue_id: str, copy: DropCopy) -> DropCopy:
+    """The copy by the first ClOrdIDs of our orders: one that was replaced has an id for each terms.
+
+    Of an order that is told of under several, what was said of it last stands.
+    """
+    named = {one.cl_ord_id for one in copy.orders} | {one.cl_ord_id for one in copy.trades}
+    asked = sorted(name for name in named if name.startswith(_LEGS))
+    if not asked:
+        return copy
+    legs = ReplaceLeg.objects.filter(id__in=asked, venue_order__venue_id=venue_id)
+    first = dict(legs.values_list("id", "venue_order_id"))
+    orders: dict[str, TheirOrder] = {}
+    for one in copy.orders:
+        key = first.get(one.cl_ord_id, one.cl_ord_id)
+        was = orders.get(key)
+        if was is None or one.at is None or (was.at is not None and one.at >= was.at):
+            orders[key] = replace(one, cl_ord_id=key)
+    trades = (
+        replace(one, cl_ord_id=first.get(one.cl_ord_id, one.cl_ord_id)) for one in copy.trades
+    )
+    return DropCopy(tuple(orders.values()), tuple(trades))
 
 
 def _ours(venue_id: str, copy: DropCopy, since: datetime | None) -> dict[str, VenueOrder]:

@@ -246,7 +246,9 @@ _FURTHER = (
     " `price.layers` shows quotes as the street and the introducing broker see them;"
     " `events.history` reads events older than the policy's window; the stream needs"
     " `events.view`. The back office (`/admin/`) shows rows of one's own organization to holders of"
-    " `order.view` (people and keys: `audit.view`), and is changed by holders of `config.manage`"
+    " `order.view` (people and keys: `audit.view`; lists, screenings and events, where watch lists"
+    " are named: `control.manage`, `config.manage` or `audit.view`), and is changed by holders of"
+    " `config.manage`"
     " (controls and lists: `control.manage`, policies: `policy.manage`, roles: `access.manage`)."
 )
 

@@ -21,8 +21,13 @@ from orders.tree import Tree
 from venues import transmission
 
 
-def dropped(leg_ids: Sequence[str], *, by: Actor) -> set[str]:
-    """The ids of these legs that must not be sent any more; their replacements end here."""
+def dropped(
+    leg_ids: Sequence[str], *, by: Actor, wordless: Mapping[str, OmsError] = {}
+) -> set[str]:
+    """The ids of these legs that must not be sent any more; their replacements end here.
+
+    `wordless` are those that their venue's format cannot say.
+    """
     if not leg_ids:
         return set()
     generation.check()
@@ -38,7 +43,9 @@ def dropped(leg_ids: Sequence[str], *, by: Actor) -> set[str]:
         if looked[leg.venue_order_id].refused
     }
     for leg in legs:
-        fault = fitness.of_leg(leg.venue_order, leg.qty, leg.limit_price, at=at)
+        fault = wordless.get(leg.id) or fitness.of_leg(
+            leg.venue_order, leg.qty, leg.limit_price, at=at
+        )
         if fault is not None and leg.id not in refused:
             refused[leg.id] = fault
     return _refuse(refused, {leg.id: leg.order_id for leg in legs}, by=by) if refused else set()

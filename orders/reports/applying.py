@@ -10,8 +10,7 @@ from datetime import datetime
 import msgspec
 
 from oms_site.firm import generation
-from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import breaks, tree
@@ -35,18 +34,24 @@ def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
     """
     if not rows:
         return
-    try:
-        _apply(venue_id, rows)
-    except Exception as error:
-        if not of_content(error):
-            raise
-        if len(rows) > 1:
-            log.exception("%s: a batch of %d failed; applying one by one", venue_id, len(rows))
-            for row in rows:
-                apply(venue_id, [row])
-            return
-        log.exception("%s report %s could not be applied", venue_id, rows[0].seq)
-        _quarantine(venue_id, rows[0])
+    odd: list[Inbound] = []
+
+    def together(taken: list[Inbound]) -> int:
+        _apply(venue_id, taken)
+        return len(taken)
+
+    def alone(row: Inbound) -> int:
+        _apply(venue_id, [row])
+        return 1
+
+    def note(row: Inbound, error: Exception) -> None:
+        log.error("%s report %s could not be applied", venue_id, row.seq, exc_info=error)
+        odd.append(row)
+
+    draining.safely(together, alone, aside=note, taken=list(rows))
+    # One that not even this can be done to is raised: whoever reads the inbox would find it anew.
+    for row in odd:
+        _quarantine(venue_id, row)
 
 
 def apply_one(work: Unit, venue_id: str, report: messages.Moving, *, at: datetime) -> Applied:

@@ -39,6 +39,7 @@ class Batch:
         self._order_of = order_of
         self._child_of = child_of  # venue orders by the ClOrdIDs they got when they were replaced
         self.seen = _known(venue_id, reports)
+        self.days = {(content[0], name): day for (day, name), content in self.seen.items()}
         self.filled: dict[str, Tree] = {}
 
     def find(self, *cl_ord_ids: str) -> Found | None:

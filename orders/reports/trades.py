@@ -61,8 +61,12 @@ def _duplicate(
 ) -> Applied | None:
     key = (report.trade_date, report.exec_id)
     known = batch.seen.get(key)
-    batch.seen.setdefault(key, content)
     if known is None:
+        # An order has an ExecID once, however many days it works for (FIX, tag 17).
+        day = batch.days.setdefault((content[0], report.exec_id), report.trade_date)
+        if day != report.trade_date:
+            return _odd(batch, found, report, f"ExecID {report.exec_id} came before for {day}")
+        batch.seen[key] = content
         return None
     if known == content:
         return "duplicate", f"ExecID {report.exec_id} is applied already"

@@ -10,11 +10,12 @@ from datetime import datetime
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
+from orders import execution
 from orders.models import Quote
 from orders.rfq import ending, inquiry, layers, rounds, wire
 from orders.rfq.inquiry import Inquiry
 from orders.states import QUOTE_OPEN, QuoteState, RfqStatus
-from venues import dealers
+from venues import dealers, instruments
 from venues.messages import (
     DealerQuote,
     QuoteCancel,
@@ -55,6 +56,10 @@ def _quoted(
         return "duplicate", f"quote {report.quote_id} is known"
     if dealers.find(report.dealer) is None or report.dealer not in asked.rfq.dealers:
         return "break", f"{report.dealer} was not asked"
+    order = asked.one.order
+    wanted = (execution.SIDES[order.side], instruments.by_id(order.instrument_id).cusip)
+    if (report.side, report.security_id) != wanted:
+        return "break", "it is for the other side, or of another security"
     if report.px <= 0 or report.size <= 0:
         return "break", "a quote without price or size"
     # One that came too late to be hit is evidence all the same.

@@ -128,6 +128,10 @@ def _sliced(
         )
     except CannotSlice as fault:
         raise OmsError("schedule_cannot_be_cut", f"{fault}.".capitalize()) from fault
+    if terms.max_participation is not None and len(made) < 2:
+        # A slice takes its share of what has traded before it: a single one would send nothing.
+        text = "A share of what trades needs two slices or more."
+        raise OmsError("participation_needs_slices", text, field="slices")
     most = terms.max_slice or max(slot.qty for slot in made) * CATCHES_UP
     start_at = when.pieces[0].opens
     used = curve.name if strategy == VWAP else ""

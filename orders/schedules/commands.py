@@ -16,7 +16,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import NotFound, OmsError
-from orders import clearances, execution, rescreen, tree
+from orders import clearances, execution, rescreen, tickets, tree
 from orders.models import Schedule
 from orders.requests import Scheduled, fingerprint
 from orders.rescreen import Part
@@ -47,6 +47,7 @@ def start(
     slice does again. A client id used before answers with what it made then, or 409.
     """
     by.require(ROUTE)
+    tickets.renew_prices([order_id], by=by)
     try:
         return _start(order_id, asked, by=by, at=at, correlation_id=correlation_id)
     except IntegrityError as clash:

@@ -24,7 +24,7 @@ from oms_site.kit.errors import OmsError
 from orders import clearances, execution, render, rescreen, sor, time_in_force, tree
 from orders.clearances import Clearance
 from orders.execution import Issue
-from orders.models import ScheduleSlice
+from orders.models import Schedule, ScheduleSlice
 from orders.rescreen import Looked, Part
 from orders.schedule_states import ScheduleStatus
 from orders.schedules import ending, measuring, participation, rows, telling
@@ -91,7 +91,13 @@ def _safely(names: Sequence[str], limit: int, after: _Place) -> int:
         taken += names
         return _page(limit, after)
 
-    return draining.safely(together, lambda name: _page(1, _FIRST, only=name), aside=_set_aside)
+    def alone(name: str) -> int:
+        # What was looked at before the page is too old by now, or before the last one's turn.
+        sor.look(Schedule.objects.filter(pk=name).values_list("order_id", flat=True))
+        participation.look([name])
+        return _page(1, _FIRST, only=name)
+
+    return draining.safely(together, alone, aside=_set_aside)
 
 
 def _page(limit: int, after: _Place, only: str = "") -> int:

@@ -6,12 +6,16 @@ asked is not asked again before it has answered.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
+from django.db import transaction
+
 from oms_site.firm import generation
+from oms_site.firm.database import of_content
 from oms_site.journal import draining, unit
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
@@ -28,9 +32,11 @@ from orders.stopping import at_once, selecting
 from orders.stopping.selecting import Selection
 from orders.tree import Tree
 
+log = logging.getLogger(__name__)
 PENDING, CANCELED, NOTHING = "pending", "canceled", "nothing"
 STOPPED = "stopped"
-_odd = draining.Aside("stop")
+# It is live at a venue: nobody waits for it, and it is asked again soon.
+_odd = draining.Aside("stop", again=timedelta(seconds=5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +98,18 @@ def odd() -> list[str]:
 
 
 def together(work: Unit, order_ids: Sequence[str], *, at: datetime) -> list[Asked]:
-    """Ask only those of them that can be asked by one statement."""
-    asked = at_once.ask(work, order_ids, at=at)
+    """Ask only those of them that can be asked by one statement; none where one breaks it.
+
+    The caller's transaction outlives that, and whoever asks each of them finds the one at fault.
+    """
+    try:
+        with transaction.atomic():
+            asked = at_once.ask(work, order_ids, at=at)
+    except Exception as error:
+        if not of_content(error):
+            raise
+        log.exception("%d orders could not be asked by one statement", len(order_ids))
+        return []
     return [Asked(key, PENDING, cancel_id) for key, cancel_id in asked.items()]
 
 

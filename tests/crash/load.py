@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
@@ -50,6 +51,41 @@ def body_of(number: int) -> dict[str, Any]:
     return body
 
 
+class Tally(Protocol):
+    """What was answered: ids by the client's id, who had to try again, what is refused for good."""
+
+    acknowledged: dict[str, str]
+    retried: set[str]
+    refused: list[str]
+
+
+def post_until_taken(
+    http: httpx.Client,
+    path: str,
+    body: dict[str, Any],
+    name: str,
+    tally: Tally,
+    *,
+    wait: Callable[[float], object] = time.sleep,
+) -> None:
+    """Send the same request until somebody has taken it; refused is what no one took in 90 s."""
+    end = time.monotonic() + 90
+    while time.monotonic() < end:
+        try:
+            answer = http.post(path, json=body, timeout=10)
+        except httpx.TransportError:
+            answer = None
+        if answer is not None and answer.status_code in (200, 201):
+            tally.acknowledged[name] = answer.json()["id"]
+            return
+        if answer is not None and answer.status_code < 500:
+            tally.refused.append(f"{name}: {answer.status_code} {answer.text}")
+            return
+        tally.retried.add(name)
+        wait(0.1)
+    tally.refused.append(f"{name}: not taken in 90 s")
+
+
 @dataclass
 class Load:
     """Orders sent over HTTP by a few clients, `per_second` in all, and what was answered."""
@@ -80,23 +116,6 @@ class Load:
                 if number is None:
                     return
                 began = time.monotonic()
-                self._send(http, body_of(number))
+                body = body_of(number)
+                post_until_taken(http, PATH, body, body["client_order_id"], self)
                 time.sleep(max(pause - (time.monotonic() - began), 0))
-
-    def _send(self, http: httpx.Client, body: dict[str, Any]) -> None:
-        name = body["client_order_id"]
-        end = time.monotonic() + 90
-        while time.monotonic() < end:
-            try:
-                answer = http.post(PATH, json=body, timeout=10)
-            except httpx.TransportError:
-                answer = None
-            if answer is not None and answer.status_code in (200, 201):
-                self.acknowledged[name] = answer.json()["id"]
-                return
-            if answer is not None and answer.status_code < 500:
-                self.refused.append(f"{name}: {answer.status_code} {answer.text}")
-                return
-            self.retried.add(name)
-            time.sleep(0.1)
-        self.refused.append(f"{name}: not taken in 90 s")

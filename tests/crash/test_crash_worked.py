@@ -40,6 +40,12 @@ SELECT (SELECT count(*) FROM orders_schedule WHERE status IN ('working', 'paused
         SELECT 1 FROM allocations_allocation a JOIN allocations_bookingleg l
         ON l.allocation_id = a.id WHERE a.order_id = x.order_id))
 """
+# One that was begun when all was well again and was worked to its end, in parts.
+_WORKED_OUT = """
+SELECT count(*) FROM orders_schedule s WHERE s.created_at > '{since}' AND s.status = 'finished'
+   AND s.reason IN ('complete', 'order_filled') AND (SELECT count(*) FROM orders_scheduleslice i
+       WHERE i.schedule_id = s.id AND i.status = 'filled') >= 2
+"""
 _LISTS = """
 SELECT l.contingency, l.id, g.role, o.status, o.order_qty, o.cum_qty, o.id
 FROM orders_orderlist l JOIN orders_orderlistleg g ON g.order_list_id = l.id
@@ -91,6 +97,13 @@ def _kinds(load: Worked) -> dict[str, int]:
     return {kind: found[kind] for kind in KINDS}
 
 
+def _count(product: Product, sql: str) -> int | None:
+    """The one number of a query; None while its database is still starting."""
+    with suppress(psycopg.OperationalError):
+        return int(books.rows(product, sql)[0][0])
+    return None
+
+
 @pytest.fixture(scope="module")
 def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
     """Kill each process once while they work, let everything settle."""
@@ -105,6 +118,8 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
             killed.append((name, kill(product, name, seconds=120)))
         # A slow machine takes in little between two kills.
         until(lambda: min(_kinds(load).values()) >= FEWEST, seconds=120, what="enough of each kind")
+        worked_out = _WORKED_OUT.format(since=(datetime.now(UTC) + load.ahead).isoformat())
+        until(lambda: _count(product, worked_out), seconds=120, what="a schedule to be worked out")
         load.enough.set()
         clients.join(timeout=120)
         assert not clients.is_alive()
@@ -112,9 +127,7 @@ def after(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aftermath]:
         def settled() -> bool:
             with suppress(OSError, ValueError):
                 load.sweep(1_000_000)
-            with suppress(psycopg.OperationalError):  # its database is still starting
-                return bool(books.rows(product, _UNSETTLED)[0][0] == 0)
-            return False
+            return _count(product, _UNSETTLED) == 0
 
         until(settled, seconds=240, what="everything to be worked and booked")
         yield Aftermath(product, load, killed)
@@ -140,8 +153,8 @@ def test_no_slice_is_doubled_and_none_sends_more_than_there_is(after: Aftermath)
         " LEFT JOIN orders_scheduleslice s ON s.execution_order_id = x.id"
         " WHERE x.origin = 'schedule' ORDER BY x.id"
     )
-    ((schedules,),) = after.rows("SELECT count(*) FROM orders_schedule")
-    assert len(made) > schedules >= FEWEST
+    sent = "SELECT count(*) FROM orders_scheduleslice WHERE execution_order_id IS NOT NULL"
+    assert after.rows(sent) == [(len(made),)]
     assert len({rule for rule, *_ in made}) == len(made)
     assert [one for one in made if one[2] != one[3]] == []
     wrong = after.rows(
@@ -152,12 +165,14 @@ def test_no_slice_is_doubled_and_none_sends_more_than_there_is(after: Aftermath)
         " OR o.leaves_qty <> o.order_qty - o.cum_qty"
     )
     assert wrong == []
-    # One whose time was over while nothing ran leaves its rest on the order; others are worked out.
-    (ended,) = after.rows(
-        "SELECT count(*), count(*) FILTER (WHERE o.cum_qty = s.qty) FROM orders_schedule s"
-        " JOIN orders_order o ON o.id = s.order_id WHERE s.status = 'finished'"
+    # One whose time was over while nothing ran leaves its rest on the order, and says so.
+    short = after.rows(
+        "SELECT s.id, s.status, s.reason FROM orders_schedule s"
+        " JOIN orders_order o ON o.id = s.order_id WHERE s.status <> 'finished'"
+        " OR (o.cum_qty < s.qty AND s.reason <> 'its_time_is_over')"
     )
-    assert ended[0] >= ended[1] > 0
+    assert short == []
+    assert after.rows("SELECT id FROM orders_scheduleslice WHERE status = 'planned'") == []
 
 
 def test_the_orders_of_a_list_close_each_other_to_the_last_share(after: Aftermath) -> None:

@@ -15,8 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-import httpx
-
+from tests.crash.load import post_until_taken
 from tests.product import Product
 
 ORDERS, LISTS = "/v1/trading/order/", "/v1/trading/order-list/"
@@ -105,25 +104,9 @@ class Worked:
                 with self._lock:
                     number, self._next = self._next, self._next + 1
                 began = time.monotonic()
-                self._send(http, *self.request_of(number))
+                name, path, body = self.request_of(number)
+                post_until_taken(http, path, body, name, self, wait=self.enough.wait)
                 self.enough.wait(max(pause - (time.monotonic() - began), 0))
-
-    def _send(self, http: httpx.Client, name: str, path: str, body: dict[str, Any]) -> None:
-        end = time.monotonic() + 90
-        while time.monotonic() < end:
-            try:
-                answer = http.post(path, json=body, timeout=10)
-            except httpx.TransportError:
-                answer = None
-            if answer is not None and answer.status_code in (200, 201):
-                self.acknowledged[name] = answer.json()["id"]
-                return
-            if answer is not None and answer.status_code < 500:
-                self.refused.append(f"{name}: {answer.status_code} {answer.text}")
-                return
-            self.retried.add(name)
-            self.enough.wait(0.1)
-        self.refused.append(f"{name}: not taken in 90 s")
 
     def _trade(self) -> None:
         """A stranger who sells a little to what rests, now and then."""

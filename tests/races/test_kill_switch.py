@@ -19,9 +19,11 @@ from oms_site.journal.models import Event
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import desk, halting, last_look, routing
+from orders.desk import canceling
 from orders.desk import drafts as drafts_room
 from orders.models import Order, VenueOrder
-from tests import trading
+from orders.stopping import at_once
+from tests import poison, trading
 from tests.product import until
 from tests.races.racing import race, same
 from venues import transmission
@@ -211,3 +213,31 @@ def test_several_hands_ask_each_order_once(
     assert said.count() == 8
     assert Outbound.objects.filter(kind="F").count() == 8
     assert Halt.objects.get().status == "draining"
+
+
+@pytest.mark.parametrize("chunk", [1, 4])
+def test_an_order_that_breaks_one_hand_keeps_the_others_from_nothing(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(halting, "MANY", 1)
+    monkeypatch.setattr(halting, "CHUNK", chunk)
+    orders = sorted(_submit() for _ in range(4))
+    routing.drain()
+    odd, *good = orders
+    whole = at_once.ask
+
+    def fail(work: Any, order_ids: Sequence[str], **facts: Any) -> Any:
+        if odd in order_ids:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return whole(work, order_ids, **facts)
+
+    monkeypatch.setattr(at_once, "ask", fail)
+    poison.breaks(monkeypatch, canceling, "_cancel", odd)
+    by = trading.person("alpha_compliance")
+    target = halting.target_of("organization", "", by=by)
+    halts.engage(target, reason="a race", cancels=True, by=by, at=clock.now())
+    assert halting.drain() == 3
+    assert {trading.order(key).pending for key in good} == {"cancel"}
+    assert trading.order(odd).pending == ""
+    assert poison.aside("stop").order_id == odd

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TypeVar
 
 from venues.acceptance.floor import Floor, Requirement, Trial
@@ -20,12 +22,18 @@ from venues.messages import (
 from venues.messages.market import About
 
 T = TypeVar("T", bound=MarketData)
+# How often book and top are asked for, should the market move between them each time.
+_TRIES = 20
 
 
-async def _ask(floor: Floor, about: About, security: str = "", *, kind: str = "1") -> str:
+async def _ask(floor: Floor, *abouts: About, security: str = "", kind: str = "1") -> str:
     name = security or floor.trial.plain
-    asked = MarketDataRequest(kind=kind, securities=(name,), about=about)  # type: ignore[arg-type]  # a literal
-    await floor.say(asked)
+    await floor.say(
+        *(
+            MarketDataRequest(kind=kind, securities=(name,), about=about)  # type: ignore[arg-type]  # a literal
+            for about in abouts
+        )
+    )
     return name
 
 
@@ -65,17 +73,45 @@ async def _book(floor: Floor) -> str:
 
 
 async def _top(floor: Floor) -> str:
-    await _ask(floor, "book")
-    whole = await _first(floor, BookSnapshot)
-    await _ask(floor, "top")
+    whole, top = await _book_and_top(floor, "1")
+    for _ in range(_TRIES):
+        if top.rpt_seq == whole.rpt_seq:
+            return _differs(whole, top)
+        # The market has moved between the two: they tell of different books.
+        await asyncio.sleep(floor.trial.patience / _TRIES)
+        whole, top = await _book_and_top(floor, "0")
+    return f"the book is told under {whole.rpt_seq}, its top under {top.rpt_seq}"
+
+
+async def _book_and_top(floor: Floor, kind: str) -> tuple[BookSnapshot, Quote]:
+    """Both of one security, asked for in one write."""
+    heard = len(floor.prices)
+    name = await _ask(floor, "book", "top", kind=kind)
+    whole = await _first(floor, BookSnapshot, lambda one: one.security_id == name, after=heard)
     # Who follows no books is told no number of theirs, as with a venue's first words.
     top = await _first(
-        floor, Quote, lambda one: one.security_id == whole.security_id and one.rpt_seq is not None
+        floor,
+        Quote,
+        lambda one: one.security_id == name and one.rpt_seq is not None,
+        after=heard,
     )
-    best = max((e.px for e in whole.entries if e.entry_type == "0"), default=None)
-    if top.bid_px != best:
-        return f"the best bid of the book is {best}, of its top {top.bid_px}"
-    return ""
+    return whole, top
+
+
+def _differs(whole: BookSnapshot, top: Quote) -> str:
+    bids, asks = (
+        [one.px for one in whole.entries if one.entry_type == kind] for kind in ("0", "1")
+    )
+    best: list[tuple[str, Decimal | None, Decimal | None]] = [
+        ("bid", max(bids, default=None), top.bid_px),
+        ("ask", min(asks, default=None), top.ask_px),
+    ]
+    wrong = [
+        f"the best {side} of the book is {of_book}, of its top {of_top}"
+        for side, of_book, of_top in best
+        if of_book != of_top
+    ]
+    return "; ".join(wrong)
 
 
 async def _tape(floor: Floor) -> str:
@@ -105,7 +141,7 @@ async def _unknown(floor: Floor) -> str:
     kinds: tuple[About, ...] = ("book", "tape")
     for about in kinds:
         heard = len(floor.prices)
-        name = await _ask(floor, about, floor.trial.unknown)
+        name = await _ask(floor, about, security=floor.trial.unknown)
         told = await _first(floor, MarketDataRequestReject, after=heard)
         if (told.about, told.securities) != (about, (name,)) or not told.text:
             return f"asked for {name}, refused {told.securities} because of {told.text!r}"

@@ -168,9 +168,11 @@ def moment_or_none(text: str) -> datetime | None:
         return None
 
 
-def is_answered(sent: Message) -> bool:
+def is_answered(sent: Message, content: Content) -> bool:
     """Whether somebody waits for the answer to a message of ours: then a refusal is that answer."""
-    return sent.type in ("D", "F", "G", "R") or (sent.type == "AJ" and sent.get(694) == _HIT)
+    if sent.type == "AJ":
+        return Given(sent, content).text(694) == _HIT
+    return sent.type in ("D", "F", "G", "R")
 
 
 def refused(sent: Message, said: Message, content: Content, names: Names, *, seq: int) -> Report:

@@ -7,10 +7,11 @@ one number are one change. Which kind of W an answer is, the id of our own reque
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 
+from venues.calendar import new_york_date
 from venues.fix.codec import Fields, Message, moment
 from venues.fix.reading import Given
 from venues.formats import Content, Names
@@ -33,6 +34,7 @@ Asked = Mapping[str, MarketDataRequest]
 _ENTRIES: dict[About, tuple[str, ...]] = {"book": ("0", "1"), "top": ("0", "1"), "tape": ("2",)}
 _TRADE, _VOLUME = "2", "B"  # MDEntryType(269)
 _ZERO = Decimal(0)
+_HALF_A_DAY = timedelta(hours=12)
 # RoundLot(561) of an order of a book, and what a trade has to leave of it, which has no tag.
 _ROUND_LOT, _LEAST_REST = 561, 9110
 
@@ -129,7 +131,8 @@ def _order(one: Given) -> MdEntry:
     if action not in ("0", "1", "2"):
         raise ValueError(f"279={action} is no action on an order")
     return MdEntry(
-        entry_id=one.text(278),
+        # Entries that nothing tells apart make no book.
+        entry_id=one.needed(278),
         entry_type="0" if kind == "0" else "1",
         px=one.decimal(270) or _ZERO,
         size=one.decimal(271) or _ZERO,
@@ -167,27 +170,39 @@ def _printed(
 ) -> tuple[tuple[TapePrint, ...], date, Decimal | None]:
     """Prints, their day, and what the day comes to where the venue says so."""
     prints: list[TapePrint] = []
-    day, volume = at.date(), None
+    day, volume = new_york_date(at), None
     for one in entries:
         if one.text(269) == _VOLUME:
             volume = one.decimal(271)
             day = moment(f"{one.text(272)}-00:00:00").date() if one.text(272) else day
             continue
         action: Literal["0", "2"] = "2" if one.text(279) == "2" else "0"
+        number = _number(one)
         px, size = one.decimal(270), one.decimal(271)
         if px is None or not size:
             raise ValueError("a trade without price or size")
         prints.append(
             TapePrint(
-                seq=_number(one),
-                trade_id=one.text(278),
+                seq=number,
+                # One without a name is known by its number.
+                trade_id=one.text(278) or f"#{number}",
                 px=px,
                 size=size,
-                at=moment(f"{one.text(272)}-{one.text(273)}") if one.text(273) else at,
+                at=_printed_at(one, at),
                 action=action,
             )
         )
     return tuple(prints), day, volume
+
+
+def _printed_at(one: Given, said_at: datetime) -> datetime:
+    """When a print was: a time without its date is the last such time before it was told of."""
+    if not one.text(273):
+        return said_at
+    if one.text(272):
+        return moment(f"{one.text(272)}-{one.text(273)}")
+    at = moment(f"{said_at:%Y%m%d}-{one.text(273)}")
+    return at - timedelta(days=1) if at - said_at > _HALF_A_DAY else at
 
 
 def _number(one: Given) -> int:

@@ -100,8 +100,8 @@ def read(kind: str, given: Given, names: Names, *, seq: int) -> QuoteReport:
 
 def _quote(given: Given, names: Names, name: str, at: datetime, *, seq: int) -> DealerQuote:
     """A dealer's price for our side: its offer to a buyer, its bid to a seller."""
-    side: Side = "1" if given.text(133) else "2"
-    px, size = (given.decimal(133 if side == "1" else 132), given.decimal(135 - (side == "2")))
+    side = _side_of(given)
+    px, size = (given.decimal(tag) for tag in _PRICED[side])
     if not px or not size:
         raise ValueError("a quote without price or size")
     return DealerQuote(
@@ -119,6 +119,21 @@ def _quote(given: Given, names: Names, name: str, at: datetime, *, seq: int) -> 
     )
 
 
+def _side_of(given: Given) -> Side:
+    """Whose price a quote is: of the two of a two-way quote that of Side(54), never a guess.
+
+    A side that is told as 0 is padding.
+    """
+    offer, bid = given.decimal(133), given.decimal(132)
+    if not (offer and bid):
+        return "1" if offer else "2"
+    if not given.text(54):
+        raise ValueError("two prices, and 54 is missing: whose is meant")
+    return given.side()
+
+
+# Price and size for a buyer, and for a seller.
+_PRICED: dict[Side, tuple[int, int]] = {"1": (133, 135), "2": (132, 134)}
 _ROUND = 9131  # the how-manieth price of this dealer it is; no dictionary has that
 
 

@@ -43,7 +43,8 @@ class Line:
     """How a line is: by which address, when it was last heard, how long there and back takes.
 
     `offset` is the venue's clock less ours, by the least delayed of its last stamps. `anew`: the
-    numbers began again, so what was said under the old ones and not heard is lost.
+    numbers began again, so what was said under the old ones and not heard is lost, until it
+    `caught_up`.
     """
 
     address: str = ""
@@ -76,6 +77,13 @@ class Gateway(Protocol):
 
     def line(self) -> Line:
         """How the line is, as far as this wire tells."""
+        ...
+
+    async def caught_up(self) -> None:
+        """What was lost has been asked about, and the questions are on their way: `anew` is over.
+
+        Until then it outlives connections and processes.
+        """
         ...
 
     async def close(self) -> None:

@@ -57,10 +57,15 @@ class Cache(Generic[Row]):
         return f"oms:{connection.settings_dict['NAME']}:{what}"
 
     def write(self, given: Iterable[Row]) -> bool:
-        """Put rows where others find them, and say so. False when Redis is away."""
+        """Put rows where others find them, and say so. False when Redis is away.
+
+        One that was away a moment ago is not waited for: whoever calls has reports to apply.
+        """
         rows = list(given)
         if not rows:
             return True
+        if clock.monotonic() < self._away_until:
+            return False
         try:
             with self._redis().pipeline(transaction=False) as pipe:
                 for row in rows:

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 import httpx
@@ -22,7 +23,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-from oms_site.kit import clock
+from oms_site.kit import clock, deadlines
 from oms_site.kit.circuit import Circuit, CircuitOpen, State
 from venues import instruments
 from venues.instruments import InstrumentFacts
@@ -35,6 +36,8 @@ FAILURES, PAUSE_S, PATIENCE_S = 3, 10.0, 0.3
 _AGAIN_S = 5.0
 _TELL_S, _HEARD_S = 10.0, 60.0
 _MOST, _AHEAD = 200, timedelta(seconds=5)
+# What the column holds.
+_LEAST_PX, _MOST_PX = Decimal("1e-8"), Decimal(10) ** 9
 _STORE = """
 INSERT INTO venues_referenceprice (instrument_id, bid_px, ask_px, mid_px, source, at, crossed)
 SELECT one.instrument_id, one.bid, one.ask, one.mid, 'evaluated', one.at, false
@@ -42,8 +45,12 @@ FROM unnest(%s::bigint[], %s::numeric[], %s::numeric[], %s::numeric[], %s::times
     AS one(instrument_id, bid, ask, mid, at)
 ORDER BY one.instrument_id
 ON CONFLICT (instrument_id) DO UPDATE SET bid_px = excluded.bid_px, ask_px = excluded.ask_px,
-    mid_px = excluded.mid_px, source = excluded.source, at = excluded.at
-WHERE venues_referenceprice.at < excluded.at AND NOT venues_referenceprice.crossed
+    mid_px = excluded.mid_px, source = excluded.source, at = excluded.at, crossed = false
+WHERE venues_referenceprice.at < excluded.at
+  -- Venues that contradict each other have no price, for as long as they say so.
+  AND (NOT venues_referenceprice.crossed OR NOT EXISTS (
+      SELECT FROM venues_topofbook t WHERE t.instrument_id = excluded.instrument_id
+      AND t.at > excluded.at - %s * interval '1 second'))
 """
 
 
@@ -51,7 +58,7 @@ class Evaluated(msgspec.Struct, frozen=True):
     """One price as the service says it."""
 
     cusip: str
-    mid: Decimal
+    mid: Decimal | None
     at: datetime
     bid: Decimal | None = None
     ask: Decimal | None = None
@@ -73,7 +80,6 @@ class Standing:
 
 
 _decoder = msgspec.json.Decoder(_Answer)
-_client = httpx.Client(timeout=PATIENCE_S, trust_env=False)
 circuit = Circuit(failures=FAILURES, pause_s=PAUSE_S)
 _asked_at: dict[str, float] = {}
 _told: tuple[float, State] = (float("-inf"), State.CLOSED)
@@ -82,8 +88,8 @@ _told: tuple[float, State] = (float("-inf"), State.CLOSED)
 def look(names: Iterable[str]) -> None:
     """Ask for prices that are missing or old, all together; nothing of the service is raised.
 
-    Called outside a transaction. It takes at most `PATIENCE_S`, and nothing while the circuit is
-    open.
+    Called outside a transaction. The service is waited for `PATIENCE_S` in all, however it
+    answers, and not at all while the circuit is open.
     """
     if not configured():
         return
@@ -94,12 +100,14 @@ def look(names: Iterable[str]) -> None:
         found = circuit.call(lambda: _ask(sorted(wanted)))
     except CircuitOpen:
         return
-    except (httpx.HTTPError, msgspec.MsgspecError, ValueError) as error:
-        log.warning("the price service does not answer: %s", error)
+    except (httpx.HTTPError, msgspec.MsgspecError, TimeoutError, ValueError) as error:
+        log.warning("the price service does not answer: %r", error)
         return
     else:
         _asked_at.update(dict.fromkeys(wanted, clock.monotonic()))
-        _store([(wanted[one.cusip], one) for one in found if one.cusip in wanted])
+        # One that is told twice is the newer of both.
+        latest = {one.cusip: one for one in sorted(found, key=lambda one: one.at)}
+        _store([(facts, latest[name]) for name, facts in wanted.items() if name in latest])
     finally:
         _tell()
 
@@ -149,16 +157,35 @@ def _old(names: Iterable[str]) -> dict[str, InstrumentFacts]:
 
 def _ask(cusips: Sequence[str]) -> list[Evaluated]:
     """The service's answer. Raises for one that is late, refused, or makes no sense."""
-    url = f"{settings.PRICE_SERVICE_URL}/prices"
-    answer = _client.get(url, params={"cusips": ",".join(cusips)})
+    url, query = f"{settings.PRICE_SERVICE_URL}/prices", {"cusips": ",".join(cusips)}
+    answer = deadlines.within(PATIENCE_S, _client(os.getpid()).get(url, params=query))
     answer.raise_for_status()
-    found = _decoder.decode(answer.content).prices
     latest = clock.now() + _AHEAD
-    for one in found:
-        numbers = [px for px in (one.mid, one.bid, one.ask) if px is not None]
-        if one.at.tzinfo is None or one.at > latest or any(not px > 0 for px in numbers):
-            raise ValueError(f"no price of {one.cusip}: {one.mid} at {one.at}")
-    return found
+    sound, odd = list[Evaluated](), list[Evaluated]()
+    for one in _decoder.decode(answer.content).prices:
+        (sound if _is_sound(one, latest) else odd).append(one)
+    if odd:
+        log.warning("the price service has %d prices that are none: %s", len(odd), odd[:5])
+    return sound
+
+
+def _is_sound(one: Evaluated, latest: datetime) -> bool:
+    """Whether it can be a price; each is judged by itself, the others are none the worse."""
+    given = [px for px in (one.mid, one.bid, one.ask) if px is not None]
+    return (
+        one.mid is not None
+        and one.at.tzinfo is not None
+        and one.at <= latest
+        # What is no number cannot be compared.
+        and all(px.is_finite() and _LEAST_PX <= px <= _MOST_PX for px in given)
+        and not (one.bid and one.ask and one.bid > one.ask)
+    )
+
+
+@lru_cache(maxsize=1)
+def _client(_process: int) -> httpx.AsyncClient:
+    """One per process: connections are no good on the other side of a fork."""
+    return httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False)
 
 
 def _store(found: Sequence[tuple[InstrumentFacts, Evaluated]]) -> None:
@@ -172,7 +199,7 @@ def _store(found: Sequence[tuple[InstrumentFacts, Evaluated]]) -> None:
         [one.at for _, one in found],
     ]
     with connection.cursor() as cursor:
-        cursor.execute(_STORE, columns)
+        cursor.execute(_STORE, [*columns, prices.FRESH_SECONDS])
     prices.forget()
 
 

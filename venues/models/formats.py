@@ -145,11 +145,13 @@ class FixLine(models.Model):
 class FixNumbers(models.Model):
     """Where a session stands: the next numbers each way, and how many reports it has brought.
 
-    Written by the gateway process alone, in one transaction with the messages they count.
+    Written by the gateway process alone, in one transaction with the messages they count. `asked`
+    is the last epoch in which every live order was asked about: what was said before is caught up.
     """
 
     session = models.CharField(primary_key=True, max_length=32)
     epoch = models.PositiveIntegerField(default=1)
+    asked = models.PositiveIntegerField(default=1, db_default=1)
     next_out = models.BigIntegerField(default=1)
     next_in = models.BigIntegerField(default=1)
     reports = models.BigIntegerField(default=0)

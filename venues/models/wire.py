@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from oms_site.journal.rows import QueueRow
+from oms_site.journal.rows import QueueRow, ToldRow
 from venues.models.venue import Venue
 
 
@@ -47,19 +47,13 @@ class Outbound(QueueRow):
         return f"{self.kind} {self.cl_ord_id}"
 
 
-class Inbound(QueueRow):
+class Inbound(ToldRow):
     """A report as it came, once per venue and number, applied in that order.
 
     `verdict` accounts for every one: applied, duplicate, break or unreadable.
     """
 
     venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+")
-    seq = models.BigIntegerField()
-    body = models.TextField()
-    received_at = models.DateTimeField()
-    applied_at = models.DateTimeField(null=True, blank=True)
-    verdict = models.CharField(max_length=16, blank=True)
-    note = models.CharField(max_length=200, blank=True)
 
     class Meta:
         constraints = [

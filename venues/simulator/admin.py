@@ -20,6 +20,7 @@ from venues.simulator.misfortunes import EVERY, Misfortune, Misfortunes, Plan
 from venues.simulator.priority import Rule
 from venues.simulator.server import SESSIONS, Venue
 from venues.simulator.session import Session
+from venues.simulator.time import NEW_YORK
 
 
 class _Command(msgspec.Struct, kw_only=True, tag_field="cmd", forbid_unknown_fields=True):
@@ -177,16 +178,16 @@ def answer(venue: Venue, line: bytes) -> bytes:
 
 
 def told(session: Session, command: DropCopy) -> dict[str, object]:
-    """One page of what the venue knows, from its own memory, which is its journal folded."""
+    """One page of what the venue knows, from its own memory, which is its journal folded.
+
+    An order is told of once, under the ClOrdID(11) of its present terms, with the moment at which
+    it moved last; a trade as its report was: with its own moment, and that one's day in New York.
+    """
     register, upto = session.exchange.register, command.after + command.most
-    by_first = {
-        key: trade
-        for key, trade in register.trades.items()
-        if key == trade.exec_id and not trade.busted
-    }
+    # Pages are of what is never taken off, so that nothing slips between two of them.
     orders = list(register.orders.items())[command.after : upto]
-    trades = list(by_first.items())[command.after : upto]
-    more = max(len(register.orders), len(by_first)) > upto
+    trades = list(register.trades.items())[command.after : upto]
+    more = max(len(register.orders), len(register.trades)) > upto
     return {
         "ok": True,
         "orders": [
@@ -194,9 +195,10 @@ def told(session: Session, command: DropCopy) -> dict[str, object]:
                 "cl_ord_id": key,
                 "cum_qty": order.cum_qty,
                 "is_open": order.leaves_qty > 0,
-                "at": order.begun_at or order.received_at,
+                "at": order.moved_at or order.received_at,
             }
             for key, order in orders
+            if key == order.cl_ord_id
         ],
         "trades": [
             {
@@ -204,10 +206,11 @@ def told(session: Session, command: DropCopy) -> dict[str, object]:
                 "cl_ord_id": trade.order.cl_ord_id,
                 "qty": trade.qty,
                 "price": trade.px,
-                "trade_date": trade.order.received_at.date(),
-                "at": trade.order.begun_at or trade.order.received_at,
+                "trade_date": trade.at.astimezone(NEW_YORK).date(),
+                "at": trade.at,
             }
             for key, trade in trades
+            if key == trade.exec_id and not trade.busted
         ],
         "next": upto if more else None,
     }

@@ -30,12 +30,23 @@ class Mangler:
 
     def __init__(self, faults: Faults = NO_FAULTS) -> None:
         self.faults = faults
-        self._dice = random.Random(faults.seed)
         self._held: list[bytes] = []
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Another peer: nothing is held back, the same faults come from the start."""
+        self._dice = random.Random(self.faults.seed)
+        self._held.clear()
+
+    def spoil(self, faults: Faults) -> list[bytes]:
+        """Apply these faults from now on; what the former ones held back."""
+        held, self.faults = self.release(), faults
+        self.begin_anew()
+        return held
 
     def mangle(self, lines: Iterable[bytes]) -> list[bytes]:
         """What of `lines`, and of lines held back before, goes out now."""
-        if self.faults is NO_FAULTS:
+        if self.faults == NO_FAULTS:
             return list(lines)
         out: list[bytes] = []
         for line in lines:

@@ -21,7 +21,7 @@ from venues.messages import (
     MdTrade,
     Report,
 )
-from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
+from venues.simulator.delivery import Faults, Mangler
 
 Read = Callable[[str], tuple[MdEntry, ...]]
 
@@ -59,7 +59,7 @@ class Publication:
     def leave(self) -> None:
         """The peer is gone: it will ask again."""
         self.follows = False
-        self._mangler = Mangler(self._mangler.faults)
+        self._mangler.begin_anew()
 
     def note(self, reports: Iterable[Report], moved: Iterable[str]) -> None:
         """Orders were moved by these reports, and whole books by the market."""
@@ -92,9 +92,7 @@ class Publication:
 
     def spoil(self, faults: Faults) -> list[bytes]:
         """Deliver updates with these faults from now on; what the former ones held back."""
-        held = self._mangler.release()
-        self._mangler = Mangler(NO_FAULTS if faults == NO_FAULTS else faults)
-        return held
+        return self._mangler.spoil(faults)
 
     def _snapshot(self, name: str, at: datetime) -> BookSnapshot:
         told = self._told.setdefault(name, _Told())

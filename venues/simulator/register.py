@@ -52,7 +52,7 @@ class Order:
     """One order as the venue sees it.
 
     `begun_at` is when its present terms took effect, `steps` how often it has traded on them,
-    `pending` the first request not answered yet.
+    `pending` the first request not answered yet, `moved_at` when anything last happened to it.
     """
 
     order_id: str
@@ -67,6 +67,7 @@ class Order:
     expire_time: datetime | None
     received_at: datetime
     begun_at: datetime | None = None
+    moved_at: datetime | None = None
     closed: OrdStatus | None = None
     cum_qty: Decimal = ZERO
     notional: Decimal = ZERO
@@ -222,6 +223,8 @@ class Register:
         exec_ref_id: str = "",
     ) -> None:
         """Let one report change the order it is about."""
+        if exec_type is not ExecType.ORDER_STATUS:
+            order.moved_at = at
         if exec_type is ExecType.NEW:
             order.begun_at = at
         elif exec_type in CLOSING:

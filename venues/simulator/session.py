@@ -24,7 +24,7 @@ from venues.messages import (
     MarketDataRequestReject,
 )
 from venues.simulator import dealers, depth, sweeping
-from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
+from venues.simulator.delivery import Faults, Mangler
 from venues.simulator.exchange import Exchange
 from venues.simulator.journal import Journal
 from venues.simulator.market import Market
@@ -73,7 +73,7 @@ class Session:
         self.books.leave()
         self.tape.leave()
         self._reads.set()
-        self._mangler = Mangler(self._mangler.faults)
+        self._mangler.begin_anew()
         self.clock.learn(logon.now)
         self._next_seq = max(logon.next_seq, 1)
         self._put([messages.encode(LogonAck(last_seq=self.journal.last_seq))])
@@ -192,8 +192,7 @@ class Session:
 
     def spoil(self, faults: Faults) -> None:
         """Deliver the live stream with these faults from now on."""
-        self._put(self._mangler.release())
-        self._mangler = Mangler(NO_FAULTS if faults == NO_FAULTS else faults)
+        self._put(self._mangler.spoil(faults))
 
     def disconnect(self) -> None:
         """Cut the line without a word."""

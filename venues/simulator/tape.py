@@ -26,7 +26,7 @@ from venues.messages import (
     TapeUpdate,
 )
 from venues.simulator.background import Background, Happening
-from venues.simulator.delivery import NO_FAULTS, Faults, Mangler
+from venues.simulator.delivery import Faults, Mangler
 from venues.simulator.market import Market
 from venues.simulator.register import ZERO, Register, Trade
 from venues.simulator.time import NEW_YORK
@@ -73,7 +73,7 @@ class Tape:
     def leave(self) -> None:
         """The peer is gone: it will ask again."""
         self.follows = False
-        self._mangler = Mangler(self._mangler.faults)
+        self._mangler.begin_anew()
 
     def note(self, reports: Iterable[Report], at: datetime) -> None:
         """Trades of our peer have been reported, taken back or restated."""
@@ -109,9 +109,7 @@ class Tape:
 
     def spoil(self, faults: Faults) -> list[bytes]:
         """Deliver updates with these faults from now on; what the former ones held back."""
-        held = self._mangler.release()
-        self._mangler = Mangler(NO_FAULTS if faults == NO_FAULTS else faults)
-        return held
+        return self._mangler.spoil(faults)
 
     def number(self, name: str) -> int | None:
         """The number of the last print that was told, None when the peer follows none."""

@@ -16,11 +16,12 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from allocations.custodians.simulator import behaviors, desk, notices, statements
+from allocations.custodians.simulator import behaviors, desk, statements
 from allocations.custodians.simulator.behaviors import Mode, Settling
-from allocations.custodians.simulator.books import Booking, Books, Conflict, Instruction
+from allocations.custodians.simulator.books import Booking, Books, Instruction
 from allocations.custodians.simulator.clearing import ClearingHouses
 from allocations.custodians.simulator.desk import Desk
+from allocations.custodians.simulator.journal import Conflict
 from allocations.custodians.simulator.notices import Notices
 from allocations.custodians.simulator.statements import Wrong
 from oms_site.kit import clock
@@ -205,7 +206,7 @@ class CustodianApp:
             raise Answer(422, _problem("REFUSED", "not by this desk"))
         try:
             answer = _at_desk(self._desks[custodian], what, key, step, body)
-        except desk.Conflict as error:
+        except Conflict as error:
             raise Answer(409, _problem("KEY_CONFLICT", "taken or withdrawn before")) from error
         if fault is not None and mode is Mode.SLOW:
             await asyncio.sleep(fault.seconds)
@@ -228,7 +229,7 @@ class CustodianApp:
     def _note(self, custodian: str, key: str, body: bytes) -> tuple[int, object]:
         try:
             return 200, {"ref": self._notices[custodian].take(key, body).ref}
-        except notices.Conflict as error:
+        except Conflict as error:
             raise Answer(409, _problem("KEY_CONFLICT", "the key belongs to another one")) from error
 
     def _asked(self, custodian: str) -> Books:
@@ -262,7 +263,7 @@ class CustodianApp:
 
 
 def _at_desk(at: Desk, what: str, key: str, step: str, body: bytes) -> dict[str, object]:
-    """What a settlement desk answers. Raises `Answer`, `desk.Conflict`."""
+    """What a settlement desk answers. Raises `Answer`, `Conflict`."""
     match (what, step):
         case ("confirmations", ""):
             at.confirm(key, body)

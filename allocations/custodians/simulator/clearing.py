@@ -6,16 +6,15 @@ replacement is of a trade that stands, once.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import date, datetime
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 
+from allocations.custodians.simulator import journal
+from allocations.custodians.simulator.journal import Journal, digest
 from oms_site.kit import clock
 
 PARTIES = ("clr_ficc", "clr_nscc", "clr_pershing")
@@ -57,8 +56,6 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 _decoder: msgspec.json.Decoder[Line] = msgspec.json.Decoder(Line)
-_encoder = msgspec.json.Encoder(decimal_format="string")
-_canonical = msgspec.json.Encoder(order="deterministic")
 
 
 class Refusal(Exception):
@@ -76,21 +73,15 @@ class Book:
         self._party = party
         self.lines: dict[str, Line] = {}
         self._gone: set[str] = set()
-        path = path_of(directory, party)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        size = 0
-        for text in _texts(path):
-            size += len(text)
-            self._fold(_decoder.decode(text))
-        os.ftruncate(self._file, size)
+        self._journal = Journal(path_of(directory, party), _decoder, self._fold)
 
     def take(self, key: str, body: bytes) -> Line:
         """The report under this key, taken once. Raises `Refusal`."""
         report = msgspec.json.decode(body, type=Report)
-        digest = sha256(_canonical.encode(msgspec.json.decode(body))).hexdigest()
+        said = digest(body)
         known = self.lines.get(key)
         if known is not None:
-            if known.digest != digest:
+            if known.digest != said:
                 raise Refusal(409, "KEY_CONFLICT", "the key belongs to another report")
             return known
         if report.trans_type != "0":
@@ -99,16 +90,13 @@ class Book:
             if report.refers_to in self._gone:
                 raise Refusal(422, "TRADE_GONE", "that trade was taken back before")
         ref = f"{self._party.upper()}-{len(self.lines) + 1:08d}"
-        line = Line(key=key, ref=ref, digest=digest, report=report, at=clock.machine_now())
-        rest = memoryview(_encoder.encode(line) + b"\n")
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        self._fold(line)
+        line = Line(key=key, ref=ref, digest=said, report=report, at=clock.machine_now())
+        self._journal.add(line)
         return line
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._journal.close()
 
     def _fold(self, line: Line) -> None:
         self.lines[line.key] = line
@@ -120,7 +108,6 @@ class ClearingHouses:
     """All clearing parties of this process."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self._books = {name: Book(directory, name) for name in PARTIES}
         self._faults: dict[str, Fault] = {}
 
@@ -188,10 +175,4 @@ def path_of(directory: Path, party: str) -> Path:
 
 def lines(directory: Path, party: str) -> list[Line]:
     """Everything a party has taken, in order: what was written twice is seen twice."""
-    return [_decoder.decode(text) for text in _texts(path_of(directory, party))]
-
-
-def _texts(path: Path) -> Iterator[bytes]:
-    if path.exists():
-        with path.open("rb") as file:
-            yield from (line for line in file if line.endswith(b"\n"))
+    return list(journal.lines(path_of(directory, party), _decoder))

@@ -1,4 +1,4 @@
-"""The simulated custodian's settlement desk, with its own journal: one append-only file of JSON.
+"""The simulated custodian's settlement desk, with a journal of its own.
 
 It tells what the other side of each booking says, takes confirmations and instructions, and
 settles on the settlement date what it was instructed to, once. Its day is the one its clients live
@@ -7,11 +7,8 @@ in: every question says what time it is. Also read by tests and `check_books` as
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +19,7 @@ import msgspec
 from allocations.custodians.simulator import behaviors
 from allocations.custodians.simulator.behaviors import Settling
 from allocations.custodians.simulator.books import Booking, Books
+from allocations.custodians.simulator.journal import Conflict, Journal, digest, lines
 from allocations.custodians.simulator.statements import Hand
 
 NEW_YORK = ZoneInfo("America/New_York")
@@ -87,11 +85,6 @@ class Message(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="
 
 _Line = Confirmed | Disputed | Instructed | Withdrawn | BuyIn | Message
 _decoder: msgspec.json.Decoder[_Line] = msgspec.json.Decoder(_Line)
-_encoder = msgspec.json.Encoder(decimal_format="string")
-
-
-class Conflict(Exception):
-    """The key has been used for something else, or was withdrawn."""
 
 
 class Desk:
@@ -112,28 +105,22 @@ class Desk:
         self._disputed: set[str] = set()
         self.hands: list[Hand] = []
         self._looked_at = 0
-        path = path_of(directory, books.custodian)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        size = 0
-        for text in _lines(path):
-            size += len(text)
-            self._fold(_decoder.decode(text))
-        os.ftruncate(self._file, size)
+        self._journal = Journal(path_of(directory, books.custodian), _decoder, self._fold)
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._journal.close()
 
     # --- what clients ask ---------------------------------------------------------------------
     def confirm(self, key: str, body: bytes) -> bool:
         """Take a confirmation and pass on the other side's answer; whether it is new."""
-        digest, terms = _digest(body), msgspec.json.decode(body)
+        said, terms = digest(body), msgspec.json.decode(body)
         known = self.confirmed.get(key)
         if known is not None:
-            if known.digest != digest:
+            if known.digest != said:
                 raise Conflict(key)
             return False
-        self._write(Confirmed(key=key, digest=digest))
+        self._journal.add(Confirmed(key=key, digest=said))
         refuses = behaviors.settling_of(str(terms["account"])) is Settling.DISPUTES
         self._tell(
             type="affirmation",
@@ -148,35 +135,35 @@ class Desk:
         """The other side looks again and says what was booked; once."""
         booking = self._books.bookings.get(leg_id)
         if booking is not None and leg_id not in self._disputed:
-            self._write(Disputed(leg_id=leg_id))
+            self._journal.add(Disputed(leg_id=leg_id))
             right = _statement(booking, Settling.NORMAL)
             self._tell(**{**right, "reference": f"{right['reference']}-2"})
 
     def instruct(self, key: str, order: Order, body: bytes) -> Instructed:
         """Take an instruction. Raises `Conflict` for another one, or one withdrawn before."""
-        digest = _digest(body)
+        said = digest(body)
         known = self.instructed.get(key)
         if known is None and key in self.withdrawn:
             raise Conflict(key)
         if known is not None:
-            if known.digest != digest:
+            if known.digest != said:
                 raise Conflict(key)
             return known
         ref = f"{self._books.custodian.upper()}-S{len(self.instructed) + 1:08d}"
-        taken = Instructed(key=key, ref=ref, digest=digest, order=order)
-        self._write(taken)
+        taken = Instructed(key=key, ref=ref, digest=said, order=order)
+        self._journal.add(taken)
         return taken
 
     def withdraw(self, key: str) -> Decimal:
         """Let nothing more of it settle; what has settled."""
         if key not in self.withdrawn:
-            self._write(Withdrawn(key=key))
+            self._journal.add(Withdrawn(key=key))
         return self.settled.get(key, ZERO)
 
     def buy_in(self, key: str, day: date) -> None:
         """Take note of a buy-in."""
         if key not in self.bought_in:
-            self._write(BuyIn(key=key, day=day))
+            self._journal.add(BuyIn(key=key, day=day))
 
     def after(self, seq: int, now: datetime, *, most: int = 500) -> list[Message]:
         """What is told after a number, once the day has been worked through up to `now`."""
@@ -245,15 +232,7 @@ class Desk:
             self._tell(**told)
 
     def _tell(self, **body: Any) -> None:
-        self._write(Message(seq=len(self.messages) + 1, body=body))
-
-    def _write(self, line: _Line) -> None:
-        text = _encoder.encode(line)
-        rest = memoryview(text + b"\n")
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        # As it will be read again: decimals and dates of a body are text.
-        self._fold(_decoder.decode(text))
+        self._journal.add(Message(seq=len(self.messages) + 1, body=body))
 
     def _fold(self, line: _Line) -> None:
         match line:
@@ -311,8 +290,7 @@ def path_of(directory: Path, custodian: str) -> Path:
 def settled(directory: Path, custodian: str) -> dict[str, Settled]:
     """Everything that has changed hands at a custodian, by its own reference."""
     found = {}
-    for text in _lines(path_of(directory, custodian)):
-        line = _decoder.decode(text)
+    for line in lines(path_of(directory, custodian), _decoder):
         if isinstance(line, Message) and line.body["type"] == "settled":
             one = msgspec.convert({**line.body, "seq": line.seq}, Settled, strict=False)
             found[one.reference] = one
@@ -321,8 +299,8 @@ def settled(directory: Path, custodian: str) -> dict[str, Settled]:
 
 def instructed(directory: Path, custodian: str) -> dict[str, Order]:
     """Every instruction a custodian has taken, by our key."""
-    lines = (_decoder.decode(text) for text in _lines(path_of(directory, custodian)))
-    return {line.key: line.order for line in lines if isinstance(line, Instructed)}
+    found = lines(path_of(directory, custodian), _decoder)
+    return {line.key: line.order for line in found if isinstance(line, Instructed)}
 
 
 def _statement(booking: Booking, said: Settling) -> dict[str, Any]:
@@ -344,14 +322,3 @@ def _statement(booking: Booking, said: Settling) -> dict[str, Any]:
         "trade_date": leg.trade_date,
         "settlement_date": leg.settlement_date,
     }
-
-
-def _digest(body: bytes) -> str:
-    canonical = msgspec.json.Encoder(order="deterministic")
-    return sha256(canonical.encode(msgspec.json.decode(body))).hexdigest()
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    if path.exists():
-        with path.open("rb") as file:
-            yield from (line for line in file if line.endswith(b"\n"))

@@ -6,17 +6,13 @@ append-only journal per custodian; a key counts once, however often it is told.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
-from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 
-_encoder = msgspec.json.Encoder(decimal_format="string")
-_canonical = msgspec.json.Encoder(order="deterministic")
+from allocations.custodians.simulator.journal import Conflict, Journal, digest, lines
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,45 +39,31 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="no
 _decoder = msgspec.json.Decoder(Noted)
 
 
-class Conflict(Exception):
-    """The key has been used for another notice."""
-
-
 class Notices:
     """The writing side; there is one per custodian and process."""
 
     def __init__(self, directory: Path, custodian: str) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
         self._custodian = custodian
         self.taken: dict[str, Noted] = {}
-        path = path_of(directory, custodian)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
-        size = 0
-        for text in _lines(path):
-            size += len(text)
-            self._fold(_decoder.decode(text))
-        os.ftruncate(self._file, size)
+        self._journal = Journal(path_of(directory, custodian), _decoder, self._fold)
 
     def take(self, key: str, body: bytes) -> Noted:
         """The notice under this key, new or known. Raises `Conflict`, `msgspec.MsgspecError`."""
         notice = msgspec.json.decode(body, type=Notice, strict=False)
-        digest = sha256(_canonical.encode(msgspec.json.decode(body))).hexdigest()
+        said = digest(body)
         known = self.taken.get(key)
         if known is not None:
-            if known.digest != digest:
+            if known.digest != said:
                 raise Conflict(key)
             return known
         ref = f"{self._custodian.upper()}-N{len(self.taken) + 1:08d}"
-        noted = Noted(key=key, ref=ref, digest=digest, notice=notice)
-        rest = memoryview(_encoder.encode(noted) + b"\n")
-        while rest:
-            rest = rest[os.write(self._file, rest) :]
-        self._fold(noted)
+        noted = Noted(key=key, ref=ref, digest=said, notice=notice)
+        self._journal.add(noted)
         return noted
 
     def close(self) -> None:
         """Let go of the file."""
-        os.close(self._file)
+        self._journal.close()
 
     def _fold(self, noted: Noted) -> None:
         self.taken[noted.key] = noted
@@ -94,11 +76,5 @@ def path_of(directory: Path, custodian: str) -> Path:
 
 def taken(directory: Path, custodian: str) -> dict[str, Noted]:
     """Everything that a custodian was told and took, by our key."""
-    found = (_decoder.decode(text) for text in _lines(path_of(directory, custodian)))
+    found = lines(path_of(directory, custodian), _decoder)
     return {line.key: line for line in found}
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    if path.exists():
-        with path.open("rb") as file:
-            yield from (line for line in file if line.endswith(b"\n"))

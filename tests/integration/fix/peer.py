@@ -24,6 +24,7 @@ class Peer:
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
         self.next_out = 1
         self.first = 0
+        self.hangs_up = False  # at the first test, behind an answered Logon
         self._parser = simplefix.FixParser()
         self._writer: asyncio.StreamWriter | None = None
 
@@ -42,7 +43,9 @@ class Peer:
 
     async def _took(self, message: Any) -> None:
         kind = text(message, 35)
-        if kind == "1":
+        if kind == "1" and self.hangs_up:
+            self.cut()
+        elif kind == "1":
             self.say("0", [(112, text(message, 112))])
         elif kind == "A":
             self.first = int(text(message, 34))

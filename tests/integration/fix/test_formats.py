@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ from django.db import IntegrityError, connection, transaction
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.kit.errors import OmsError
-from orders import extending, routing
-from orders.models import Break, ExecutionOrder
+from orders import extending, last_look, routing
+from orders.models import Break, ExecutionOrder, VenueOrder
 from orders.reports import trouble, unreadable
 from tests import trading
 from venues import certification, format_changes, formats, health
+from venues.gateways.fix import store
+from venues.messages import CancelRequest, NewOrder
 from venues.models import (
     FixMessage,
     Instrument,
@@ -202,6 +205,58 @@ def test_what_it_knows_is_kept_and_said_with_every_message(
     sent = Outbound.objects.get(venue_id="FIXSIM", kind="D")
     assert '"extensions":[["peg_offset","0.01"],["peg_to","2"]]' in sent.body
     assert extending.wire(row)["extensions"] == (("peg_offset", "0.01"), ("peg_to", "2"))
+
+
+def test_what_a_later_format_cannot_say_holds_up_nothing_behind_it(sandbox: datetime) -> None:
+    terms: dict[str, Any] = {"security_id": trading.BOND, "side": "1", "transact_time": sandbox}
+    order = NewOrder(
+        **terms,
+        cl_ord_id="vo-1",
+        ord_type="1",
+        order_qty=Decimal(1000),
+        algorithm="TWAP",
+        # Taken when the parameter was a text.
+        extensions=(("StartTime", "at the open"), ("EndTime", "15:30")),
+    )
+    behind = CancelRequest(**terms, cl_ord_id="vo-3", orig_cl_ord_id="vo-2")
+    opened = store.open_session("FIXSIM", at=sandbox)
+    after, raw, faults = store.number(opened, opened.numbers, [order, behind], at=sandbox)
+    assert after.next_out == opened.numbers.next_out + 1
+    assert b"\x0135=F\x01" in raw
+    assert b"\x0135=D\x01" not in raw
+    (fault,) = faults
+    assert '"cl_ord_id":"vo-1"' in fault
+
+
+def _other_format(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another format is in force, which knows no `peg_to`, and other offsets."""
+    parameter = {"peg_offset": {"tag": 211, "kind": "integer"}}
+    content = formats.read({"dialect": "FIX.4.4", "extensions": parameter})
+    monkeypatch.setattr(formats, "of", lambda venue_id: content)
+
+
+def test_an_order_that_its_format_cannot_say_any_more_ends_at_the_last_look(
+    api: Callable[..., Any], sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = [
+        api("alpha_trader").post("/v1/trading/order/", _body(venue_parameters=given))[1]["id"]
+        for given in ({"peg_offset": "0.01", "peg_to": "2"}, {"peg_offset": "1"})
+    ]
+    while routing.drain():
+        pass
+    rows = list(Outbound.objects.filter(venue_id="FIXSIM", kind="D").order_by("id"))
+    children = {row.order_id: row for row in VenueOrder.objects.filter(order_id__in=made)}
+    _other_format(monkeypatch)
+    assert [row.cl_ord_id for row in last_look.before_wire("FIXSIM", rows)] == [
+        children[made[1]].id
+    ]
+    ended = VenueOrder.objects.get(pk=children[made[0]].id)
+    assert (ended.status, ended.text) == (
+        "rejected",
+        "venue_format_refused: venue_parameters.peg_offset: '0.01' is no integer that FIXSIM takes "
+        "here. venue_parameters.peg_to: FIXSIM knows no parameter 'peg_to'.",
+    )
+    trading.check_tree(made[0])
 
 
 def test_a_session_that_cannot_go_on_is_a_break_once(sandbox: datetime) -> None:

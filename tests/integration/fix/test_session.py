@@ -477,28 +477,61 @@ class TestWhatGoesOut:
 
 @pytest.mark.usefixtures("committed_sandbox")
 class TestNumbersBeginAnew:
-    def _connect(self, next_out: int) -> tuple[bool, int]:
-        """Whether numbers began anew in a session, and where the venue's went on to."""
+    def _connect(self, next_out: int, *, asks: bool = True) -> tuple[bool, int]:
+        """Whether numbers began anew in a session, and where the venue's went on to.
+
+        `asks`: what was lost is asked about in it.
+        """
 
         async def run() -> tuple[bool, int]:
             async with venue.listening() as (peer, port):
                 gateway, peer.next_out = at(port), next_out
                 await gateway.connect(1)
+                anew = gateway.line().anew
+                if anew and asks:
+                    await gateway.caught_up()
+                    assert not gateway.line().anew
                 await gateway.close()
-                return gateway.line().anew, peer.next_out
+                return anew, peer.next_out
 
         return asyncio.run(run())
+
+    def _hung_up(self, next_out: int) -> int:
+        """A venue that answers the Logon and goes; where its numbers went on to."""
+
+        async def run() -> int:
+            async with venue.listening() as (peer, port):
+                peer.next_out, peer.hangs_up = next_out, True
+                with pytest.raises(GatewayError):
+                    await at(port).connect(1)
+                return peer.next_out
+
+        return asyncio.run(run())
+
+    def _a_day_passes(self) -> None:
+        yesterday = FixNumbers.objects.get(pk=SESSION).began_on - timedelta(days=1)
+        FixNumbers.objects.filter(pk=SESSION).update(began_on=yesterday)
 
     def test_what_was_not_heard_before_is_known_to_be_lost(self) -> None:
         FixLine.objects.filter(pk=SESSION).update(reset=FixLine.Reset.DAILY)
         first_day, next_out = self._connect(1)
         again, next_out = self._connect(next_out)
         assert (first_day, again) == (False, False)
-        yesterday = FixNumbers.objects.get(pk=SESSION).began_on - timedelta(days=1)
-        FixNumbers.objects.filter(pk=SESSION).update(began_on=yesterday)
+        self._a_day_passes()
         next_day, next_out = self._connect(next_out)
         again, _ = self._connect(next_out)
         assert (next_day, again) == (True, False)
+
+    def test_it_stays_lost_until_it_has_been_asked_about(self) -> None:
+        FixLine.objects.filter(pk=SESSION).update(reset=FixLine.Reset.DAILY)
+        _, next_out = self._connect(1)
+        self._a_day_passes()
+        next_out = self._hung_up(next_out)
+        assert FixNumbers.objects.get(pk=SESSION).next_in == 2, "the Logon was answered"
+        behind, next_out = self._connect(next_out, asks=False)
+        still, next_out = self._connect(next_out)
+        after, _ = self._connect(next_out)
+        assert (behind, still, after) == (True, True, False)
 
     def test_every_live_order_is_asked_about(self) -> None:
         child = trading.routed(limit_price=D(98))

@@ -12,11 +12,15 @@ from controls.models import Halt
 from orders import breaking, last_look, reports
 from orders.models import Break, VenueOrder
 from tests import trading
+from tests.integration.fix.peer import Peer
 from venues import messages
 from venues.connection import Connection, Handlers
+from venues.fix import codec
+from venues.fix.codec import Message
+from venues.gateways.fix import hearing, store
 from venues.gateways.port import Frame
 from venues.gateways.simulator import gateway
-from venues.messages import SecurityStatus
+from venues.messages import MarketDataRequest, SecurityStatus
 from venues.models import Inbound, SecurityNotice
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +51,38 @@ def test_an_unknown_ord_status_stops_nobody(sandbox: datetime) -> None:
     assert '"ord_status":"Q"' in rows[0].body
     assert Break.objects.filter(kind="unreadable_report").count() == 1
     assert VenueOrder.objects.get(pk=child.pk).cum_qty == child.qty
+
+
+def test_books_that_cannot_be_read_are_one_break_however_many_come(
+    sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+
+    def unreadable(venue_id: str, text: str, why: str) -> None:
+        told.append(why)
+        reports.unreadable(venue_id, text, why)
+
+    asked = {"book": MarketDataRequest(kind="1", securities=(trading.BOND,), md_req_id="book")}
+    opened = store.open_session("FIXSIM", at=sandbox)
+    peer = Peer()
+    frames: list[Frame] = []
+    for seq in range(5, 9):
+        # Without RptSeq(83), each at its own time; the last one is of another security.
+        name = trading.BOND if seq < 8 else "912810RX8"
+        body = [(262, "book"), (48, name), (60, f"20261123-15:00:0{seq}"), (268, 0)]
+        (message,), _ = codec.split(peer.made("W", seq, body))
+        assert isinstance(message, Message)
+        frames += hearing.work(opened, opened.numbers, [message], asked).frames
+    handlers = Handlers(apply=reports.apply, unreadable=unreadable)
+    line = Connection("FIXSIM", cast(Any, None), handlers)
+    line._take(frames[:1])
+    line._take(frames[1:])
+    assert Break.objects.filter(kind="unreadable_frame").count() == 2
+    assert len(told) == 2
+    assert told[0].startswith("83 is missing: 8=FIX.4.4|")
+    # Nor in the next session, for people who have it before them.
+    Connection("FIXSIM", cast(Any, None), handlers)._take(frames)
+    assert Break.objects.filter(kind="unreadable_frame").count() == 2
 
 
 def test_a_halt_that_a_venue_says_is_obeyed_once_and_lifted(sandbox: datetime) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from allocations.custodians.files import numbered
 from allocations.custodians.port import CustodianError, Refused
-from allocations.custodians.settling import Confirmation, Statement, read
+from allocations.custodians.settling import Confirmation, Statement, Taken, read
 from allocations.matching import acceptance, routes, services
 from allocations.matching.acceptance import Trial
 from allocations.matching.port import ServiceFacts
@@ -64,8 +65,11 @@ def test_the_contract_is_not_kept_by_what_forgets_and_by_what_invents(outside: P
         def confirm(self, one: Confirmation, *, counterparty: str) -> Any:
             return honest.client.confirm(one, counterparty="")
 
-        def dispute(self, key: str, *, leg_id: str, reason: str) -> Any:
+        def dispute(self, key: str, *, leg_id: str, reason: str, about: str) -> Any:
             return Refused("NO", "never")
+
+        def withdraw(self, key: str, *, leg_id: str) -> Any:
+            return Taken(key)
 
         def messages(self, *, after: int) -> Any:
             return honest.client.messages(after=after)[1:]
@@ -98,13 +102,54 @@ def test_answers_are_taken_up_to_the_first_that_is_missing(outside: Path) -> Non
     late = second.read_bytes()
     second.unlink()
     assert [told.seq for told in mine.client.messages(after=0)] == [1]
-    second.write_bytes(late[:-20])
+    second.write_bytes(late)
     told = mine.client.messages(after=0)
-    # One that was cut short is kept as it came and not believed.
     assert [one.seq for one in told] == [1, 2, 3]
-    assert isinstance(read(told[2].body), Statement)
+    assert all(isinstance(read(one.body), Statement) for one in told)
+
+
+def test_what_is_still_being_written_is_waited_for_and_believed_broken_after_a_minute(
+    outside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = trial("ctm_files", outside)
+    folder = outside / "matching" / "svc_ctm_files" / "from"
+    for _ in range(2):
+        one = mine.confirmation()
+        mine.client.confirm(one, counterparty="BROKER")
+        mine.answer(one)
+    first = folder / numbered.name_of(1)
+    whole = first.read_bytes()
+    first.write_bytes(whole[:-20])
+    os.utime(first, (0, 0))  # the time that its sender gives it says nothing
+    assert mine.client.messages(after=0) == []
+    first.write_bytes(whole)
+    assert [told.seq for told in mine.client.messages(after=0)] == [1, 2]
+    first.write_bytes(whole[:-20])
+    assert mine.client.messages(after=0) == []
+    later = clock.machine_now() + timedelta(seconds=61)
+    monkeypatch.setattr(clock, "machine_now", lambda: later)
+    # One that stays cut short is kept as it came and not believed.
+    broken, good = mine.client.messages(after=0)
+    assert broken.body == whole[:-20].decode()
+    assert isinstance(read(good.body), Statement)
     with pytest.raises(msgspec.MsgspecError):
-        read(told[1].body)
+        read(broken.body)
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_a_whole_file_that_is_not_one_message_is_kept_at_once(outside: Path, count: int) -> None:
+    content = numbered.text_of({"kind": "answer"}, [{"type": "statement"}] * count)
+    numbered.put(outside / "matching/svc_ctm_files/from" / numbered.name_of(1), content)
+    (told,) = trial("ctm_files", outside).client.messages(after=0)
+    assert told.body == content.decode()
+
+
+def test_the_same_words_about_another_version_are_another_dispute(outside: Path) -> None:
+    client = trial("ctm_files", outside).client
+    for about in ("v1", "v1", "v2", "v1"):
+        client.dispute("cf_1", leg_id="bl_1", reason="the price", about=about)
+    sent = (outside / "matching/svc_ctm_files/to").glob("*.jsonl")
+    assert sorted(numbered.parse(path.read_bytes())[1][0]["about"] for path in sent) == ["v1", "v2"]
 
 
 def test_nobody_speaks_through_a_folder_that_is_not_there() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,15 +16,18 @@ from allocations.models import BookingLeg
 from controls import halts
 from oms_site.firm import generation
 from oms_site.firm.models import User
+from oms_site.journal.draining import Aside
 from oms_site.journal.models import Event
 from oms_site.kit import clock
 from orders import crossing, desk, lots, routing
+from orders.crossing import candidates, draining, settling
 from orders.models import Cross, Execution, ExecutionOrder, Order, VenueOrder
 from orders.reconciling import internal
 from orders.stopping import targets
-from tests import policies, trading
+from tests import poison, policies, trading
 from tests.integration.orders.limits import in_force, listed
 from tests.market import Venue, clean_shelf
+from venues.market_data.shelf import shelf
 from venues.messages import BookUpdate, MdEntry
 from venues.models import Outbound, RoutingDecision
 from venues.models import Venue as VenueRow
@@ -116,6 +120,26 @@ def test_opposite_orders_cross_at_the_mid_and_nothing_is_sent(venues: tuple[Venu
     assert not Outbound.objects.exists()
 
 
+def test_a_batch_that_breaks_leaves_every_security_its_books(
+    venues: tuple[Venue, Venue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow()
+    pair()
+    cross, broken = draining._cross, list[Any]()
+
+    def fail(groups: Any) -> int:
+        if not broken:
+            broken.append(groups)
+            # A batch of many takes longer than what was looked at is known.
+            shelf.forget()
+            raise ValueError("odd")
+        return cross(groups)
+
+    monkeypatch.setattr(draining, "_cross", fail)
+    assert crossing.drain() == 1
+    assert Cross.objects.get().price == mid(venues[0])
+
+
 def test_both_sides_are_told_and_neither_hears_of_the_other(venues: tuple[Venue, Venue]) -> None:
     allow()
     buy, sell = pair()
@@ -203,16 +227,113 @@ def test_one_account_never_trades_with_itself(venues: tuple[Venue, Venue]) -> No
     assert not Cross.objects.exists()
 
 
-def test_two_organizations_never_cross(venues: tuple[Venue, Venue]) -> None:
-    allow()
+def _allow_beta() -> None:
+    """It has no rules that route by themselves: its orders are staged."""
     policies.agreed(
-        preset="full", rules={"internal_cross": "routed"}, at=clock.now(), organization_id="beta"
+        preset="full", rules={"internal_cross": "open"}, at=clock.now(), organization_id="beta"
     )
     generation.check()
+
+
+def test_two_organizations_never_cross(venues: tuple[Venue, Venue]) -> None:
+    allow()
+    _allow_beta()
     trading.submit(account_id=BUYER, limit_price=D("100.5"))
     trading.submit(by="beta_trader", account_id="beta-001", side="sell", limit_price=D("98.5"))
     routing.drain()
     assert not Cross.objects.exists()
+
+
+def _of_beta() -> str:
+    """A buy of another organization that may cross; its id."""
+    _allow_beta()
+    terms = {"by": "beta_trader", "account_id": "beta-001"}
+    trading.submit(**{**terms, "account_id": "beta-002"}, side="sell", limit_price=D("98.5"))
+    return trading.submit(**terms, limit_price=D("100.5"))
+
+
+def test_a_security_that_cannot_be_crossed_keeps_no_other_from_it(
+    venues: tuple[Venue, Venue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow("open")
+    monkeypatch.setattr(draining, "_odd", Aside("cross"))
+    odd, _ = pair(bypass_auto_execution=True)
+    good = _of_beta()
+    carry_out, tried = settling.carry_out, list[str]()
+
+    def fail(work: Any, sides: Any, couple: Any, *args: Any, **facts: Any) -> None:
+        tried.append(couple.buy)
+        if couple.buy == odd:
+            raise ValueError("odd")
+        carry_out(work, sides, couple, *args, **facts)
+
+    monkeypatch.setattr(settling, "carry_out", fail)
+    assert crossing.drain() == 1
+    assert trading.order(good).status == "filled"
+    told = poison.aside("cross")
+    assert (told.key, told.organization_id) == (f"cross/alpha/{trading.BOND}", "alpha")
+    tried.clear()
+    assert crossing.drain() == 0
+    assert tried == []
+    poison.wait(monkeypatch)
+    monkeypatch.setattr(settling, "carry_out", carry_out)
+    assert crossing.drain() == 1
+    assert trading.order(odd).status == "filled"
+
+
+OTHERS = ("912810SX7", "912810SS8")
+
+
+def _idle(side: str, **changes: Any) -> str:
+    """A staged order in another security, which may cross if somebody takes the other side."""
+    account = {"buy": BUYER, "sell": SELLER}[side]
+    terms = {"instrument_id": OTHERS[0], "limit_price": D("100.5"), **changes}
+    order_id = trading.submit(side=side, account_id=account, bypass_auto_execution=True, **terms)
+    assert trading.order(order_id).status == "pending_execution"
+    return order_id
+
+
+@pytest.mark.parametrize("old", [1, 3])
+def test_orders_of_one_side_keep_nobody_from_crossing_however_many(
+    venues: tuple[Venue, Venue], monkeypatch: pytest.MonkeyPatch, old: int
+) -> None:
+    allow("open")
+    monkeypatch.setattr(candidates, "_MOST", 2)
+    for _ in range(old):
+        _idle("buy")
+    with clock.frozen_at(clock.now() + timedelta(seconds=1)):
+        for venue in venues:
+            venue.beat()
+        pair(bypass_auto_execution=True)
+        assert crossing.drain() == 1
+
+
+def test_securities_that_never_cross_keep_no_other_from_its_turn(
+    venues: tuple[Venue, Venue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow("open")
+    monkeypatch.setattr(candidates, "_MOST", 2)
+    monkeypatch.setattr(candidates, "_after", None)
+    # Both sides are there, and no market that would give a price.
+    for cusip in OTHERS:
+        _idle("buy", instrument_id=cusip)
+        _idle("sell", instrument_id=cusip)
+    pair(bypass_auto_execution=True)
+    assert sum(crossing.drain() for _ in range(3)) == 1
+
+
+def test_of_a_security_with_too_many_orders_the_best_of_both_sides_are_taken(
+    venues: tuple[Venue, Venue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allow("open")
+    monkeypatch.setattr(candidates, "_MOST", 4)
+    staged = {"bypass_auto_execution": True}
+    for price in ("98.6", "98.7", "98.8"):
+        trading.submit(account_id=BUYER, limit_price=D(price), **staged)
+    pair(**staged)
+    (names,) = candidates.found(at=clock.now()).values()
+    assert len(names) == 3
+    assert crossing.drain() == 1
 
 
 @pytest.mark.parametrize("limits", [("98.5", "98.5"), ("100.5", "100.5")])

@@ -9,10 +9,10 @@ import pytest
 from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
 
 from oms_site.kit import clock
-from orders import execution, reports, routing
+from orders import breaks, execution, reports, routing
 from orders.models import Break
 from orders.reports import handlers
-from tests import trading
+from tests import poison, trading
 from venues import inbox, messages
 from venues.inbox import Raw
 from venues.messages import ExecType
@@ -54,6 +54,39 @@ def test_a_report_that_breaks_by_itself_is_quarantined(
     assert Break.objects.get().kind == "report_not_applied"
 
 
+def test_a_report_that_lost_a_race_is_applied(monkeypatch: pytest.MonkeyPatch) -> None:
+    child = trading.routed()
+    poison.fails_once(monkeypatch, handlers, "handle", IntegrityError("twice"))
+    trading.receive(trading.fill(child, 3000, cum=3000))
+    assert Inbound.objects.get().verdict == "applied"
+    assert trading.order(child.order_id).status == "filled"
+
+
+def test_of_two_reports_the_good_one_is_applied_before_the_odd_one_is_quarantined(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    child = trading.routed()
+    odd = trading.report(child, ExecType.NEW)
+    monkeypatch.setattr(breaks, "open", _raising(ValueError("odd")))
+    monkeypatch.setattr(handlers, "handle", _but(odd.seq, handlers.handle))
+    trading.store(odd, trading.fill(child, 3000, cum=3000))
+    # Not even this can be done to it: the session breaks off rather than read it again for ever.
+    rows = inbox.contiguous(trading.VENUE, limit=10)
+    with pytest.raises(ValueError, match="odd"):
+        reports.apply(trading.VENUE, rows)
+    assert trading.order(child.order_id).status == "filled"
+    assert Inbound.objects.get(applied_at=None).pk == rows[0].pk
+
+
+def _but(seq: int, handle: Callable[..., Any]) -> Callable[..., Any]:
+    def fail(batch: Any, report: Any, **facts: Any) -> Any:
+        if report.seq == seq:
+            raise ValueError("odd")
+        return handle(batch, report, **facts)
+
+    return fail
+
+
 @pytest.mark.parametrize("error", AWAY, ids=lambda error: type(error).__name__)
 def test_an_order_waits_to_be_routed_by_a_database_that_is_away(
     monkeypatch: pytest.MonkeyPatch, error: Exception
@@ -80,10 +113,11 @@ def test_an_order_that_cannot_be_routed_is_staged_and_holds_up_nobody(
         return issue(work, tree, *args, **kwargs)
 
     monkeypatch.setattr(execution, "issue", fail)
-    assert routing.drain() == 2
+    assert routing.drain() == 1
     assert trading.order(good).execution_orders_made == 1
     staged = trading.order(odd)
     assert (staged.status, staged.route_at) == ("pending_execution", None)
+    assert poison.aside("route").order_id == odd
     assert routing.drain() == 0
 
 

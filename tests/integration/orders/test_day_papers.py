@@ -13,6 +13,7 @@ from django.test import Client
 
 from allocations.models import TradeConfirm
 from allocations.settlement import daily
+from oms_site.firm import generation
 from oms_site.firm.models import User
 from oms_site.kit import clock
 from orders import day_papers, day_trades
@@ -22,6 +23,7 @@ from tests.client import Api
 from tests.integration.allocations.outside import Outside
 from tests.integration.settlement import story
 from tests.integration.settlement.conftest import outside
+from venues.models import Instrument
 
 Apis = Callable[[str], Api]
 D = trading.D
@@ -115,6 +117,23 @@ def test_the_trade_report_adds_up_what_the_store_holds(traded: None) -> None:
     assert len(listed) == Execution.objects.count() == 4
     nets = sum((Decimal(row[10]) for row in listed), D(0))
     assert nets == sum(Execution.objects.values_list("net_money", flat=True), D(0))
+
+
+def test_what_was_paid_in_two_currencies_is_added_up_in_each(sandbox: datetime) -> None:
+    other = "912810SX7"
+    Instrument.objects.filter(cusip=other).update(currency="EUR")
+    generation.check()
+    for name, px in ((trading.BOND, "99.0"), (other, "98.0")):
+        child = trading.routed(instrument_id=name, limit_price=D("99.5"), qty=D(1000))
+        trading.receive(trading.fill(child, 1000, cum=1000, last_px=D(px)))
+    day = datetime.fromisoformat(DAY).date()
+    rows = list(csv.reader(io.StringIO(day_trades.trades("alpha", trade_date=day).decode())))
+    venue = [row for row in rows if row[:1] == [trading.VENUE]]
+    assert [(row[3], row[-1]) for row in venue] == [("980.00", "EUR"), ("990.00", "USD")]
+    bought = {row[0]: (row[5], row[7]) for row in rows if row[1:2] == ["buy"]}
+    assert bought == {other: ("980.00", "EUR"), trading.BOND: ("990.00", "USD")}
+    listed = {(row[7], row[-3]) for row in rows if row and row[-1].startswith("mo_")}
+    assert listed == {("980.00", "EUR"), ("990.00", "USD")}
 
 
 def test_what_was_taken_back_is_told_with_its_trade(traded: None) -> None:

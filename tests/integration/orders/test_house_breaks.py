@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from allocations.custodians.settling import Told
-from allocations.settlement import mailbox, views
+from allocations.settlement import mailbox, strays
 from oms_site.firm.models import User
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
@@ -92,5 +92,5 @@ def test_what_a_custodian_says_of_nobody_here_is_the_house_s(sandbox: datetime) 
     said += '"net_money":"1","value_date":"2026-11-23"}'
     mailbox.store("cust_bny", [Told(1, said), Told(2, "nonsense")], at=clock.now())
     mailbox.apply("cust_bny")
-    assert [row.seq for row in views.unaccounted("house")] == [1, 2]
-    assert views.unaccounted("alpha") == []
+    assert [row.seq for row in strays.of_custodians("house")] == [2, 1]
+    assert strays.of_custodians("alpha") == []

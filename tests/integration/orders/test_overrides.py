@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -11,6 +12,7 @@ import msgspec
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from controls import evidence, library, listing, overrides, screening
 from controls.models import Override, Screening
@@ -22,8 +24,9 @@ from oms_site.kit.errors import OmsError
 from orders import desk, last_look, overriding, rescreen, routing
 from orders.books import folding, gate
 from orders.books.verdicts import Run
+from orders.desk import drafts
 from orders.models import Order, VenueOrder
-from orders.requests import AccountAsk, AllocationAsk
+from orders.requests import AccountAsk, AllocationAsk, Handling
 from tests import policies, trading
 from tests.integration.orders.limits import in_force
 from tests.integration.replacing import story
@@ -101,7 +104,8 @@ def test_an_override_lets_one_order_pass_and_no_second(rejected: Order) -> None:
     kept = Screening.objects.get(pk=first.screening_id)
     (lifted,) = [one for one in kept.results if one[2] == "overridden"]
     assert (lifted[0], lifted[4]) == ("restricted-list", row.id)
-    assert kept.ticket["overrides"] == {"restricted-list": [row.id, "embargo version 1"]}
+    lifts = [row.id, "embargo version 1", ["embargo: alpha-002"]]
+    assert kept.ticket["overrides"] == {"restricted-list": lifts}
 
 
 def test_of_two_alike_in_one_batch_only_the_first_passes(rejected: Order) -> None:
@@ -156,20 +160,73 @@ def test_an_order_on_any_other_terms_does_not_pass(
     assert row.status == "granted"
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"stop_price": D("99.6")},
+        {"extended_hours": True},
+        {"all_or_none": True},
+        {"handling": Handling(reduce_only=True)},
+        {"handling": Handling(display_qty=D(1000))},
+        {"handling": Handling(min_qty=D(1000))},
+    ],
+    ids=str,
+)
+def test_an_order_that_is_handled_otherwise_does_not_pass(
+    sandbox: datetime, changes: dict[str, Any]
+) -> None:
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+    embargo("alpha-002")
+    terms = {"ord_type": "stop_limit", "stop_price": D(103), "limit_price": D("103.5")}
+    order = entered(**terms)
+    granted(order)
+    ticket = rescreen.ticket_of(order, at=clock.now())
+    alike, other = (
+        drafts.make(trading.request(**asked_for)).order
+        for asked_for in (terms, {**terms, **changes})
+    )
+    assert overriding.hash_of(alike, ticket) == overriding.hash_of(order, ticket)
+    assert overriding.hash_of(other, ticket) != overriding.hash_of(order, ticket)
+    assert said(**{**terms, **changes}) == "instrument_restricted"
+    assert said(**terms) == "pending_execution"
+
+
+def test_a_stop_is_shown_to_whoever_grants_and_stays_as_it_is(sandbox: datetime) -> None:
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+    embargo("alpha-002")
+    terms = {
+        "ord_type": "stop_limit",
+        "stop_price": D(103),
+        "limit_price": D("103.5"),
+        "bypass_auto_execution": True,
+    }
+    row = asked(entered(**terms))
+    client = Client()
+    client.force_login(User.objects.get(username="alpha_compliance"))
+    page = client.get("/review/").content.decode()
+    assert "stop <b>103</b>" in page
+    assert "stop limit" in page
+    decided(row)
+    order = entered(**terms)
+    assert story.amend(order.id, limit_price="103.4").outcome == "replaced"
+    assert story.amend(order.id, stop_price="99.6", limit_price="103.4").outcome == "rejected"
+
+
+def block(first: int, second: int) -> dict[str, Any]:
+    """The terms of an order for two accounts."""
+    parts = (("alpha-002", first), ("alpha-003", second))
+    return {
+        "account_id": None,
+        "qty": D(first + second),
+        "allocation": AllocationAsk(
+            strategy="pro_rata_with_averaging",
+            accounts=tuple(AccountAsk(account_id=name, qty=D(qty)) for name, qty in parts),
+        ),
+    }
+
+
 def test_a_block_split_in_another_way_does_not_pass() -> None:
     embargo("alpha-002")
-
-    def block(first: int, second: int) -> dict[str, Any]:
-        parts = (("alpha-002", first), ("alpha-003", second))
-        return {
-            "account_id": None,
-            "qty": D(first + second),
-            "allocation": AllocationAsk(
-                strategy="pro_rata_with_averaging",
-                accounts=tuple(AccountAsk(account_id=name, qty=D(qty)) for name, qty in parts),
-            ),
-        }
-
     granted(entered(**block(1000, 2000)))
     assert said(**block(2000, 1000)) == "instrument_restricted"
     assert said(**block(1000, 2000)) == "pending_execution"
@@ -295,6 +352,38 @@ def test_the_order_that_passed_goes_to_market_and_over_the_wire(rejected: Order)
     assert last_look.before_wire(child.venue_id, rows) == rows
 
 
+@pytest.mark.parametrize("name", ["later", "embargo"])
+def test_what_two_people_never_saw_stops_it_before_the_wire(rejected: Order, name: str) -> None:
+    granted(rejected)
+    child = trading.routed()
+    rows = transmission.take_due(child.venue_id)
+    # Another list, or the same one that names the security as well by now.
+    embargo("alpha-002", name=name, cusips=[trading.BOND])
+    assert last_look.before_wire(child.venue_id, rows) == []
+
+
+def test_every_account_that_a_list_names_is_told_to_who_grants() -> None:
+    embargo("alpha-002", "alpha-003")
+    order = entered(**block(1000, 2000))
+    text = "alpha-002, alpha-003 are on the list embargo version 1."
+    assert order.reject_reason == text
+    (one,) = granted(order).controls
+    assert one["about"] == ["embargo: alpha-002", "embargo: alpha-003"]
+
+
+def test_an_override_that_does_not_say_what_it_is_about_lifts_nothing(rejected: Order) -> None:
+    row = granted(rejected)
+    for one in row.controls:
+        del one["about"]
+    ticket = rescreen.ticket_of(rejected, at=clock.now())
+    ticket = msgspec.structs.replace(ticket, overrides=overrides.approved(row))
+    assert [one.outcome for one in screening.screen([ticket], at=clock.now())] == ["rejected"]
+    looked = Screening.objects.get(pk=rejected.screening_id)
+    old = [[*one[:7], True] if len(one) > 7 else one for one in looked.results]
+    assert screening.overridable(looked.results)
+    assert screening.overridable(old) == []
+
+
 def test_an_order_that_needed_none_is_stopped_on_the_way_when_its_account_is_listed() -> None:
     order_id = trading.submit()
     embargo("alpha-002")
@@ -335,6 +424,101 @@ def test_a_wash_sale_is_let_pass_once_too() -> None:
     assert order.reject_code == "wash_sale"
     granted(order)
     assert [said(), said()] == ["pending_execution", "wash_sale"]
+
+
+def lost(account_id: str) -> None:
+    """The account buys, and sells for less."""
+    bought = trading.routed(account_id=account_id)
+    trading.receive(trading.fill(bought, 3000, cum=3000))
+    sold = trading.routed(account_id=account_id, side="sell", limit_price=D(98))
+    trading.receive(trading.fill(sold, 3000, cum=3000, last_px=D(98), side="2"))
+
+
+def test_a_wash_sale_of_an_account_that_nobody_named_is_not_lifted_with_anothers() -> None:
+    lost("alpha-002")
+    in_force("wash.sale")
+    order = entered(**block(1000, 2000))
+    assert "ALPHA-002" in order.reject_reason
+    assert "ALPHA-003" not in order.reject_reason
+    granted(order)
+    lost("alpha-003")
+    again = entered(**block(1000, 2000))
+    assert again.reject_code == "wash_sale"
+    assert "ALPHA-002, account ALPHA-003 sold" in again.reject_reason
+    # Both of them can be let pass by people who have seen both.
+    granted(again)
+    assert said(**block(1000, 2000)) == "pending_execution"
+
+
+# --- memory --------------------------------------------------------------------------------------
+def number() -> int:
+    """How often what is in memory has changed."""
+    return generation.check()
+
+
+def test_a_use_makes_nobody_read_again_and_leaves_nothing_in_memory(rejected: Order) -> None:
+    before = number()
+    row = asked(rejected)
+    assert number() == before
+    decided(row)
+    granted_at = number()
+    assert granted_at != before
+    order = entered()
+    assert number() == granted_at
+    assert overrides.held([("alpha", order.id)])[order.id].id == row.id
+    generation.forget()
+    assert not overrides._load().granted
+    assert not overrides.waiting("alpha", at=clock.now())
+
+
+def test_who_never_granted_anything_is_not_asked_about(rejected: Order) -> None:
+    order = entered(account_id="alpha-003")
+    asked(rejected)
+    with CaptureQueriesContext(connection) as seen:
+        ticket = rescreen.ticket_of(order, at=clock.now())
+    assert not ticket.overrides
+    assert not [one["sql"] for one in seen.captured_queries if "used_order" in one["sql"]]
+
+
+def test_what_is_granted_and_never_used_costs_nothing_once_it_ran_out(rejected: Order) -> None:
+    row = granted(rejected)
+    assert overrides.waiting("alpha", at=row.expires_at - timedelta(milliseconds=1))
+    assert not overrides.waiting("alpha", at=row.expires_at)
+    with clock.frozen_at(row.expires_at):
+        assert not overrides._load().granted
+
+
+# --- what ran out --------------------------------------------------------------------------------
+@pytest.mark.parametrize("step", ["asked", "granted"])
+def test_what_ran_out_is_asked_for_again(rejected: Order, step: str) -> None:
+    row = asked(rejected)
+    if step == "granted":
+        decided(row)
+    with clock.frozen_at(row.expires_at - timedelta(milliseconds=1)):
+        with pytest.raises(OmsError) as early, transaction.atomic():
+            asked(rejected)
+        assert early.value.code == "override_asked_already"
+    with clock.frozen_at(row.expires_at):
+        assert asked(rejected).status == "requested"
+    old = Override.objects.get(pk=row.pk)
+    assert (old.status, old.note) == ("refused", overrides.RAN_OUT)
+    run = Run(at=clock.now(), machine_at=clock.now())
+    wrong = [check.run(run).first for check in (*folding.CHECKS, *gate.CHECKS)]
+    assert [one for found in wrong for one in found] == []
+
+
+@pytest.mark.parametrize("step", ["asked", "granted"])
+def test_the_panel_says_that_it_ran_out_and_offers_to_ask_again(rejected: Order, step: str) -> None:
+    row = asked(rejected)
+    if step == "granted":
+        decided(row)
+    client = Client()
+    client.force_login(User.objects.get(username="alpha_trader"))
+    with clock.frozen_at(row.expires_at):
+        page = client.get(f"/desk/orders/{rejected.id}/").content.decode()
+    assert "Override ran out" in page
+    assert "Ask for an override" in page
+    assert "enter the same order again" not in page
 
 
 # --- the database's own word ---------------------------------------------------------------------
@@ -389,6 +573,31 @@ def test_the_database_refuses_a_use_after_its_time_and_an_override_that_nobody_a
             cursor.execute(statement)
     row = Override.objects.get(pk=row.pk)
     assert row.status == "granted"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"subject": "mo_other"},
+        {"results": [["restricted-list", 1, "overridden", None, "ov_nobody", "c", "m"]]},
+        {"results": [["restricted-list", 1, "overridden", None, None, "c", "m"]]},
+    ],
+    ids=str,
+)
+def test_the_database_refuses_an_order_that_passed_by_no_override_of_its_own(
+    rejected: Order, change: dict[str, Any]
+) -> None:
+    granted(rejected)
+    order = entered()
+    copied = (
+        "INSERT INTO controls_screening SELECT (jsonb_populate_record(s, %s::jsonb)).*"
+        " FROM controls_screening s WHERE id = %s"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        cursor.execute(copied, [json.dumps({"id": "scr_again"}), order.screening_id])
+        with pytest.raises(DatabaseError, match="no such override"), transaction.atomic():
+            cursor.execute(copied, [json.dumps({"id": "scr_x", **change}), order.screening_id])
 
 
 # --- what is told --------------------------------------------------------------------------------

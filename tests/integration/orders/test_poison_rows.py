@@ -9,16 +9,27 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import IntegrityError, OperationalError, connection
 
 from allocations.models import AccountAllocation, Allocation
 from controls import breakers, halts
 from controls.halts import Target
 from controls.models import Breaker, Halt
 from oms_site.journal import draining
+from oms_site.journal.unit import StaleVersion
 from oms_site.kit import clock
-from orders import breaking, expiry, halting, lots, mass_canceling, trailing, triggers
-from orders.contingent import settling
+from orders import (
+    breaking,
+    execution,
+    expiry,
+    halting,
+    lots,
+    mass_canceling,
+    routing,
+    trailing,
+    triggers,
+)
+from orders.contingent import families, settling
 from orders.desk import canceling
 from orders.models import (
     AllocationDue,
@@ -32,11 +43,12 @@ from orders.replacing import resuming, stuck
 from orders.requests import Handling
 from orders.rfq import sweeping
 from orders.schedules import ending, sending
+from orders.stopping import at_once
 from orders.stopping.selecting import Selection
 from tests import poison, policies, quoting, scheduling, trading
 from tests.integration.orders import lists
 from tests.integration.replacing import story
-from venues.messages import ExecType
+from venues.messages import ExecType, OrdStatus
 from venues.models import SecurityNotice
 
 D = Decimal
@@ -294,13 +306,17 @@ def test_a_mass_cancel_that_cannot_go_on_holds_up_no_other(
     assert poison.aside("drain_mass_cancels").organization_id == "alpha"
 
 
+def _halt() -> Halt:
+    by = trading.person("alpha_compliance")
+    found = halting.target_of("organization", "", by=by)
+    return halts.engage(found, reason="a test", cancels=True, by=by, at=clock.now())
+
+
 def test_an_order_that_cannot_be_asked_stops_no_kill_switch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     odd, *good = [trading.submit(bypass_auto_execution=True) for _ in range(4)]
-    by = trading.person("alpha_compliance")
-    found = halting.target_of("organization", "", by=by)
-    halt = halts.engage(found, reason="a test", cancels=True, by=by, at=clock.now())
+    halt = _halt()
     poison.breaks(monkeypatch, canceling, "_cancel", odd)
     monkeypatch.setattr(halting, "MOST_AT_ONCE", 1)
     for _ in range(5):
@@ -324,6 +340,121 @@ def test_a_switch_that_cannot_be_drained_holds_up_no_other(
     assert poison.aside("drain_halts").organization_id == "alpha"
 
 
+def _no_statement_takes(monkeypatch: pytest.MonkeyPatch, odd: str) -> None:
+    """The statement that asks all of them breaks, and so does whoever asks this one."""
+    whole = at_once.ask
+
+    def fail(work: Any, order_ids: Any, **facts: Any) -> Any:
+        if odd in order_ids:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return whole(work, order_ids, **facts)
+
+    monkeypatch.setattr(at_once, "ask", fail)
+    poison.breaks(monkeypatch, canceling, "_cancel", odd)
+
+
+def test_an_order_that_the_statement_for_all_cannot_take_stops_no_kill_switch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd, *good = [_resting().order_id for _ in range(3)]
+    halt = _halt()
+    _no_statement_takes(monkeypatch, odd)
+    assert halting.drain() == 2
+    assert {trading.order(key).pending for key in good} == {"cancel"}
+    assert trading.order(odd).pending == ""
+    assert poison.aside("stop").order_id == odd
+    assert not Break.objects.filter(key__startswith="drain_halts/").exists()
+    for key in good:
+        child = VenueOrder.objects.get(order_id=key)
+        named = {"cl_ord_id": child.cancel_cl_ord_id, "orig_cl_ord_id": child.id}
+        done = {"ord_status": OrdStatus.CANCELED, "leaves_qty": D(0), **named}
+        trading.receive(trading.report(child, ExecType.CANCELED, **done))
+    halting.drain()
+    assert str(Halt.objects.get(pk=halt.pk).status) == "draining"
+
+
+def test_an_order_that_the_statement_for_all_cannot_take_stops_no_mass_cancel(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd, *good = [_resting().order_id for _ in range(3)]
+    _mass_cancel()
+    _no_statement_takes(monkeypatch, odd)
+    assert mass_canceling.drain() == 2
+    assert {trading.order(key).pending for key in good} == {"cancel"}
+    assert poison.aside("stop").order_id == odd
+
+
+def test_an_order_under_a_switch_is_asked_again_within_seconds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = _resting().order_id
+    _halt()
+    with monkeypatch.context() as broken:
+        _no_statement_takes(broken, odd)
+        halting.drain()
+    assert halting.drain() == 0
+    poison.wait(monkeypatch, timedelta(seconds=5))
+    assert halting.drain() == 1
+    assert trading.order(odd).pending == "cancel"
+
+
+# --- routing ---------------------------------------------------------------------------------
+def test_an_order_that_can_neither_be_routed_nor_staged_stops_no_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    odd = trading.submit()
+    with _later(seconds=1):
+        good = trading.submit()
+        poison.breaks(monkeypatch, execution, "issue", odd)
+        poison.breaks(monkeypatch, routing, "_stage", odd)
+        assert routing.drain() == 1
+        assert trading.order(good).execution_orders_made == 1
+        assert trading.order(odd).route_at is not None
+        assert poison.aside("route").order_id == odd
+        assert routing.drain() == 0
+        monkeypatch.undo()
+        poison.wait(monkeypatch)
+        assert routing.drain() == 1
+    assert trading.order(odd).execution_orders_made == 1
+
+
+# --- who was second ----------------------------------------------------------------------------
+def test_a_list_that_lost_a_race_is_settled_at_the_same_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first, _ = lists.made("oco", lists.profit(), lists.loss())
+    poison.fails_once(monkeypatch, families, "lock", StaleVersion("a row changed under this unit"))
+    assert settling.drain() == 1
+    assert trading.order(first).released_qty == D(10_000)
+    assert not Break.objects.exists()
+
+
+@pytest.mark.parametrize("error", [StaleVersion("odd"), IntegrityError("odd")], ids=repr)
+def test_who_loses_a_race_twice_is_put_aside(error: Exception) -> None:
+    tried, aside = list[str](), list[str]()
+
+    def work(key: str) -> int:
+        tried.append(key)
+        if key == "odd":
+            raise error
+        return 1
+
+    done = draining.each(["odd", "good"], work, aside=lambda key, _: aside.append(key))
+    assert (done, tried, aside) == (1, ["odd", "odd", "good"], ["odd"])
+
+
+def test_what_breaks_by_itself_is_not_tried_twice() -> None:
+    tried = list[str]()
+
+    def work(key: str) -> int:
+        tried.append(key)
+        raise ValueError("odd")
+
+    assert draining.each(["odd"], work, aside=lambda *_: None) == 0
+    assert tried == ["odd"]
+
+
 # --- breakers --------------------------------------------------------------------------------
 def test_a_notice_that_cannot_be_obeyed_holds_up_none_behind_it(
     monkeypatch: pytest.MonkeyPatch,
@@ -335,8 +466,67 @@ def test_a_notice_that_cannot_be_obeyed_holds_up_none_behind_it(
     poison.breaks(monkeypatch, breakers, "security_status", "912810SX7")
     assert breaking.obey()
     assert set(Halt.objects.values_list("target", flat=True)) == {trading.BOND}
-    assert "not obeyed" in SecurityNotice.objects.get(security_id="912810SX7").note
     assert poison.aside("obey")
+    # What failed once is no reason to go on trading it: it is tried again at the next look.
+    monkeypatch.undo()
+    assert breaking.obey()
+    assert set(Halt.objects.values_list("target", flat=True)) == {trading.BOND, "912810SX7"}
+    assert not SecurityNotice.objects.filter(done_at=None).exists()
+
+
+def _said(cusip: str, status: int) -> SecurityNotice:
+    return SecurityNotice.objects.create(
+        venue_id=trading.VENUE, security_id=cusip, trading_status=status, said_at=clock.now()
+    )
+
+
+def test_halts_that_cannot_be_obeyed_starve_none_behind_their_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for _ in range(3):
+        _said("912810SX7", 2)
+    good = _said(trading.BOND, 2)
+    poison.breaks(monkeypatch, breakers, "security_status", "912810SX7")
+    monkeypatch.setattr(breaking, "_MOST", 2)
+    for _ in range(2):
+        breaking.obey()
+    good.refresh_from_db()
+    assert good.done_at is not None
+
+
+def test_an_end_of_a_halt_that_cannot_be_obeyed_is_noted_and_it_stays_halted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    _said(trading.BOND, 2)
+    breaking.obey()
+    end = _said(trading.BOND, 3)
+    poison.breaks(monkeypatch, breakers, "security_status", trading.BOND)
+    breaking.obey()
+    end.refresh_from_db()
+    assert end.note == "not obeyed: ValueError"
+    assert Halt.objects.exclude(released_at=None).count() == 0
+
+
+def test_a_halt_that_was_not_obeyed_before_its_end_is_not_obeyed_after_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    halt, end = _said(trading.BOND, 2), _said(trading.BOND, 3)
+    ask = breakers.security_status
+
+    def fail(cusip: str, *, halted: bool, **kwargs: Any) -> int:
+        if halted:
+            raise ValueError("odd")
+        return ask(cusip, halted=halted, **kwargs)
+
+    monkeypatch.setattr(breakers, "security_status", fail)
+    breaking.obey()
+    end.refresh_from_db()
+    assert (end.done_at, end.note) == (clock.now(), "")
+    monkeypatch.undo()
+    assert breaking.obey() == 0
+    halt.refresh_from_db()
+    assert (halt.done_at, halt.note) == (clock.now(), "a later word of the venue was obeyed")
+    assert not Halt.objects.exists()
 
 
 def test_a_breaker_that_cannot_be_asked_keeps_no_other_from_halting(

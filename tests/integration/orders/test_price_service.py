@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,15 +20,22 @@ from controls.models import Screening
 from oms_site.firm.models import User
 from oms_site.kit import clock
 from oms_site.kit.circuit import Circuit
+from oms_site.kit.errors import NotFound
 from orders import desk
-from tests import trading
+from orders.desk.reviewing import Decision
+from tests import policies, scheduling, trading
+from tests.integration.orders import lists
 from tests.integration.orders.limits import in_force
+from tests.integration.replacing import story
 from venues import market_data
 from venues.market_data import evaluated
+from venues.messages import Quote
 from venues.models import ReferencePrice
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 D = Decimal
+OTHER = "912810SX7"
+DROPS = 100
 
 
 class Service:
@@ -36,6 +45,7 @@ class Service:
         self.asked: list[list[str]] = []
         self.mode = "up"
         self.mid = 99.4
+        self.of: dict[str, list[dict[str, Any]]] = {}  # what is said otherwise of one, or twice
         self.at = clock.now()
         outer = self
 
@@ -44,9 +54,20 @@ class Service:
                 (names,) = parse_qs(urlsplit(self.path).query)["cusips"]
                 outer.asked.append(names.split(","))
                 status, body = outer.answer(names.split(","))
-                self.send_response(status)
-                self.end_headers()
-                self.wfile.write(body)
+                with suppress(OSError):  # whoever asked may be gone
+                    self.send_response(status)
+                    if outer.mode == "slow head":
+                        self._trickle(b"X-Pad: no\r\n")
+                    self.end_headers()
+                    if outer.mode == "slow body":
+                        self._trickle(b" ")
+                    self.wfile.write(body)
+
+            def _trickle(self, drop: bytes) -> None:
+                self.flush_headers()
+                for _ in range(DROPS):
+                    self.wfile.write(drop)
+                    time.sleep(evaluated.PATIENCE_S / 10)
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -62,7 +83,11 @@ class Service:
         if self.mode == "nonsense":
             return 200, b'{"prices": [{"cusip": "037833DP2", "mid": -1, "at": "2026-11-23"}]}'
         at = self.at.isoformat()
-        told = [{"cusip": name, "mid": self.mid, "at": at} for name in names]
+        told = [
+            {"cusip": name, "mid": self.mid, "at": at, **change}
+            for name in names
+            for change in self.of.get(name, [{}])
+        ]
         return 200, json.dumps({"prices": told}).encode()
 
     def stop(self) -> None:
@@ -97,6 +122,18 @@ def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return held
 
 
+@pytest.fixture
+def everything_is_allowed(sandbox: datetime) -> None:
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+
+
+def grown_old() -> None:
+    """What the service said a while ago is old again, and may be asked for."""
+    ReferencePrice.objects.update(at=clock.now() - timedelta(days=1))
+    market_data.forget()
+    evaluated._asked_at.clear()
+
+
 def said(**changes: Any) -> str:
     order = trading.order(trading.submit(**changes))
     return order.reject_code or order.status
@@ -118,6 +155,61 @@ def test_a_batch_is_asked_about_at_once_and_nobody_is_asked_twice(service: Servi
     assert service.asked == [sorted([trading.BOND, "912810SX7"])]
     said()
     assert len(service.asked) == 1
+
+
+@pytest.mark.usefixtures("everything_is_allowed")
+def test_a_list_of_orders_is_asked_about_as_one_order_is(service: Service) -> None:
+    made = lists.made("oco", lists.profit(), lists.loss())
+    assert [trading.order(name).reject_code for name in made] == ["", ""]
+    assert service.asked == [[trading.BOND]]
+
+
+@pytest.mark.usefixtures("everything_is_allowed")
+def test_an_amendment_asks_again_for_what_has_grown_old(service: Service) -> None:
+    order_id = trading.submit(bypass_auto_execution=True)
+    grown_old()
+    assert story.amend(order_id, limit_price="99.25").error is None
+    assert trading.order(order_id).limit_price == D("99.25")
+    assert service.asked == [[trading.BOND]] * 2
+
+
+def test_who_takes_a_staged_order_to_market_asks_again(service: Service) -> None:
+    order_id = trading.submit(bypass_auto_execution=True)
+    grown_old()
+    trading.execute(order_id, 3000)
+    assert service.asked == [[trading.BOND]] * 2
+
+
+def test_who_has_an_order_worked_by_a_schedule_asks_again(service: Service) -> None:
+    in_force("price.collar", of="beta", max_percent="5", max_age_s=60)
+    order_id = scheduling.staged()
+    grown_old()
+    scheduling.started(order_id)
+    assert service.asked == [[trading.BOND]] * 2
+
+
+def test_who_releases_an_order_asks_again_and_nobody_else_s(service: Service) -> None:
+    in_force("size.max_quantity", remediation="flag", max_qty="1000")
+    order_id = trading.submit()
+    assert trading.order(order_id).status == "pending_approval"
+    grown_old()
+
+    def decided(by: str) -> Decision:
+        return desk.decide(
+            order_id,
+            approve=True,
+            annotation="ok",
+            client_decision_id="",
+            by=trading.person(by),
+            at=clock.now(),
+        )
+
+    with pytest.raises(NotFound):
+        decided("beta_compliance")
+    assert len(service.asked) == 1
+    assert decided("alpha_compliance").error is None
+    assert trading.order(order_id).status == "pending_execution"
+    assert service.asked == [[trading.BOND]] * 2
 
 
 def test_without_a_service_nobody_is_asked(service: Service, settings: Any) -> None:
@@ -156,6 +248,78 @@ def test_what_makes_no_sense_is_no_price(service: Service, mode: str) -> None:
     service.mode = mode
     assert said() == "control_unavailable"
     assert evaluated.circuit.failures == 1
+
+
+@pytest.mark.parametrize("mode", ["slow head", "slow body"])
+def test_a_service_that_trickles_its_answer_holds_nobody_longer(
+    service: Service, mode: str
+) -> None:
+    """Each drop comes in time and the whole in ten times the patience: it would be a price."""
+    service.mode = mode
+    assert said() == "control_unavailable"
+    assert evaluated.circuit.failures == 1
+    service.mode = "up"
+    assert said(limit_price=D("99.41")) == "pending_execution"
+    assert evaluated.circuit.failures == 0
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"mid": 0},
+        {"mid": None},
+        {"mid": "NaN"},
+        {"mid": "Infinity"},
+        {"mid": 1e11},
+        {"mid": 1e-9},
+        {"bid": -1},
+        {"ask": "sNaN"},
+        {"bid": 101, "ask": 99},
+        {"at": "2026-11-23T10:00:00"},
+        {"at": "2026-11-23T20:00:00Z"},
+    ],
+)
+def test_an_odd_price_of_one_security_takes_no_other_s_away(
+    service: Service, odd: dict[str, Any]
+) -> None:
+    service.of[OTHER] = [odd]
+    asked = [trading.request(), trading.request(instrument_id=OTHER, limit_price=D(101))]
+    made = [trading.order(one.order_id) for one in desk.submit(asked)]
+    assert [one.reject_code or one.status for one in made] == [
+        "pending_execution",
+        "control_unavailable",
+    ]
+    # Alone it is no reason either to ask nobody any more.
+    for n in range(evaluated.FAILURES):
+        evaluated._asked_at.clear()
+        assert said(instrument_id=OTHER, limit_price=D(100) + n) == "control_unavailable"
+    assert (evaluated.circuit.failures, str(evaluated.circuit.state)) == (0, "closed")
+
+
+def test_of_a_price_that_is_told_twice_the_newer_counts(service: Service) -> None:
+    earlier = (service.at - timedelta(seconds=30)).isoformat()
+    service.of[trading.BOND] = [{"mid": 99.45}, {"mid": 99.3, "at": earlier}, {"mid": "sNaN"}]
+    assert said() == "pending_execution"
+    row = ReferencePrice.objects.get(instrument__cusip=trading.BOND)
+    assert (row.mid_px, row.at) == (D("99.45"), service.at)
+
+
+@pytest.mark.parametrize(("silent_s", "verdict"), [(5, "control_unavailable"), (60, "")])
+def test_venues_that_contradict_each_other_have_no_price_until_they_are_silent(
+    service: Service, silent_s: int, verdict: str
+) -> None:
+    with clock.frozen_at(clock.now() - timedelta(seconds=silent_s)):
+        for venue, px in (("SIMA", 101), ("SIMB", 99)):
+            top = Quote(security_id=trading.BOND, at=clock.now(), bid_px=D(px), ask_px=D(px + 1))
+            market_data.take([top], source=venue)
+    ReferencePrice.objects.update(at=clock.now() - timedelta(days=1))
+    market_data.forget()
+    was = ReferencePrice.objects.get(instrument__cusip=trading.BOND)
+    assert was.crossed
+    order = trading.order(trading.submit())
+    assert order.reject_code == verdict
+    row = ReferencePrice.objects.get(instrument__cusip=trading.BOND)
+    assert (row.crossed, row.source == "evaluated") == (bool(verdict), not verdict)
 
 
 def test_a_price_from_the_future_is_none(service: Service) -> None:

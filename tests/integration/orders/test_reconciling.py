@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -17,12 +18,14 @@ from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import breaks, reconciliation, start_of_day
-from orders.models import Adjustment, Break, Execution, VenueOrder
+from orders.models import Adjustment, Break, Execution, ReplaceLeg, VenueOrder
 from orders.reconciling import custodian, internal, venue
 from orders.reconciling.differences import Difference
-from tests import trading
+from tests import policies, trading
 from tests.client import Api
+from tests.integration.replacing import story
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
+from venues.messages import ExecType, OrdStatus
 
 D = Decimal
 SOON = timedelta(hours=1)
@@ -140,6 +143,35 @@ def test_a_window_compares_what_moved_in_it_on_either_side_and_what_lives(
         ("venue_order_differs", live.id),
         ("venue_order_not_there", fresh.id),
     }
+
+
+def test_an_order_is_one_order_under_every_id_that_its_terms_have_had(sandbox: datetime) -> None:
+    policies.agreed(preset="full", at=sandbox - timedelta(days=1))
+    order_id = trading.submit(qty=D(8000), bypass_auto_execution=True)
+    first, second = (trading.execute(order_id, qty) for qty in (5000, 3000))
+    trading.receive(*(trading.report(child, ExecType.NEW) for child in (first, second)))
+    trading.receive(*(trading.fill(child, 1000, cum=1000) for child in (first, second)))
+    # Of the second nothing more is wanted, and less of the first.
+    assert story.amend(order_id, qty=4000).outcome == "pending"
+    names = dict(ReplaceLeg.objects.values_list("venue_order_id", "id"))
+    assert sorted(name[:3] for name in names.values()) == ["vr_", "vx_"]
+    terms = {"orig_cl_ord_id": second.id, "cl_ord_id": names[second.id], "cum_qty": D(1000)}
+    ended = {"ord_status": OrdStatus.CANCELED, "leaves_qty": D(0)}
+    trading.receive(trading.report(second, ExecType.CANCELED, **terms, **ended))
+    terms = {"orig_cl_ord_id": first.id, "cl_ord_id": names[first.id], "cum_qty": D(1000)}
+    trading.receive(trading.report(first, ExecType.REPLACED, **terms, order_qty=D(3000)))
+    copy = _copy()
+    also = [dataclasses.replace(one, cl_ord_id=names[one.cl_ord_id]) for one in copy.orders]
+    trades = [dataclasses.replace(one, cl_ord_id=names[one.cl_ord_id]) for one in copy.trades]
+    assert _run(DropCopy((*copy.orders, *also), tuple(trades))) == []
+    # An id of that kind that nobody here has given is nobody's order.
+    alien = TheirOrder(cl_ord_id="vr_alien", cum_qty=D(0), is_open=True)
+    (one,) = _run(DropCopy((*copy.orders, alien), tuple(trades)))
+    assert (one.kind, one.key, one.organization_id) == (
+        "venue_order_not_here",
+        "vr_alien",
+        breaks.HOUSE,
+    )
 
 
 def test_our_own_sums_are_asked_for_a_window_too(sandbox: datetime) -> None:

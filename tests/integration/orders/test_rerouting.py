@@ -14,7 +14,7 @@ from oms_site.kit import clock
 from orders import desk, rerouting
 from orders.models import ExecutionOrder, VenueOrder
 from orders.models.order import ZERO
-from tests import trading
+from tests import poison, trading
 from tests.market import Venue, clean_shelf
 from venues.messages import ExecType, OrdStatus
 from venues.models import Outbound, RoutingDecision
@@ -322,6 +322,43 @@ def test_what_nobody_takes_now_keeps_nothing_else_from_being_sent_on(
         looked.clear()
         rerouting.sweep()
         assert not looked, "what was sent on is locked and looked at again"
+
+
+def test_what_cannot_be_sent_on_keeps_nothing_else_where_no_venue_has_it(
+    venues: tuple[Venue, Venue], two: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, good = sorted(child.order_id for child in two)
+    with clock.frozen_at(clock.now() + rerouting.RESTS_FOR + timedelta(seconds=1)):
+        for venue in venues:
+            venue.beat()
+        assert rerouting.sweep() == 2
+        for child in two:
+            canceled(child)
+        poison.breaks(monkeypatch, rerouting, "_send_on", odd)
+        assert rerouting.sweep() == 1
+        assert VenueOrder.objects.filter(order_id=good).count() == 2
+        assert VenueOrder.objects.filter(order_id=odd).count() == 1
+        assert poison.aside("reroute").order_id == odd
+        monkeypatch.undo()
+        assert rerouting.sweep() == 0
+        poison.wait(monkeypatch)
+        assert rerouting.sweep() == 1
+    assert VenueOrder.objects.filter(order_id=odd).count() == 2
+
+
+@pytest.mark.parametrize("step", ["_why_move", "_request"])
+def test_what_cannot_be_asked_about_keeps_no_other_from_being_moved(
+    venues: tuple[Venue, Venue], two: list[VenueOrder], monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    odd, good = sorted(two, key=lambda child: child.order_id)
+    with clock.frozen_at(clock.now() + rerouting.RESTS_FOR + timedelta(seconds=1)):
+        for venue in venues:
+            venue.beat()
+        poison.breaks(monkeypatch, rerouting, step, odd.order_id)
+        assert rerouting.sweep() == 1
+    assert VenueOrder.objects.get(pk=good.id).pending == "cancel"
+    assert VenueOrder.objects.get(pk=odd.id).pending == ""
+    assert poison.aside("reroute").order_id == odd.order_id
 
 
 def test_where_no_other_venue_would_trade_nothing_is_weighed(

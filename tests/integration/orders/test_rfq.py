@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests import quoting, trading
 from tests.quoting import BROAD, LOOK, SHY, SWIFT
 from venues import messages, transmission
 from venues.messages import ExecType, OrdStatus
-from venues.models import Outbound
+from venues.models import Inbound, Outbound
 
 pytestmark = [pytest.mark.usefixtures("sandbox"), pytest.mark.django_db]
 PRICES = ((SWIFT, "99.30"), (BROAD, "99.45"), (LOOK, "99.25"))
@@ -210,6 +211,17 @@ def test_the_same_quote_reported_twice_is_one_quote() -> None:
     quoting.hear(one, one)
     quoting.hear(one)
     assert Quote.objects.filter(rfq=rfq).count() == 1
+
+
+@pytest.mark.parametrize("odd", [{"side": "1"}, {"security_id": "912810RX8"}], ids=str)
+def test_a_price_for_the_other_side_or_of_another_security_is_no_quote(odd: dict[str, Any]) -> None:
+    rfq = quoting.ask(quoting.staged(side="sell", limit_price=Decimal(99)))
+    quoting.hear(quoting.said(rfq, SWIFT, "99.50", **odd), quoting.said(rfq, LOOK, "99.25"))
+    assert [(q.dealer_id, q.price) for q in Quote.objects.filter(rfq=rfq)] == [
+        (LOOK, Decimal("99.25"))
+    ]
+    heard = Inbound.objects.filter(venue_id=quoting.VENUE).order_by("seq")
+    assert [row.verdict for row in heard] == ["break", "applied"]
 
 
 def test_autoex_hits_the_best_quote_once_its_criteria_hold() -> None:

@@ -13,6 +13,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from oms_site.journal.models import Event
+from oms_site.kit import clock
+from orders.schedules import commands, sending
 from tests import scheduling, trading
 from tests.market import Printer, Venue, clean_shelf
 from tests.scheduling import at, fill, sent, slices, staged, started, statuses
@@ -207,6 +209,36 @@ def test_a_process_that_starts_in_the_middle_sends_no_slice_twice_and_counts_on(
     run(2, again)
     assert sent(order_id) == [1_000, 1_000]
     assert len(scheduling.execution_orders(order_id)) == 2
+
+
+def test_a_schedule_that_breaks_its_page_leaves_the_others_their_tape(
+    tape: Printer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    odd, good = capped(10), capped(10)
+    trade(tape, 0.5, 13_000)
+    look = sending._look
+
+    def fail(turn: Any, one: Any, book: Any) -> None:
+        if one.order.id == odd:
+            # A page of many takes longer than what was looked at is known.
+            tape_shelf.forget()
+            shelf.forget()
+            raise ValueError("odd")
+        look(turn, one, book)
+
+    monkeypatch.setattr(sending, "_look", fail)
+    run(1, tape)
+    assert scheduling.now(odd).status == "paused"
+    assert sent(good) == [1_000]
+
+
+def test_what_cannot_have_a_second_slice_is_not_capped() -> None:
+    order_id = staged(qty=D(1_000))
+    asked = scheduling.asked(max_participation=D(10), slices=2)
+    made = commands.start(order_id, asked, by=scheduling.trader(), at=clock.now())
+    assert made.error is not None
+    assert (made.error.status, made.error.details[0].field) == (422, "slices")
+    assert made.error.code == "participation_needs_slices"
 
 
 def test_capped_schedules_cost_as_many_queries_as_one(tape: Printer) -> None:

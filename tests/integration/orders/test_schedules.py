@@ -322,6 +322,7 @@ def test_without_a_live_book_a_limited_participation_sends_nothing() -> None:
         ({}, {"minutes": 60 * 24}, "schedule_after_expiry"),
         ({}, {"minutes": 0}, "schedule_outside_session"),
         ({}, {"slices": 500, "minutes": 1}, "slices_too_close"),
+        ({}, {"slices": 1, "max_participation": D(10)}, "participation_needs_slices"),
         ({}, {"venue_id": "NOWHERE"}, "venue_not_found"),
         ({}, {"urgency": D(2)}, "urgency_forbidden"),
         ({"time_in_force": "ioc"}, {}, "schedule_needs_time"),

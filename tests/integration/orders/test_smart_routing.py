@@ -15,6 +15,7 @@ from orders import desk, routing
 from orders.models import ExecutionOrder, VenueOrder
 from tests import trading
 from tests.market import Venue, clean_shelf
+from venues.market_data.shelf import shelf
 from venues.messages import BookUpdate, ExecType, MdEntry
 from venues.models import RoutingDecision
 
@@ -78,6 +79,26 @@ def test_the_rules_route_over_the_same_books(venues: tuple[Venue, Venue]) -> Non
     order_id = trading.submit(limit_price=D("100.5"))
     routing.drain()
     assert VenueOrder.objects.get(order_id=order_id).venue_id == "SIMB"
+
+
+def test_an_order_that_breaks_its_batch_leaves_the_others_their_books(
+    venues: tuple[Venue, Venue], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venues[1].hear(venues[1].move(-1))
+    odd, good = (trading.submit(limit_price=D("100.5")) for _ in range(2))
+    route = routing._route
+
+    def fail(work: Any, one: Any, *args: Any, **named: Any) -> None:
+        if one.order.id == odd:
+            # A batch of many takes longer than what was looked at is known.
+            shelf.forget()
+            raise ValueError("odd")
+        route(work, one, *args, **named)
+
+    monkeypatch.setattr(routing, "_route", fail)
+    routing.drain()
+    assert not VenueOrder.objects.filter(order_id=odd).exists()
+    assert VenueOrder.objects.get(order_id=good).venue_id == "SIMB"
 
 
 def test_an_order_goes_where_the_price_is_better(venues: tuple[Venue, Venue]) -> None:

@@ -8,11 +8,12 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.contrib.admin.utils import quote
 from django.db import connection
 from django.test import Client
 
 from controls import screening
-from controls.models import Screening
+from controls.models import ControlList, Screening
 from oms_site.firm.models import User
 from oms_site.journal.models import Event
 from orders.models import Order
@@ -97,6 +98,40 @@ def test_its_trader_learns_nothing_of_it(api: Api) -> None:
     for text in told:
         assert "insiders" not in text
         assert "watched" not in text
+
+
+@pytest.mark.parametrize("who", ["trader", "senior", "ops"])
+def test_the_back_office_tells_it_to_nobody_else(who: str) -> None:
+    order = watched()
+    row = Screening.objects.get(pk=order.screening_id)
+    listed_as = ControlList.objects.get(name="insiders")
+    event = Event.objects.filter(order_id=order.id, changes__contains="insiders").latest("id")
+    decision = listed_as.decision
+    pages = [
+        f"/admin/{name}/{key}"
+        for name, one in {
+            "controls/controllist": listed_as,
+            "controls/listingdecision": decision,
+            "controls/screening": row,
+            "journal/event": event,
+        }.items()
+        for key in ("", f"{quote(one.pk)}/change/", f"{quote(one.pk)}/history/")
+    ]
+    pages += [
+        "/admin/",
+        "/admin/journal/event/?changes__contains=insiders",
+        "/admin/controls/screening/?results__icontains=insiders",
+        f"/admin/orders/order/{quote(order.id)}/change/",
+    ]
+    client, compliance = browser(f"alpha_{who}"), browser("alpha_compliance")
+    for path in pages:
+        told = client.get(path, follow=True).content.decode()
+        assert "insiders" not in told, path
+        assert "watched" not in told, path
+        assert str(event.pk) + "/change" not in told, path
+    shown = [compliance.get(path) for path in pages]
+    assert {one.status_code for one in shown} == {200}
+    assert "insiders" in shown[0].content.decode()
 
 
 def test_what_passed_is_told_without_the_names_of_watch_lists() -> None:

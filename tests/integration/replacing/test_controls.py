@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+import msgspec
 import pytest
 from django.db import DatabaseError, connection, transaction
 
@@ -20,7 +21,7 @@ from orders.review_desk import context, queue
 from tests import hiring, policies, trading
 from tests.integration.orders.limits import in_force, listed
 from tests.integration.replacing import story
-from venues import transmission
+from venues import messages, transmission
 from venues.models import Outbound
 
 D = Decimal
@@ -236,6 +237,20 @@ def test_what_a_control_rejects_by_now_is_not_sent_unless_it_asks_for_less(
     assert (order.pending, order.order_qty) == ("replace" if sent else "", D(10_000))
     if not sent:
         assert story.body(order_id, "replace_reject")["code"] == "instrument_restricted"
+
+
+def test_a_replace_that_its_venues_format_cannot_say_ends_before_the_wire() -> None:
+    order_id, _ = story.working(10_000)
+    story.amend(order_id, qty=8000)
+    transmission.take_due(trading.VENUE)
+    (row,) = Outbound.objects.filter(kind="G")
+    said = messages.decode_outgoing(row.body)
+    extended = msgspec.structs.replace(said, extensions=(("peg_offset", "1"),))
+    row.body = messages.encode(extended).decode()
+    assert last_look.before_wire(trading.VENUE, [row]) == []
+    assert story.order(order_id).pending == ""
+    assert story.body(order_id, "replace_reject")["code"] == "venue_format_refused"
+    trading.check_tree(order_id)
 
 
 def test_the_price_that_a_replace_asks_for_is_looked_at_before_the_wire() -> None:

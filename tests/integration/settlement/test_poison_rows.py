@@ -13,6 +13,7 @@ from allocations import corporate_actions, margin, notices, rounds
 from allocations.clearing import making as reporting
 from allocations.clearing import sending as clearing
 from allocations.custodians.asking import Deferred
+from allocations.custodians.port import Booked, Notice
 from allocations.custodians.settling import Told
 from allocations.feed import bodies, outbox, people
 from allocations.holdings import coupons
@@ -33,6 +34,7 @@ from allocations.models import (
     TradeConfirm,
 )
 from allocations.settlement import central, fails, mailbox, making, matching, sending
+from allocations.settlement import rounds as rounds_of_all
 from oms_site.firm import generation
 from oms_site.journal import draining
 from oms_site.kit import clock
@@ -346,6 +348,54 @@ def test_a_movement_that_cannot_be_told_waits_and_the_others_are_told(
     assert good.answered_at is not None
     assert odd.due_at == clock.now() + draining.AGAIN
     assert poison.aside("notice")
+
+
+def test_an_answer_that_cannot_be_noted_is_asked_for_again_and_the_others_are_noted(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch, api: Any
+) -> None:
+    ask = {"kind": "deposit", "account_id": "alpha-002", "amount": 2000}
+    for _ in range(2):
+        assert api("alpha_ops").post("/v1/transaction/", ask)[0] in (200, 201, 202)
+    odd, good = MovementNotice.objects.order_by("id")
+    told = notices._told
+
+    def answer(adapter: Any, one: Notice) -> Any:
+        return Booked("a\x00b") if one.key == odd.movement_id else told(adapter, one)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(notices, "_told", answer)
+        notices.turn(odd.custodian_id)
+    odd.refresh_from_db()
+    good.refresh_from_db()
+    assert good.answered_at is not None
+    assert (odd.answered_at, odd.due_at) == (None, clock.now() + draining.AGAIN)
+    assert poison.aside("notice").key == f"notice/{odd.movement_id}"
+    with clock.frozen_at(clock.now() + draining.AGAIN):
+        notices.turn(odd.custodian_id)
+    odd.refresh_from_db()
+    assert odd.answered_at is not None
+
+
+@pytest.mark.parametrize(
+    ("room", "name", "drain"), [(notices, "_tell", "notice"), (mailbox, "_fetch", "mailbox")]
+)
+def test_what_breaks_beside_it_keeps_no_custodian_from_being_told_of_trades(
+    outside: Outside,
+    monkeypatch: pytest.MonkeyPatch,
+    api: Any,
+    room: Any,
+    name: str,
+    drain: str,
+) -> None:
+    ask = {"kind": "deposit", "account_id": "alpha-002", "amount": 2000}
+    assert api("alpha_ops").post("/v1/transaction/", ask)[0] in (200, 201, 202)
+    order_id = story.traded()
+    making.drain()
+    custodian = story.confirm_of(order_id).custodian_id
+    poison.breaks(monkeypatch, room, name, custodian)
+    rounds_of_all.turn(custodian)
+    assert story.confirm_of(order_id).received_at is not None
+    assert poison.aside(drain).key == f"{drain}/{custodian}"
 
 
 # --- margin, issuers, breaks -----------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 import pytest
@@ -123,3 +124,72 @@ def test_a_late_answer_from_before_does_not_close_it(circuit: Circuit) -> None:
     leave.set()
     early.join(10)
     assert circuit.state == State.OPEN
+
+
+class Held:
+    """A call that hangs until it is let go; `up` says how it ends."""
+
+    def __init__(self, circuit: Circuit, *, up: bool = True) -> None:
+        self._circuit, self._up = circuit, up
+        self._inside, self._leave = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        assert self._inside.wait(10)
+
+    def _run(self) -> None:
+        with contextlib.suppress(ConnectionError):
+            self._circuit.call(self._ask)
+
+    def _ask(self) -> str:
+        self._inside.set()
+        self._leave.wait(10)
+        if not self._up:
+            raise ConnectionError
+        return "fine"
+
+    def let_go(self) -> None:
+        self._leave.set()
+        self._thread.join(10)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize("up", [True, False])
+def test_an_answer_from_before_it_opened_does_not_end_a_probe(
+    circuit: Circuit, now: list[float], up: bool
+) -> None:
+    early = Held(circuit, up=up)
+    fail(circuit, Service(), 3)
+    now[0] += 10
+    probe = Held(circuit, up=False)
+    early.let_go()
+    assert str(circuit.state) == "probing"
+    # The probe alone decides: its failure opens it again for a whole pause.
+    probe.let_go()
+    assert str(circuit.state) == "open"
+    now[0] += 9.9
+    with pytest.raises(CircuitOpen):
+        circuit.call(Service())
+
+
+def test_a_failure_from_before_it_opened_does_not_make_the_pause_longer(
+    circuit: Circuit, now: list[float]
+) -> None:
+    early = Held(circuit, up=False)
+    fail(circuit, Service(), 3)
+    now[0] += 9
+    early.let_go()
+    now[0] += 1
+    assert circuit.call(Service()) == "fine"
+    assert (circuit.state, circuit.failures) == (State.CLOSED, 0)
+
+
+def test_a_probe_that_came_back_too_late_says_nothing(circuit: Circuit, now: list[float]) -> None:
+    fail(circuit, Service(), 3)
+    now[0] += 10
+    lost = Held(circuit)
+    now[0] += 10
+    probe = Held(circuit)
+    lost.let_go()
+    assert str(circuit.state) == "probing"
+    probe.let_go()
+    assert str(circuit.state) == "closed"

@@ -14,15 +14,22 @@ from typing import Any
 import msgspec
 import pytest
 
+from oms_site.kit import clock
 from venues import acceptance, catalog, messages
-from venues.acceptance import Finding, Trial
+from venues.acceptance import Finding, Trial, prices
+from venues.acceptance.floor import Floor
 from venues.gateways.port import Frame
 from venues.gateways.simulator.gateway import SimulatorGateway
 from venues.messages import (
+    BookSnapshot,
     BookUpdate,
     CancelReject,
     ExecType,
     ExecutionReport,
+    MarketData,
+    MarketDataRequest,
+    MdEntry,
+    Quote,
     TapePrint,
     TapeUpdate,
     WireOut,
@@ -166,6 +173,58 @@ def test_what_a_venue_does_wrong_is_named(
     named = [text for name, text in found.items() if name.startswith(requirement)]
     assert named
     assert fault in named[0]
+
+
+class Told:
+    """A line on which books and tops are said as they are given, one for each that is asked for."""
+
+    def __init__(self, *said: MarketData) -> None:
+        self._books = [one for one in said if isinstance(one, BookSnapshot)]
+        self._tops = [one for one in said if isinstance(one, Quote)]
+        self._waiting: list[MarketData] = []
+
+    async def send(self, asked: Sequence[MarketDataRequest]) -> None:
+        for one in asked:
+            left: list[Any] = self._tops if one.about == "top" else self._books
+            self._waiting.append(left.pop(0) if len(left) > 1 else left[0])
+
+    async def receive(self) -> AsyncIterator[list[Frame]]:
+        said, self._waiting = self._waiting, []
+        yield [Frame("", one) for one in said]
+
+
+def book(rpt_seq: int, bid: int, ask: int = 101) -> BookSnapshot:
+    entries = (
+        MdEntry(entry_id="1", entry_type="0", px=D(bid), size=D(1)),
+        MdEntry(entry_id="2", entry_type="0", px=D(bid - 1), size=D(1)),
+        MdEntry(entry_id="3", entry_type="1", px=D(ask), size=D(1)),
+        MdEntry(entry_id="4", entry_type="1", px=D(ask + 1), size=D(1)),
+    )
+    return BookSnapshot(security_id="912810TL2", rpt_seq=rpt_seq, at=clock.now(), entries=entries)
+
+
+def top(rpt_seq: int, bid: int, ask: int = 101) -> Quote:
+    return Quote(
+        security_id="912810TL2", at=clock.now(), bid_px=D(bid), ask_px=D(ask), rpt_seq=rpt_seq
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ([book(5, 99), top(6, 98), book(6, 98), top(6, 98)], ""),
+        ([book(5, 99), top(6, 98), book(7, 97), top(8, 96), book(9, 95), top(9, 95)], ""),
+        ([book(5, 99), top(5, 98)], "the best bid of the book is 99, of its top 98"),
+        ([book(5, 99), top(5, 99, 102)], "the best ask of the book is 101, of its top 102"),
+        ([book(5, 99), top(6, 99)], "the book is told under 5, its top under 6"),
+    ],
+)
+def test_a_book_is_held_against_the_top_of_the_same_number(
+    said: list[MarketData], fault: str
+) -> None:
+    (required,) = (one for one in prices.REQUIREMENTS if one.name.startswith("the top of a book"))
+    floor = Floor(trial(0, patience=0.2), Told(*said))  # type: ignore[arg-type]  # what is used of it
+    assert asyncio.run(required.check(floor)) == fault  # type: ignore[arg-type]  # a coroutine
 
 
 def test_a_venue_that_does_not_answer_meets_nothing(port: int) -> None:

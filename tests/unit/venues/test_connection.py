@@ -114,7 +114,7 @@ class Quiet:
     """A gateway whose venue has said so many reports, and says no more."""
 
     def __init__(self, last: int, line: Line) -> None:
-        self._last, self._line, self.closed = last, line, False
+        self._last, self._line, self.closed, self.caught = last, line, False, False
 
     async def connect(self, next_seq: int) -> int:
         return self._last
@@ -128,6 +128,9 @@ class Quiet:
 
     def line(self) -> Line:
         return self._line
+
+    async def caught_up(self) -> None:
+        self._line, self.caught = Line(), True
 
     async def close(self) -> None:
         self.closed = True
@@ -179,3 +182,33 @@ def test_after_numbers_that_began_anew_every_order_is_asked_about(
 ) -> None:
     _, asked = _session(monkeypatch, Quiet(5, Line(anew=True)))
     assert asked == ["SIMA"]
+
+
+@pytest.mark.parametrize("breaks", [False, True])
+def test_it_is_caught_up_when_the_questions_have_been_sent_and_not_before(
+    monkeypatch: pytest.MonkeyPatch, breaks: bool
+) -> None:
+    gateway, queue = Quiet(5, Line(anew=True)), [["a question"], ["another"]]
+
+    async def take(self: Connection) -> list[str]:
+        return queue.pop(0) if queue else []
+
+    async def send(self: Connection, gateway: Quiet, due: list[str]) -> None:
+        assert not gateway.caught
+        if breaks and not queue:
+            raise GatewayError("venue_disconnected", "gone")
+
+    async def story() -> None:
+        sending = asyncio.create_task(_connection()._keep_sending(gateway))
+        async with asyncio.timeout(5):
+            while not (gateway.caught or sending.done()):
+                await asyncio.sleep(0)
+        assert sending.done() is breaks
+        sending.cancel()
+        with pytest.raises((GatewayError, asyncio.CancelledError)):
+            await sending
+
+    monkeypatch.setattr(Connection, "_take_due", take)
+    monkeypatch.setattr(Connection, "_look_and_send", send)
+    asyncio.run(story())
+    assert gateway.caught is not breaks

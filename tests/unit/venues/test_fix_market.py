@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,9 @@ from venues import formats
 from venues.fix import codec, incoming, market, outgoing
 from venues.fix.codec import Message
 from venues.formats import Names
+from venues.gateways.fix import asking
+from venues.gateways.fix.asking import Asking
+from venues.market_data.recorder import Recorder
 from venues.messages import (
     BookSnapshot,
     BookUpdate,
@@ -187,6 +190,43 @@ class TestWhatVenuesTell:
         assert (tape.rpt_seq, tape.volume, tape.day) == (9, D(12_500), AT.date())
         assert tape.prints[0].at == datetime(2026, 11, 23, 14, 59, 59, 500_000, tzinfo=UTC)
 
+    def test_entries_that_nothing_tells_apart_make_no_book(self) -> None:
+        levels = [(262, "book"), (48, "THEIRS"), (83, 41), (268, 3)]
+        for side, px in ((0, 99), (0, 98), (1, 100)):
+            levels += [(269, side), (270, px), (271, 1000)]
+        with pytest.raises(ValueError, match="278 is missing"):
+            read(heard("W", *levels))
+
+    def test_trades_without_names_stay_as_many_as_they_are(self) -> None:
+        said = [(262, "tape"), (48, "THEIRS"), (83, 9), (268, 2)]
+        for number, size in ((8, 500), (9, 700)):
+            said += [(269, 2), (270, 99), (271, size), (83, number)]
+        kept = Recorder("SIMA")
+        kept.take(read(heard("W", *said)))
+        tape = kept.tape(BOND)
+        assert tape is not None
+        assert [(one.seq, one.size) for one in tape.prints] == [(8, D(500)), (9, D(700))]
+
+    @pytest.mark.parametrize(
+        ("told_at", "printed", "at"),
+        [
+            ("20261123-15:00:00", "14:59:59.5", "2026-11-23T14:59:59.5+00:00"),
+            ("20261123-00:00:01", "23:59:59", "2026-11-22T23:59:59+00:00"),
+        ],
+    )
+    def test_a_time_without_its_date_is_the_last_one(
+        self, told_at: str, printed: str, at: str
+    ) -> None:
+        one = [(279, 0), (269, 2), (278, "T"), (48, "THEIRS"), (270, 99), (271, 5), (83, 3)]
+        (tape,) = read(heard("X", (60, told_at), (268, 1), *one, (273, printed)))
+        assert tape.prints[0].at == datetime.fromisoformat(at)
+
+    def test_the_day_of_a_tape_ends_at_midnight_in_new_york(self) -> None:
+        one = [(279, 0), (269, 2), (278, "T"), (48, "THEIRS"), (270, 99), (271, 5), (83, 3)]
+        (evening,) = read(heard("X", (60, "20261124-01:00:00"), (268, 1), *one))
+        (later,) = read(heard("X", (60, "20261124-05:00:00"), (268, 1), *one))
+        assert (evening.day, later.day) == (date(2026, 11, 23), date(2026, 11, 24))
+
     def test_a_top_tells_the_numbers_of_book_and_tape(self) -> None:
         (top,) = read(
             heard(
@@ -239,6 +279,21 @@ class TestWhatVenuesTell:
         assert read(heard("X", (268, 1), (279, 0), (269, 4), (48, BOND), (270, 1), (83, 1))) == []
 
 
+class TestWhatIsRemembered:
+    def test_what_is_told_for_ever_is_known_for_ever(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(asking, "MOST", 3)
+        one = Asking(offered=True)
+
+        def ask(kind: Any) -> str:
+            (made,) = one.named([MarketDataRequest(kind=kind, securities=(BOND,), about="top")])
+            assert isinstance(made, MarketDataRequest)
+            return made.md_req_id
+
+        lasting = [ask("1") for _ in range(5)]
+        snapshots = [ask("0") for _ in range(5)]
+        assert list(one.by_id) == [*lasting, *snapshots[2:]]
+
+
 def answered(kind: str, *pairs: tuple[int, Any]) -> Any:
     return incoming.read(heard(kind, *pairs), formats.PLAIN, NAMES, seq=5).report
 
@@ -259,6 +314,24 @@ class TestWhatDealersSay:
         bid = answered("S", *common, (132, "99"), (134, 2000), until)
         assert (bid.side, bid.px, bid.size) == ("2", D(99), 2000)
 
+    @pytest.mark.parametrize(
+        ("said", "found"),
+        [
+            ([(54, 2), (132, 99), (134, 2000), (133, "99.5"), (135, 1000)], ("2", D(99), 2000)),
+            ([(54, 1), (132, 99), (134, 2000), (133, "99.5"), (135, 1000)], ("1", D("99.5"), 1000)),
+            # The other side is padded.
+            ([(132, 99), (134, 2000), (133, 0), (135, 0)], ("2", D(99), 2000)),
+            ([(132, 0), (134, 0), (133, "99.5"), (135, 1000)], ("1", D("99.5"), 1000)),
+        ],
+        ids=str,
+    )
+    def test_of_two_prices_the_one_for_our_side_counts(
+        self, said: list[tuple[int, Any]], found: tuple[str, Decimal, int]
+    ) -> None:
+        common = ((131, "rq-1"), (117, "Q7"), (448, "DLR-A"), (48, "THEIRS"))
+        quote = answered("S", *common, *said, (62, "20261123-15:00:30"))
+        assert (quote.side, quote.px, quote.size) == found
+
     def test_a_pass_a_withdrawal_and_a_refusal(self) -> None:
         passed = answered("AI", (131, "rq-1"), (297, 11), (448, "DLR-A"))
         assert isinstance(passed, QuoteStatusReport)
@@ -276,6 +349,14 @@ class TestWhatDealersSay:
             ("S", [(131, "rq-1"), (117, "Q7"), (448, "A"), (62, "20261123-15:00:30")]),
             ("S", [(131, "rq-1"), (117, "Q7"), (448, "A"), (133, 1), (135, 1)]),
             ("S", [(117, "Q7"), (448, "A"), (133, 1), (135, 1), (62, "20261123-15:00:30")]),
+            # Two prices, and nobody says whose.
+            (
+                "S",
+                [
+                    *((131, "rq-1"), (117, "Q7"), (448, "A"), (62, "20261123-15:00:30")),
+                    *((132, 99), (134, 1), (133, 100), (135, 1)),
+                ],
+            ),
             ("AI", [(131, "rq-1"), (297, 99)]),
             ("Z", [(131, "rq-1")]),
         ],
@@ -298,8 +379,28 @@ class TestWhatDealersSay:
     def test_a_hit_that_the_venue_will_not_deal_with_is_a_refused_order(self) -> None:
         sent = heard("AJ", (693, "vo-1"), (694, 1), (11, "vo-1"), (48, "THEIRS"), (54, 1), (38, 5))
         told = heard("3", (45, 7), (373, 1))
-        assert incoming.is_answered(sent)
+        assert incoming.is_answered(sent, formats.PLAIN)
         found: Any = incoming.refused(sent, told, formats.PLAIN, NAMES, seq=6)
         assert (found.cl_ord_id, found.exec_type, found.order_qty) == ("vo-1", "8", 5)
         passing = heard("AJ", (693, "vo-1"), (694, 6), (48, "THEIRS"))
-        assert not incoming.is_answered(passing)
+        assert not incoming.is_answered(passing, formats.PLAIN)
+
+    @pytest.mark.parametrize(
+        "content",
+        [{"rename": {"AJ": {"694": "9694"}}}, {"values": {"694": {"1": "HIT", "6": "PASS"}}}],
+        ids=str,
+    )
+    def test_a_hit_in_the_venues_own_words_is_one_when_it_is_refused(
+        self, content: dict[str, Any]
+    ) -> None:
+        def sent(kind: QuoteRespType) -> Message:
+            found = outgoing.encode(_answer(kind), formats.read(content), Names())
+            assert found is not None
+            return heard(found[0], *found[1])
+
+        format_ = formats.read(content)
+        told = heard("3", (45, 7), (373, 1))
+        assert incoming.is_answered(sent(QuoteRespType.HIT), format_)
+        found: Any = incoming.refused(sent(QuoteRespType.HIT), told, format_, NAMES, seq=6)
+        assert (found.cl_ord_id, found.exec_type) == ("vo-1", "8")
+        assert not incoming.is_answered(sent(QuoteRespType.PASS), format_)

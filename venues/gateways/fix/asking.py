@@ -6,6 +6,7 @@ has no word for all securities: they are named.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 
 import msgspec
@@ -14,7 +15,8 @@ from oms_site.kit import ids
 from venues.messages import MarketDataRequest, WireOut
 from venues.models import Instrument
 
-# Securities of one request; ids that are remembered, which are far more than are ever answered.
+# Securities of one request; snapshots asked for whose ids are remembered, far more than are ever
+# on their way. What is told for ever is told under its id for ever.
 TOGETHER = 100
 MOST = 5_000
 
@@ -25,6 +27,7 @@ class Asking:
     def __init__(self, *, offered: bool) -> None:
         self._offered = offered
         self.by_id: dict[str, MarketDataRequest] = {}
+        self._once: deque[str] = deque()
 
     def named(self, messages: Sequence[WireOut]) -> list[WireOut]:
         """Messages as they can be said here: requests under ids, each with its securities."""
@@ -43,8 +46,10 @@ class Asking:
                 message, securities=wanted[n : n + TOGETHER], md_req_id=ids.prefixed("md")
             )
             self.by_id[made.md_req_id] = made
-            while len(self.by_id) > MOST:
-                del self.by_id[next(iter(self.by_id))]
+            if made.kind == "0":
+                self._once.append(made.md_req_id)
+            while len(self._once) > MOST:
+                del self.by_id[self._once.popleft()]
             yield made
 
 

@@ -121,7 +121,7 @@ class FixGateway:
         self._rest, self._waiting, self._next_report = b"", [], max(next_seq, 1)
         self._line = Line(
             address=self._addresses.of(self.session, line.addresses),
-            anew=self._opened.reset and self._numbers.epoch > 1,
+            anew=self._opened.anew,
         )
 
     async def _log_on(self) -> None:
@@ -181,6 +181,11 @@ class FixGateway:
             yield frames
             if broken is not None:
                 raise broken
+
+    async def caught_up(self) -> None:
+        """What was lost when the numbers began anew has been asked about."""
+        await self._db(store.caught_up, self.session, self._numbers.epoch)
+        self._line = replace(self._line, anew=False)
 
     async def close(self) -> None:
         """Leave the session; never raises."""

@@ -48,7 +48,7 @@ def work(opened: Opened, numbers: Numbers, due: Sequence[Message], asked: Asked)
         if message.type in REFUSALS:
             refused = store.refused_by(opened, message, numbers.epoch)
         is_report = message.type in incoming.REPORTS or (
-            refused is not None and incoming.is_answered(refused)
+            refused is not None and incoming.is_answered(refused, opened.content)
         )
         number = heard.numbers.reports + 1 if is_report else None
         if number is not None:
@@ -101,11 +101,15 @@ def text(raw: bytes) -> str:
 
 
 def _of_market(opened: Opened, message: Message, asked: Asked) -> list[Frame]:
-    """Books and tapes; they have no number, so no text of them is kept."""
+    """Books and tapes; they have no number, so no text of them is kept.
+
+    One that cannot be read is mostly followed by thousands like it: by its text they are the same.
+    """
     try:
         said = market.read(message, opened.content, opened.names, asked)
     except (ValueError, ArithmeticError) as error:
-        return [Frame(text(message.raw)[:2_000], None, str(error)[:400])]
+        like = f"35={message.type}|48={message.get(48) or message.get(55)}"[:100]
+        return [Frame(like, None, f"{error!s:.150}: {text(message.raw)}"[:400])]
     return [Frame("", one) for one in said]
 
 

@@ -54,13 +54,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session as it is to be gone on with; `reset` says that its numbers begin anew."""
+    """A session as it is to be gone on with; `reset` says that its numbers begin anew.
+
+    `anew`: they have begun anew, and nobody has yet asked about what was said before.
+    """
 
     line: FixLine
     numbers: Numbers
     content: Content
     names: Names
     reset: bool = False
+    anew: bool = False
 
     @property
     def begin(self) -> str:
@@ -103,7 +107,13 @@ def open_session(session: str, *, at: datetime) -> Opened:
         content, names = formats.of(line.venue_id), formats.names(line.venue_id)
     except ValueError as error:
         raise GatewayError("format_unreadable", str(error), permanent=True) from error
-    return Opened(line, numbers, content, names, reset=fresh)
+    anew = row.epoch > row.asked
+    return Opened(line, numbers, content, names, reset=fresh, anew=anew)
+
+
+def caught_up(session: str, epoch: int) -> None:
+    """What was lost before this epoch has been asked about."""
+    FixNumbers.objects.filter(pk=session, epoch=epoch).update(asked=epoch)
 
 
 def _first(line: FixLine, today: date) -> FixNumbers:
@@ -167,6 +177,10 @@ def number(
             said = outgoing.encode(message, content, names)
         except KeyError as error:
             faults.append(f"{venue_id} has no {error} for {messages_encode(message).decode()}")
+            continue
+        except (ValueError, ArithmeticError) as error:
+            # What was taken under an older format may be no value of the one in force.
+            faults.append(f"{venue_id} is not told {messages_encode(message).decode()}: {error}")
             continue
         if said is not None:
             seq = before.next_out + len(rows)

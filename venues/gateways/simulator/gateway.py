@@ -19,7 +19,14 @@ from venues import messages as wire
 from venues.formats import Names
 from venues.gateways.clocks import Offset
 from venues.gateways.port import Frame, GatewayError, Line
-from venues.messages import Heartbeat, Logon, LogonAck, MarketDataRequest, WireOut
+from venues.messages import (
+    Heartbeat,
+    Logon,
+    LogonAck,
+    MarketDataRequest,
+    MarketDataRequestReject,
+    WireOut,
+)
 
 HEARTBEAT_SECONDS = 1.0
 DEAD_AFTER_SECONDS = 3.0
@@ -159,6 +166,9 @@ class SimulatorGateway:
         """How the line is."""
         return self._line
 
+    async def caught_up(self) -> None:
+        """Nothing is lost on this wire: its numbers never begin anew."""
+
     def _to_venue(self, message: WireOut) -> WireOut:
         """A message with the venue's own name of its security."""
         if isinstance(message, Logon | Heartbeat):
@@ -171,6 +181,10 @@ class SimulatorGateway:
 
     def _from_venue(self, frame: Frame) -> Frame:
         """What a venue says of a security is said of ours; the text stays as it came."""
+        if isinstance(frame.message, MarketDataRequestReject):
+            named = tuple(self._names.from_venue(one) for one in frame.message.securities)
+            refused = msgspec.structs.replace(frame.message, securities=named)
+            return replace(frame, message=refused)
         said = getattr(frame.message, "security_id", "")
         ours = self._names.from_venue(said)
         if frame.message is None or ours == said:

@@ -39,6 +39,8 @@ class Service:
         terms = {**asdict(one), "counterparty": counterparty}
         digest = sha256(_encoder.encode(terms)).hexdigest()
         with self._journal() as journal:
+            if one.key in journal.withdrawn:
+                return Refused("WITHDRAWN", "it was taken back")
             known = journal.taken.get(one.key)
             if known is not None:
                 same = known["digest"] == digest
@@ -50,13 +52,22 @@ class Service:
                 journal.tell(said)
         return Taken(ref)
 
-    def dispute(self, key: str, *, leg_id: str, reason: str) -> Taken | Refused:
+    def dispute(self, key: str, *, leg_id: str, reason: str, about: str) -> Taken | Refused:
         """The other side looks again and agrees, once. Raises `CustodianError`."""
         with self._journal() as journal:
             terms = journal.terms.get(leg_id)
-            if terms is not None and leg_id not in journal.disputed:
-                journal.write({"kind": "disputed", "leg_id": leg_id, "reason": reason})
+            over = key in journal.withdrawn or leg_id in journal.disputed
+            if terms is not None and not over:
+                said = {"leg_id": leg_id, "about": about, "reason": reason}
+                journal.write({"kind": "disputed", **said})
                 journal.tell(_statement(terms, suffix="-2"))
+        return Taken(key)
+
+    def withdraw(self, key: str, *, leg_id: str) -> Taken | Refused:
+        """The trade stands there no more, nor if it comes later. Raises `CustodianError`."""
+        with self._journal() as journal:
+            if key not in journal.withdrawn:
+                journal.write({"kind": "withdrawn", "key": key, "leg_id": leg_id})
         return Taken(key)
 
     def messages(self, *, after: int) -> list[Told]:
@@ -87,6 +98,7 @@ class _Journal:
         self.taken: dict[str, Any] = {}
         self.terms: dict[str, Any] = {}
         self.disputed: set[str] = set()
+        self.withdrawn: set[str] = set()
         self.told: list[Any] = []
         file.seek(0)
         for line in file:
@@ -110,6 +122,8 @@ class _Journal:
                 self.terms[line["leg_id"]] = line["terms"]
             case "disputed":
                 self.disputed.add(line["leg_id"])
+            case "withdrawn":
+                self.withdrawn.add(line["key"])
             case "told":
                 self.told.append(line["body"])
 
