@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-import redis
 from django.conf import settings as django_settings
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
@@ -97,10 +96,12 @@ def _fresh_process() -> Iterator[None]:
 
 def _clear_the_shelves() -> None:
     """Time stands still for most tests: a book that one leaves behind would be live for all."""
-    if market_data.shelf._client is not None or market_data.tape_shelf._client is not None:
-        with redis.Redis.from_url(django_settings.REDIS_URL) as client:
-            for key in client.scan_iter(market_data.shelf.name("*")):
-                client.delete(key)
+    for one in (market_data.shelf, market_data.tape_shelf):
+        one.forget()
+        if one._client is not None:
+            keys = list(one._client.scan_iter(one.name("*"), count=1_000))
+            if keys:
+                one._client.delete(*keys)
 
 
 @pytest.fixture

@@ -145,7 +145,7 @@ def _await_ready(product: Product) -> None:
     until(ready, seconds=120, what="the product to be ready")
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "it") -> Any:
+def until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> Any:
     """Wait for a condition to be true; fails with what was waited for."""
     end = time.monotonic() + seconds
     while True:

@@ -62,13 +62,14 @@ class OrderStream(AsyncWebsocketConsumer):
 
     async def _run(self) -> None:
         try:
+            # Before the first word: who has read `success` misses nothing of what it does next.
+            position = await self._start()
             await self._say({"msg_type": "success", "msg": "connected"})
             if not self._views <= _known_views():
-                await self._say({"msg_type": "error", "msg": "view_unknown"})
-                await self.close(code=4400)
-                return
-            position = await self._start()
-            if position is not None:
+                await self._refuse("view_unknown", code=4400)
+            elif position is None:
+                await self._refuse("replay_unavailable", code=4410)
+            else:
                 await self._follow(position)
         except TimeoutError:
             await self.close(code=4408)
@@ -79,7 +80,7 @@ class OrderStream(AsyncWebsocketConsumer):
             await self.close(code=1011)
 
     async def _start(self) -> int | None:
-        """The position to go on after: what the client saw last, or now."""
+        """The position to go on after: what the client saw last, or now; None for no number."""
         given = next((self._query[n][0] for n in _START_NAMES if n in self._query), None)
         if given is None:
             given = dict(self.scope["headers"]).get(b"last-event-id", b"").decode("latin-1") or None
@@ -87,8 +88,6 @@ class OrderStream(AsyncWebsocketConsumer):
         if given is None:
             return await hub().last(organization)
         if not given.isascii() or not given.isdigit() or len(given) > 20:
-            await self._say({"msg_type": "error", "msg": "replay_unavailable"})
-            await self.close(code=4410)
             return None
         seen = min(int(given), 2**63 - 1)
         return await database.in_thread(feed.position_of, organization, seen)
@@ -130,6 +129,10 @@ class OrderStream(AsyncWebsocketConsumer):
         now = await _principal(self._token)
         same = now is not None and now.organization_id == self._principal.organization_id
         return same and now is not None and self._may_see(now)
+
+    async def _refuse(self, why: str, *, code: int) -> None:
+        await self._say({"msg_type": "error", "msg": why})
+        await self.close(code=code)
 
     async def _say(self, message: dict[str, Any]) -> None:
         await self._send(json.dumps(message, separators=(",", ":")))

@@ -87,7 +87,7 @@ class Desk:
         assert status == 202, row
         return dict(row)
 
-    def until_status(self, order_id: str, status: str, *, seconds: float = 20) -> dict[str, Any]:
+    def until_status(self, order_id: str, status: str, *, seconds: float = 60) -> dict[str, Any]:
         """Wait for an order to have a status; the order."""
 
         def reached() -> dict[str, Any] | None:
@@ -130,7 +130,7 @@ class Stream:
     ) -> None:
         self._opened.close()
 
-    def next(self, *, seconds: float = 20) -> Frame:
+    def next(self, *, seconds: float = 60) -> Frame:
         """The next frame of any kind; a numbered one is checked and kept. Raises TimeoutError."""
         frame = self._read(seconds)
         if "msg_number" not in frame:
@@ -147,7 +147,7 @@ class Stream:
         self.frames.append(frame)
         return frame
 
-    def wait(self, order_id: str, event_type: str, *, seconds: float = 20, nth: int = 1) -> Frame:
+    def wait(self, order_id: str, event_type: str, *, seconds: float = 60, nth: int = 1) -> Frame:
         """The nth event of this type about an order, read until it is there."""
 
         def found() -> Frame | None:
@@ -158,7 +158,7 @@ class Stream:
         frame: Frame = self.read_until(found, seconds=seconds, what=what)
         return frame
 
-    def read_until(self, found: Callable[[], Any], *, seconds: float = 20, what: str) -> Any:
+    def read_until(self, found: Callable[[], Any], *, seconds: float = 60, what: str) -> Any:
         """Read until the condition holds."""
 
         end = time.monotonic() + seconds

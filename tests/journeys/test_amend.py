@@ -41,7 +41,7 @@ def _settled(desk: Desk, order_id: str) -> dict[str, Any]:
         order = desk.order(order_id)
         return order if order["pending"] is None else None
 
-    return dict(until(settled, seconds=20, what=f"{order_id} to be answered"))
+    return dict(until(settled, seconds=60, what=f"{order_id} to be answered"))
 
 
 def test_a_resting_order_is_replaced_twice_and_then_filled_on_its_new_terms(

@@ -29,7 +29,7 @@ class Prices:
     def say(self, **message: Any) -> None:
         self._line.send(json.dumps(message))
 
-    def read(self, *, seconds: float = 20) -> Frame:
+    def read(self, *, seconds: float = 60) -> Frame:
         frame: Frame = json.loads(self._line.recv(timeout=seconds))
         if frame["msg_type"] == "market_data":
             self.seq += 1

@@ -43,7 +43,7 @@ def _answered(desk: Desk, rfq_id: str, count: int) -> dict[str, dict[str, Any]]:
         latest = {quote["dealer_id"]: quote for quote in _rfq(desk, rfq_id)["quotes"]}
         return latest if len(latest) >= count else None
 
-    return dict(until(found, seconds=15, what=f"{count} answers to {rfq_id}"))
+    return dict(until(found, seconds=60, what=f"{count} answers to {rfq_id}"))
 
 
 def _hit(desk: Desk, order_id: str, quote: dict[str, Any], par: int) -> tuple[int, Any]:
@@ -51,7 +51,7 @@ def _hit(desk: Desk, order_id: str, quote: dict[str, Any], par: int) -> tuple[in
     return desk("POST", path, {"quote_id": quote["id"], "amount": {"par": par}})
 
 
-def _until_rfq(desk: Desk, rfq_id: str, status: str, *, seconds: float = 15) -> dict[str, Any]:
+def _until_rfq(desk: Desk, rfq_id: str, status: str, *, seconds: float = 60) -> dict[str, Any]:
     def reached() -> dict[str, Any] | None:
         rfq = _rfq(desk, rfq_id)
         return rfq if rfq["status"] == status else None

@@ -47,7 +47,7 @@ def _started(desk: stage.Desk, **terms: Any) -> tuple[str, str]:
 
 def _done(desk: stage.Desk, order_id: str, path: str) -> None:
     until(lambda: desk.order(order_id)["status"] == "filled", seconds=90)
-    until(lambda: desk("GET", path)[1]["schedules"][0]["ended_at"], seconds=30, what="its end")
+    until(lambda: desk("GET", path)[1]["schedules"][0]["ended_at"], what="its end")
 
 
 def _agree(product: Product, desk: stage.Desk, order_id: str, path: str) -> None:

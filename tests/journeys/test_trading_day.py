@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -59,6 +60,16 @@ def _set(product: Product, desk: Desk, day: date, time: str) -> None:
     until(followed, what=f"the desk to follow the clock to {time}")
 
 
+@contextmanager
+def _silent(product: Product) -> Iterator[None]:
+    """The venue says nothing meanwhile; whatever becomes of the test, it speaks again."""
+    _silence(product, on=True)
+    try:
+        yield
+    finally:
+        _silence(product, on=False)
+
+
 def _silence(product: Product, *, on: bool) -> None:
     ports = read_ports(product.outside)
     assert ports is not None
@@ -80,22 +91,21 @@ def test_at_the_close_orders_expire_once_their_venue_has_answered(
         stream.wait(hangs["id"], "execution_order_create")
         stream.wait(half["id"], "execution")
         stream.wait(worked["id"], "execution_order_create")
-        _silence(product, on=True)
-        _clock(product, f"{day}T16:00:01")
+        with _silent(product):
+            _clock(product, f"{day}T16:00:01")
 
-        # Nothing is decided while the venue is silent: it may have filled them.
-        def waiting() -> bool:
-            return bool(desk.order(hangs["id"])["pending"] == "expire")
+            # Nothing is decided while the venue is silent: it may have filled them.
+            def waiting() -> bool:
+                return bool(desk.order(hangs["id"])["pending"] == "expire")
 
-        until(waiting, what="the expiry to be asked for")
-        for order in (staged, held):
-            assert desk.until_status(order["id"], "expired")["expired_at"]
-        assert desk.order(hangs["id"])["status"] == "pending_execution"
-        assert desk.order(half["id"])["status"] == "partially_filled"
-        assert desk.cancel(hangs["id"])["code"] == 3
+            until(waiting, what="the expiry to be asked for")
+            for order in (staged, held):
+                assert desk.until_status(order["id"], "expired")["expired_at"]
+            assert desk.order(hangs["id"])["status"] == "pending_execution"
+            assert desk.order(half["id"])["status"] == "partially_filled"
+            assert desk.cancel(hangs["id"])["code"] == 3
 
-        _silence(product, on=False)
-        done = stream.wait(hangs["id"], "expire", seconds=30)
+        done = stream.wait(hangs["id"], "expire")
         stream.wait(half["id"], "expire")
         assert done["event"]["reason"] == "end_of_day"
         assert done["order"]["status"] == "expired"
