@@ -7,7 +7,6 @@ there once; corrections are not told, as they bring our books to what the custod
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import partial
@@ -25,7 +24,6 @@ from oms_site.journal import draining
 from oms_site.kit import clock
 from venues import instruments
 
-log = logging.getLogger(__name__)
 LEASE = timedelta(seconds=30)
 ROUND_ROWS, ROUNDS_MOST = 64, 20
 CONCURRENCY = 8
@@ -107,15 +105,7 @@ def _tell(custodian_id: str, claimed: Sequence[Notice]) -> dict[str, Answer]:
 
 
 def _told(adapter: Custodian, one: Notice) -> Answer:
-    try:
-        return adapter.note(one)
-    except CustodianError as error:
-        if error.permanent:
-            return Refused(error.code, error.message)
-        return asking.deferred(error)
-    except Exception as error:  # one unreadable answer must not stop the others
-        log.exception("%s: the adapter broke", one.key)
-        return Deferred("adapter_broken", repr(error))
+    return asking.answered(partial(adapter.note, one), key=one.key)
 
 
 def _note(answers: Mapping[str, Answer]) -> None:

@@ -6,6 +6,7 @@ theirs to say. No database is touched here.
 
 from __future__ import annotations
 
+import logging
 import threading
 import zlib
 from collections.abc import Callable, Sequence
@@ -14,9 +15,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
-from allocations.custodians.port import CustodianError
+from allocations.custodians.port import CustodianError, Refused
 from oms_site.kit import clock
 
+log = logging.getLogger(__name__)
 ROUND_SECONDS = 10.0  # no call of a round is begun later
 
 Item = TypeVar("Item")
@@ -64,6 +66,17 @@ def each(
     with ThreadPoolExecutor(min(width, len(items) or 1)) as pool:
         answers = list(pool.map(one, items))
     return {key(item): answer for item, answer in zip(items, answers, strict=True)}
+
+
+def answered(say: Callable[[], Said], *, key: str) -> Said | Refused | Deferred:
+    """What a call comes to; whatever the adapter raises is an answer too, and stops no other."""
+    try:
+        return say()
+    except CustodianError as error:
+        return Refused(error.code, error.message) if error.permanent else deferred(error)
+    except Exception as error:
+        log.exception("%s: the adapter broke", key)
+        return Deferred("adapter_broken", repr(error))
 
 
 def deferred(error: CustodianError) -> Deferred:

@@ -5,17 +5,16 @@ No database is touched here.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 
 from allocations.custodians import asking
 from allocations.custodians.asking import Deferred
-from allocations.custodians.port import CustodianError, Refused
+from allocations.custodians.port import Refused
 from allocations.custodians.settling import Taken, Withdrawn
 
-log = logging.getLogger(__name__)
 CONCURRENCY = 8
 
 Answer: TypeAlias = Taken | Refused | Withdrawn | Deferred
@@ -43,12 +42,4 @@ def make(desk: Any, planned: Sequence[Call]) -> dict[str, Answer]:
 
 
 def _said(desk: Any, call: Call) -> Answer:
-    try:
-        return call.say(desk)
-    except CustodianError as error:
-        if error.permanent:
-            return Refused(error.code, error.message)
-        return asking.deferred(error)
-    except Exception as error:  # one unreadable answer must not stop the others
-        log.exception("%s: the desk's adapter broke", call.row_id)
-        return Deferred("adapter_broken", repr(error))
+    return asking.answered(partial(call.say, desk), key=call.row_id)
