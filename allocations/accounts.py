@@ -12,10 +12,13 @@ from typing import Any
 from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
 from oms_site.firm.generation import Cached
 
+# From open to shut.
+_CLOSED = (Account.Status.ACTIVE, Account.Status.SUSPENDED, Account.Status.CLOSED)
+
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """A client account."""
+    """A client account, or a sleeve of one."""
 
     id: str
     code: str
@@ -30,6 +33,21 @@ class AccountFacts:
     account_type: str = "individual"
     categories: tuple[str, ...] = ()
     currencies: tuple[str, ...] = ()
+    # The account that it is a sleeve of; empty for an account that is whole.
+    sleeve_of: str = ""
+    # What its custodian calls it: the code of the whole.
+    outside_code: str = ""
+    sleeves: tuple[str, ...] = ()
+
+    @property
+    def whole_id(self) -> str:
+        """The account that its custodian knows: its own, or the one that it is a sleeve of."""
+        return self.sleeve_of or self.id
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether it is a part of something: a sleeve, or an account that has some."""
+        return bool(self.sleeve_of or self.sleeves)
 
     def may_hold(self, currency: str) -> bool:
         """Whether money may be exchanged into this currency; without a list into any."""
@@ -87,6 +105,24 @@ def accounts_of(organization_id: str) -> tuple[AccountFacts, ...]:
     return _parties.get().accounts.get(organization_id, ())
 
 
+def called_outside(organization_id: str, account_id: str) -> str:
+    """What custodians and other sides call an account: a sleeve by the code of its whole."""
+    facts = find_account(organization_id, account_id)
+    return facts.outside_code if facts else account_id
+
+
+def whole_of(organization_id: str, account_id: str) -> str:
+    """The id of the account that is known outside; of an unknown one its own."""
+    facts = _parties.get().by_id.get((organization_id, account_id))
+    return facts.whole_id if facts else account_id
+
+
+def with_sleeves(organization_id: str, account_id: str) -> tuple[str, ...]:
+    """An account's id, and those of its sleeves by code."""
+    facts = _parties.get().by_id.get((organization_id, account_id))
+    return (account_id, *(facts.sleeves if facts else ()))
+
+
 def find_custodian(custodian_id: str) -> CustodianFacts | None:
     """A custodian, whoever books there."""
     return _parties.get().custodians.get(custodian_id)
@@ -110,21 +146,32 @@ def fees_for(risk_group: RiskGroupFacts | None) -> tuple[dict[str, Any], ...]:
 def _load() -> _Parties:
     accounts: dict[str, list[AccountFacts]] = {}
     parties = _Parties({}, {}, {}, {}, {}, {})
-    for row in Account.objects.order_by("organization_id", "code"):
+    rows = list(Account.objects.order_by("organization_id", "code"))
+    whole = {row.id: row for row in rows if row.sleeve_of_id is None}
+    parts: dict[str, list[str]] = {}
+    for row in rows:
+        if row.sleeve_of_id is not None:
+            parts.setdefault(row.sleeve_of_id, []).append(row.id)
+    for row in rows:
+        above = whole.get(row.sleeve_of_id or "", row)
         facts = AccountFacts(
             id=row.id,
             code=row.code,
             name=row.name,
-            status=row.status,
+            # A sleeve trades no longer than its whole does.
+            status=max(row.status, above.status, key=_CLOSED.index),
             custodian_id=row.custodian_id,
             risk_group_id=row.risk_group_id,
             currency=row.currency,
             lot_relief=row.lot_relief,
             converts=row.converts,
-            margin=row.margin,
+            margin=row.margin and above.margin,
             account_type=row.account_type,
             categories=tuple(row.categories),
-            currencies=tuple(row.currencies),
+            currencies=tuple(above.currencies),
+            sleeve_of=row.sleeve_of_id or "",
+            outside_code=above.code,
+            sleeves=tuple(parts.get(row.id, ())),
         )
         accounts.setdefault(row.organization_id, []).append(facts)
         parties.by_id[row.organization_id, row.id] = facts

@@ -16,6 +16,7 @@ from typing import Any
 
 from django.db import connection
 
+from allocations import accounts, sleeves
 from allocations.holdings import coupons, ledger
 from allocations.holdings.posting import Posting
 from allocations.models import CorporateAction, Position
@@ -37,6 +38,23 @@ _system = actors.system("corporate actions")
 _AHEAD = timedelta(days=5)
 _BACK = timedelta(days=10)
 _odd = draining.Aside("corporate_actions")
+_ENDED = {Kind.CALL.value: "called", Kind.REDEMPTION.value: "redeemed"}
+
+
+def _load_ended() -> dict[tuple[str, int], str]:
+    rows = CorporateAction.objects.filter(status="applied", kind__in=list(_ENDED))
+    found = rows.order_by("decided_at", "id").values_list(
+        "organization_id", "instrument_id", "kind"
+    )
+    return {(owner, instrument): _ENDED[kind] for owner, instrument, kind in found}
+
+
+_ended = generation.Cached(_load_ended)
+
+
+def ended(organization_id: str, instrument_id: int) -> str:
+    """How a security ended for an organization: `called`, `redeemed`, or empty; from memory."""
+    return _ended.get().get((organization_id, instrument_id), "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,11 +254,16 @@ GROUP BY account_id HAVING sum(qty) <> 0 ORDER BY account_id
 
 def _apply(work: Unit, row: CorporateAction, *, checker_id: int | None, at: datetime) -> None:
     entitled = _entitled(work, row)
-    postings = [_posting(row, account_id, qty) for account_id, qty in entitled.items()]
+    money = _money(row, entitled)
+    postings = [
+        _posting(row, account_id, qty, money[account_id]) for account_id, qty in entitled.items()
+    ]
     moving = [one for one in postings if one.cash or one.qty]
     row.apply(entitled=len(moving), checker_id=checker_id, at=at)
     _tell(work, row, "corporate_action_apply", entitled=row.entitled)
     ledger.post(work, moving, at=at)
+    if row.kind in ENDING:
+        generation.move()  # nobody takes an order in it any more
 
 
 def _entitled(work: Unit, row: CorporateAction) -> Mapping[str, Decimal]:
@@ -261,7 +284,18 @@ def _entitled(work: Unit, row: CorporateAction) -> Mapping[str, Decimal]:
         return dict(cursor.fetchall())
 
 
-def _posting(row: CorporateAction, account_id: str, qty: Decimal) -> Posting:
+def _money(row: CorporateAction, entitled: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """What each account is paid on what it holds.
+
+    Half up to the cent, as its custodian will pay it: sleeves get what their account gets.
+    """
+    facts = instruments.by_id(row.instrument_id)
+    wholes = {key: accounts.whole_of(row.organization_id, key) for key in entitled}
+    exact = {key: Fraction(facts.money(qty, row.rate)) for key, qty in entitled.items()}
+    return sleeves.in_cents(exact, wholes)
+
+
+def _posting(row: CorporateAction, account_id: str, qty: Decimal, money: Decimal) -> Posting:
     facts = instruments.by_id(row.instrument_id)
     named: dict[str, Any] = {
         "organization_id": row.organization_id,
@@ -277,8 +311,6 @@ def _posting(row: CorporateAction, account_id: str, qty: Decimal) -> Posting:
         grown = Fraction(qty) * row.ratio_new / row.ratio_old
         more = round_fraction(grown, places=6) - qty
         return Posting(qty=more, ratio_new=row.ratio_new, ratio_old=row.ratio_old, **named)
-    # Each account is paid on what it holds, half up to the cent, as its custodian will pay it.
-    money = round_fraction(Fraction(facts.money(qty, row.rate)), places=2)
     if row.kind == Kind.COUPON:
         # Interest that was paid for on buying comes back here: it is no profit of the position.
         return Posting(cash=money, accrued_interest=-money, **named)

@@ -53,17 +53,29 @@ class Standing:
 def standings(
     organization_id: str, account_ids: Sequence[str], *, at: datetime
 ) -> dict[str, Standing]:
-    """The margin of each of these accounts now."""
-    rates = _rates.get()
-    found = worth.of(organization_id, account_ids, at=at)
-    return {key: _standing(one, rates.get(organization_id, {})) for key, one in found.items()}
+    """The margin of each of these accounts now, each with all its sleeves; a sleeve has none."""
+    rates = _rates.get().get(organization_id, {})
+    parts = {
+        key: accounts.with_sleeves(organization_id, key)
+        for key in account_ids
+        if accounts.whole_of(organization_id, key) == key
+    }
+    each = {name for names in parts.values() for name in names}
+    found = worth.of(organization_id, each, at=at)
+    return {
+        key: _standing(worth.together(key, (found[name] for name in names)), rates)
+        for key, names in parts.items()
+        if key in found
+    }
 
 
 def watch() -> int:
     """Open and close calls for every account on margin; how many accounts were looked at."""
     generation.check()
     at = clock.now()
-    pairs = Account.objects.filter(margin=True).order_by("organization_id", "id")
+    # A sleeve owes nothing by itself: whoever lends has the whole account.
+    rows = Account.objects.filter(margin=True, sleeve_of=None)
+    pairs = rows.order_by("organization_id", "id")
     by_owner: dict[str, list[str]] = {}
     for organization_id, account_id in pairs.values_list("organization_id", "id"):
         by_owner.setdefault(organization_id, []).append(account_id)

@@ -82,7 +82,7 @@ def _notice(one: Movement) -> Notice:
     security = "" if one.instrument_id is None else instruments.by_id(one.instrument_id).cusip
     return Notice(
         key=one.id,
-        account=account.code,
+        account=account.outside_code,
         kind=str(one.kind),
         currency=one.currency,
         cash=one.cash,

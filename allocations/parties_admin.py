@@ -7,40 +7,58 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.contrib.postgres.fields import ArrayField
+from django.http import HttpRequest
 
 from allocations import fees
 from allocations.models import Account, Custodian, IntroducingBroker, RiskGroup
 from oms_site.admin import ConfigAdmin, unfolded
+from oms_site.kit import currencies
 from oms_site.kit.errors import OmsError
-
-CODE_LETTERS = 3  # ISO 4217
 
 
 class AccountForm(unfolded.RowForm):
-    """An account whose risk group is of its own organization."""
+    """An account whose risk group is of its own organization, or a sleeve of one."""
 
     def clean_currencies(self) -> list[str]:
         """Currencies by their three letters, as money names them."""
         given = [one.strip().upper() for one in self.cleaned_data["currencies"] or []]
         for one in given:
-            if len(one) != CODE_LETTERS or not (one.isascii() and one.isalpha()):
+            if not currencies.is_known(one):
                 raise forms.ValidationError(
-                    f"{one} is no currency: three letters.", code="currency"
+                    f"{one} is no currency of ISO 4217: three letters.", code="currency"
                 )
         return given
 
     def clean(self) -> dict[str, Any] | None:
-        """A superuser is offered the groups of all organizations."""
+        """A superuser is offered the groups and accounts of all organizations."""
         given = super().clean() or {}
         group, owner = given.get("risk_group"), given.get("organization")
         if group is not None and owner is not None and group.organization_id != owner.pk:
             self.add_error("risk_group", "This risk group is of another organization.")
+        above = self.instance.sleeve_of if self.instance.sleeve_of_id else given.get("sleeve_of")
+        if above is not None:
+            self._check_sleeve(above, given)
         return given
+
+    def _check_sleeve(self, above: Account, given: dict[str, Any]) -> None:
+        """What the database would refuse, said field by field."""
+        owner, custodian = given.get("organization"), given.get("custodian")
+        if owner is not None and above.organization_id != owner.pk:
+            self.add_error("sleeve_of", "This account is of another organization.")
+        if above.sleeve_of_id is not None:
+            self.add_error("sleeve_of", "This account is a sleeve itself: they have no sleeves.")
+        if custodian is not None and above.custodian_id != custodian.pk:
+            self.add_error("custodian", f"A sleeve is where {above.code} is: {above.custodian}.")
+        if "currency" in given and given["currency"] != above.currency:
+            self.add_error("currency", f"A sleeve has the currency of {above.code}.")
 
 
 @admin.register(Account)
 class AccountAdmin(ConfigAdmin):
-    """Client accounts. They are closed, never deleted."""
+    """Client accounts and their sleeves. They are closed, never deleted.
+
+    A sleeve is made as one and stays so; where its account moves to, it goes.
+    """
 
     id_prefix = "acc"
     form = AccountForm
@@ -48,9 +66,18 @@ class AccountAdmin(ConfigAdmin):
         **ConfigAdmin.formfield_overrides,
         ArrayField: {"widget": unfolded.TextWidget},
     }
-    list_display = ("code", "name", "organization", "custodian", "risk_group", "currency", "status")
+    list_display = (
+        "code",
+        "name",
+        "sleeve_of",
+        "organization",
+        "custodian",
+        "risk_group",
+        "currency",
+        "status",
+    )
     list_filter = ("status", "account_type")
-    list_select_related = ("organization", "custodian", "risk_group")
+    list_select_related = ("organization", "custodian", "risk_group", "sleeve_of")
     search_fields = ("id", "code", "name")
     ordering = ("code", "id")
     fields = (
@@ -60,6 +87,7 @@ class AccountAdmin(ConfigAdmin):
         "name",
         "account_type",
         "categories",
+        "sleeve_of",
         "custodian",
         "risk_group",
         "currency",
@@ -69,6 +97,10 @@ class AccountAdmin(ConfigAdmin):
         "converts",
         "margin",
     )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        fixed = super().get_readonly_fields(request, obj)
+        return fixed if obj is None else [*fixed, self.shown("sleeve_of")]
 
 
 class RiskGroupForm(unfolded.RowForm):

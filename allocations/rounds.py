@@ -146,7 +146,7 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
     return BookingInstruction(
         key=leg.id,
         leg_id=leg.id,
-        account=account.code if account else account_id,
+        account=account.outside_code if account else account_id,
         cusip=instrument.cusip,
         side=sides[allocation.side],
         qty=leg.qty,
@@ -160,6 +160,7 @@ def _instruction(leg: BookingLeg) -> BookingInstruction:
         reference=leg.reverses_id or allocation.order_id,
         booking_type=told.booking_type if told else "",
         instructions=told.instructions if told else "",
+        sleeve=account.code if account and account.sleeve_of else "",
     )
 
 

@@ -41,6 +41,8 @@ class House:
     risk_groups: tuple[tuple[str, str, tuple[dict[str, Any], ...]], ...]
     # id, code, custodian, risk group
     accounts: tuple[tuple[str, str, str, str], ...]
+    # id, code, the account that it is a part of
+    sleeves: tuple[tuple[str, str, str], ...] = ()
     suspended: frozenset[str] = field(default_factory=frozenset)
 
 
@@ -82,6 +84,11 @@ HOUSES: dict[str, House] = {
             ("alpha-down", "ALPHA-DOWN", PERSHING, _GUIDE_GROUP),
             *((f"alpha-{end}", f"ALPHA-{end.upper()}", BNY, _GUIDE_GROUP) for end in _TROUBLES),
             ("alpha-files", "ALPHA-FILES", NORTHERN, _GUIDE_GROUP),
+            ("alpha-whole", "ALPHA-WHOLE", LPL, _GUIDE_GROUP),
+        ),
+        sleeves=(
+            ("alpha-core", "ALPHA-CORE", "alpha-whole"),
+            ("alpha-income", "ALPHA-INCOME", "alpha-whole"),
         ),
         suspended=frozenset({"alpha-suspended"}),
     ),
@@ -152,7 +159,30 @@ def _seed_house(organization_id: str, house: House) -> None:
         ],
         ignore_conflicts=True,
     )
+    _seed_sleeves(organization_id, house)
     _seed_places(organization_id, house)
+
+
+def _seed_sleeves(organization_id: str, house: House) -> None:
+    """Parts of accounts, with what the database has of the whole by now."""
+    whole = Account.objects.in_bulk([above for _, _, above in house.sleeves])
+    Account.objects.bulk_create(
+        [
+            Account(
+                id=key,
+                organization_id=organization_id,
+                code=code,
+                name=f"Sleeve {code}",
+                sleeve_of_id=above,
+                custodian_id=whole[above].custodian_id,
+                risk_group_id=whole[above].risk_group_id,
+                currency=whole[above].currency,
+                currencies=whole[above].currencies,
+            )
+            for key, code, above in house.sleeves
+        ],
+        ignore_conflicts=True,
+    )
 
 
 def _seed_places(organization_id: str, house: House) -> None:

@@ -127,9 +127,13 @@ def view(
 
 
 def booking(leg: BookingLeg, kind: str) -> dict[str, Any]:
-    """One leg at its custodian: price in percent of par or per share, money in cents."""
+    """One leg at its custodian: price in percent of par or per share, money in cents.
+
+    One that takes another back has its terms and names it: such a pair adds up to nothing.
+    """
     return {
         "booking_id": leg.id,
+        "reverses_booking_id": leg.reverses_id,
         "custodian_id": leg.custodian_id,
         "amount": amount(leg.qty, kind),
         "price": number(leg.price),

@@ -67,6 +67,9 @@ def fill(one: Product, *, fills: int, positions: int) -> float:
     """Write the ledger; returns how long that took, in seconds."""
     began = time.monotonic()
     with stage.connect(one) as link:
+        # Of what is filled in here nothing ever happened: the database would refuse all of it.
+        for table in ("movement", "position", "cashbalance"):
+            link.execute(f"ALTER TABLE allocations_{table} DISABLE TRIGGER USER")
         link.execute(_FILL, {"fills": fills, "positions": positions})
         link.execute(_POSITIONS)
         link.execute(_CASH)

@@ -27,7 +27,7 @@ CUSIP = "037833DP2"
 CONNECTIONS = 64
 PACE = 1_000.0
 PREFIX = "bench-orders-"
-WEB_WORKERS = 2
+WEB_WORKERS = DESK_WORKERS = 2
 # All controls look at it; it passes them and is staged, so that only intake is measured.
 ORDER = {
     "account_id": "alpha-%(account)s",
@@ -46,7 +46,7 @@ FROM orders_order o LEFT JOIN controls_screening s ON s.id = o.screening_id AND 
 WHERE o.client_order_id LIKE %s
 """
 LATENCIES = ("p50", "p95", "p99", "max")
-PROCESSES = ("web", "postgres", "sequencer")
+PROCESSES = ("web", "desk", "postgres", "sequencer")
 COLUMNS = (
     *("path", "orders/s", "lowest", "highest"),
     *(f"{name} ms" for name in LATENCIES),
@@ -191,8 +191,9 @@ class Bench:
         return one
 
     def long_run(self) -> dict[str, Any]:
-        """Many orders, and the memory of the web processes before, on the way and after."""
-        pids, parts = stage.web_pids(self.product), 4
+        """Many orders, and the memory of web and desk before, on the way and after."""
+        pids = [pid for kind in ("web", "desk") for pid in stage.pids_of(self.product, kind)]
+        parts = 4
         share = self.options.orders // parts
         memory = [stage.rss_mb(pids)]
         for _ in range(parts):
@@ -263,9 +264,7 @@ def summarize(bench: Bench, paced: Round, memory: dict[str, Any], found: dict[st
         COLUMNS,
         [_row(path, rows) for path, rows in by_path.items()],
     )
-    print(
-        f"\n  memory of the web processes, MB: {memory['rss_mb']} over {memory['orders']:,} orders"
-    )
+    print(f"\n  memory of web and desk, MB: {memory['rss_mb']} over {memory['orders']:,} orders")
     print(f"  acknowledged and stored: {found}")
     whole = not any(found[fault] for fault in FAULTS)
     p99 = paced.latency_ms["p99"]
@@ -311,7 +310,7 @@ def _rounded(values: dict[str, float]) -> dict[str, float]:
 @contextmanager
 def staged(options: argparse.Namespace) -> Iterator[Bench]:
     """The product, ready to be measured."""
-    with stage.product(WEB_WORKERS=str(WEB_WORKERS)) as product:
+    with stage.product(WEB_WORKERS=str(WEB_WORKERS), DESK_WORKERS=str(DESK_WORKERS)) as product:
         bench = Bench(product, options)
         bench.prepare()
         yield bench

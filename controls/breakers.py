@@ -136,12 +136,14 @@ def _moved(one: Breaker, *, at: datetime) -> Iterable[tuple[InstrumentFacts, str
     assert one.percent is not None
     since = at - timedelta(seconds=one.window_s)
     watched = {facts.id: facts for facts in _instruments(one)}
-    marks = _marks(since=since, at=at, watched=watched, released=_released(one))
+    marks = _marks(one, since=since, at=at, watched=watched)
     ends = marks.values("instrument_id").annotate(least=Min("price"), most=Max("price"))
     quoted = _quoted(since=since)
     for key, least, most in ends.order_by("instrument_id").values_list(
         "instrument_id", "least", "most"
     ):
+        if key not in watched:
+            continue
         # Of all prices within the window the lowest or the highest is the farthest away.
         now = quoted.get(key) or _last(marks, key)
         percent, far = max((abs(now - price) / price * HUNDRED, price) for price in (least, most))
@@ -154,14 +156,14 @@ def _moved(one: Breaker, *, at: datetime) -> Iterable[tuple[InstrumentFacts, str
 
 
 def _marks(
-    *,
-    since: datetime,
-    at: datetime,
-    watched: Mapping[int, InstrumentFacts],
-    released: Mapping[str, datetime],
+    one: Breaker, *, since: datetime, at: datetime, watched: Mapping[int, InstrumentFacts]
 ) -> QuerySet[PriceMark]:
     """The marks within the window, without those from before a security was given back."""
-    rows = PriceMark.objects.filter(at__gt=since, at__lte=at, instrument_id__in=watched)
+    rows = PriceMark.objects.filter(at__gt=since, at__lte=at)
+    if one.cusip:
+        # Who watches all of them asks for none by name: that would seek each by itself.
+        rows = rows.filter(instrument_id__in=watched)
+    released = _released(one, since=since)
     before = Q(pk__in=())
     for key, facts in watched.items():
         if facts.cusip in released:
@@ -174,9 +176,9 @@ def _last(marks: QuerySet[PriceMark], instrument_id: int) -> Decimal:
     return marks.filter(instrument_id=instrument_id).latest("at").price
 
 
-def _released(one: Breaker) -> dict[str, datetime]:
-    """When what this breaker had halted was last given back, by CUSIP."""
-    rows = Halt.objects.filter(trigger=_trigger(one), released_at__isnull=False)
+def _released(one: Breaker, *, since: datetime) -> dict[str, datetime]:
+    """When what this breaker had halted was last given back since a moment, by CUSIP."""
+    rows = Halt.objects.filter(trigger=_trigger(one), released_at__gt=since)
     latest = rows.values_list("target").annotate(at=Max("released_at")).order_by("target")
     return dict(latest)
 

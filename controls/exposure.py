@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from controls.needs import ACCOUNT, INSTRUMENT, ORGANIZATION, TRADER, Need
-from controls.ticket import Ticket, value
+from controls.ticket import Ticket, entity_of_whole, value
 
 ZERO, ONE = Decimal(0), Decimal(1)
 Entity = tuple[str, str]
@@ -43,6 +43,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     qty: Decimal
     market_qty: Decimal = ZERO
     limit_value: Decimal = ZERO
+    # What it costs beyond quantity x price; None where that cannot be known.
+    extra: Decimal | None = ZERO
     low: Decimal | None = None
     high: Decimal | None = None
 
@@ -72,7 +74,9 @@ class Entered(msgspec.Struct, frozen=True, kw_only=True):
 class Book:
     """Sums for one organization; `traits` finds a security, `members` a group.
 
-    A member is a CUSIP, or an issuer in lower case: then every security of it is inside.
+    A member is a CUSIP, or an issuer in lower case: then every security of it is inside. `whole`
+    says of which account an account is a part, itself included where it has sleeves; "" of none.
+    `costs` is what a quantity of a ticket costs beyond its principal; asked where cash is.
     """
 
     def __init__(
@@ -82,8 +86,12 @@ class Book:
         traits: Callable[[int], Traits],
         members: Callable[[str], frozenset[str]] = lambda name: frozenset(),
         day: Iterable[int] = (0,),
+        whole: Callable[[str], str] = lambda account: "",
+        costs: Callable[[Ticket, Decimal], Decimal] = lambda ticket, qty: ZERO,
     ) -> None:
         self.organization = organization
+        self._whole, self._costs = whole, costs
+        self._extra: dict[tuple[Entity, int, str], Decimal | None] = defaultdict(Decimal)
         self._traits, self._members = traits, members
         self._windows = tuple(day)
         self._qty: dict[tuple[Entity, int, str], Decimal] = defaultdict(Decimal)
@@ -107,20 +115,21 @@ class Book:
             before = self._shares(entity, line.instrument, traits)
             self._qty[key] += line.qty
             self._value[key] = _plus(self._value[key], worth)
+            self._extra[key] = _plus(self._extra[key], line.extra)
             self._securities[entity].add(line.instrument)
             self._best[key] = self._better(key, line)
             self._resum(entity, line.instrument, traits, before)
 
     def add_held(self, account: str, instrument: int, qty: Decimal) -> None:
         """A position: signed quantity."""
-        for entity in ((ACCOUNT, account), (ORGANIZATION, self.organization)):
+        for entity in self._owners(account):
             self._held[entity, instrument] += qty
             self._securities[entity].add(instrument)
             self._sums.pop(entity, None)
 
     def add_cash(self, account: str, currency: str, amount: Decimal) -> None:
         """Money as traded: fills count, open orders do not."""
-        for entity in ((ACCOUNT, account), (ORGANIZATION, self.organization)):
+        for entity in self._owners(account):
             self._cash[entity, currency] = self._cash.get((entity, currency), ZERO) + amount
 
     def add_entered(self, row: Entered) -> None:
@@ -150,7 +159,7 @@ class Book:
         """An order has passed: it is open and entered for whoever comes next."""
         market = ticket.ord_type == "market"
         price = ticket.limit_price or ZERO
-        for n, part in enumerate(ticket.parts(ACCOUNT)):
+        for n, part in enumerate(ticket.shares()):
             named: dict[str, Any] = {
                 "account": part.entity,
                 "trader": str(ticket.user_id),
@@ -160,7 +169,8 @@ class Book:
                 "limit_value": ZERO if market else part.qty * price,
             }
             best = None if market else price
-            self.add_open(Line(qty=part.qty, low=best, high=best, **named))
+            extra = self._costs(ticket, part.qty)
+            self.add_open(Line(qty=part.qty, extra=extra, low=best, high=best, **named))
             for seconds in self._windows:
                 once = Decimal(n == 0)
                 self.add_entered(Entered(seconds=seconds, count=ONE, whole=once, **named))
@@ -189,7 +199,10 @@ class Book:
             return self._pnl(entity)
         if need.what == "cash":
             have = self._cash.get((entity, ticket.currency))
-            return _minus(have, self._sum(entity, "buys", ticket.currency))
+            return _minus(have, self._sum(entity, "cost", ticket.currency))
+        if need.what == "costs":
+            parts = ticket.parts(need.scope)
+            return self._costs(ticket, sum((p.qty for p in parts if p.entity == entity[1]), ZERO))
         if need.what == "credit":
             return _plus(self._sum(entity, "open", ticket.currency), self._day[entity, "traded", 0])
         if need.what == "assets":
@@ -297,16 +310,22 @@ class Book:
             "long": _plus(held, buys),
             "short": _minus(held, sells),
             "buys": buys,
+            "cost": _plus(buys, self._extra[entity, instrument, "buy"]),
             "held": held,
         }[name]
 
     def _entities(self, account: str, trader: str, instrument: int) -> tuple[Entity, ...]:
         return (
-            (ACCOUNT, account),
+            *self._owners(account),
             (TRADER, trader),
             (INSTRUMENT, str(instrument)),
-            (ORGANIZATION, self.organization),
         )
+
+    def _owners(self, account: str) -> tuple[Entity, ...]:
+        """Whose it is: the account's, that of all of which it is a part, and the organization's."""
+        whole = entity_of_whole(self._whole(account))
+        own = (ACCOUNT, account), (ORGANIZATION, self.organization)
+        return (*own, (ACCOUNT, whole)) if whole else own
 
     def _worth(self, traits: Traits, limit_value: Decimal, market_qty: Decimal) -> Decimal | None:
         """Money of quantities x limits, and of quantities at the reference price."""

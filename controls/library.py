@@ -149,6 +149,8 @@ def bind(
         compiled = slices.compile(scope or {}, classes)
     except ValueError as error:
         check = partial(_unreadable, f"its slice is not valid ({error})")
+    if "account" in compiled:
+        check = partial(_of_accounts, compiled["account"], check)
     return ActiveControl(
         code=code,
         version=version,
@@ -195,6 +197,15 @@ def _remediation(wanted: str, *, regulatory: bool) -> str:
 
 def _unreadable(reason: str, ticket: Ticket) -> Answer:
     raise Missing(reason)
+
+
+def _of_accounts(
+    names: frozenset[str], check: Callable[[Ticket], Answer], ticket: Ticket
+) -> Answer:
+    """Ask a control that names accounts: of accounts with sleeves it looks at the part it names."""
+    if ticket.is_divided:
+        ticket = msgspec.structs.replace(ticket, named=names)
+    return check(ticket)
 
 
 def of_row(row: Control, *, code: str = "", before: datetime | None = None) -> ActiveControl:

@@ -6,6 +6,7 @@ database refuses whatever these functions would.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -14,9 +15,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from allocations.models import Account
-from controls import governance
+from controls import governance, members
 from controls.checks.mandate import KNOWN, fault
 from controls.models import ControlList, ListingDecision, Mandate
+from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
 
@@ -38,17 +40,17 @@ def draft(
 ) -> ControlList:
     """The next version of a list, waiting for a second person.
 
-    Raises not_entitled (403), nothing_changed (409), list_kind_refused (422: it keeps its kind).
+    Raises not_entitled (403), nothing_changed (409), list_kind_refused (422: it keeps its kind),
+    list_name_refused (422), and list_member_unknown (422) as `members.read`.
     """
     governance.require_manager(by)
-    stated = {
-        "cusips": sorted({one.strip().upper() for one in cusips}),
-        "issuers": sorted(set(issuers)),
-        "accounts": sorted(set(accounts)),
-    }
+    generation.check()
+    stated = members.read(by.organization_id, cusips=cusips, issuers=issuers, accounts=accounts)
     with transaction.atomic():
         governance.locked(by.organization_id)
         last = lists_of(by.organization_id).filter(name=name).first()
+        if last is None and (wrong := name_fault(name)):
+            raise OmsError("list_name_refused", wrong, field="name")
         if kind not in ControlList.Kind.values or (last is not None and last.kind != kind):
             raise OmsError("list_kind_refused", "A list keeps its kind.", field="kind")
         known = in_force(lists_of(by.organization_id).filter(name=name))
@@ -64,6 +66,19 @@ def draft(
             created_by_id=by.user_id,
             created_at=at,
         )
+
+
+def name_fault(name: str) -> str:
+    """Why a new list cannot be called so, as a sentence; empty when it can.
+
+    A list is decided about at an address that holds its name. One that was named otherwise before
+    keeps its name, and the back office decides about what no address can say.
+    """
+    if "/" in name or "\\" in name or any(unicodedata.category(one)[0] == "C" for one in name):
+        return "A list's name holds no slash and nothing that cannot be seen."
+    if name != name.strip() or not name.strip("."):
+        return "A list's name is more than dots, without blanks around it."
+    return ""
 
 
 def agree(

@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin
+from django.contrib.postgres.forms import SimpleArrayField
 from django.http import HttpRequest
 
-from controls import listing, watching
+from controls import listing, members, watching
 from controls.checks.mandate import KNOWN
 from controls.models import ControlList, ListingDecision, Mandate
 from oms_site.admin import ReadOnlyAdmin, VersionedAdmin, access, commands, unfolded
+from oms_site.firm import generation
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 
 _MANAGERS = ("config.manage", "control.manage")
 
@@ -34,19 +38,40 @@ class MandateForm(unfolded.RowForm):
 
 
 class ListForm(unfolded.RowForm):
-    """A list that keeps its kind from version to version."""
+    """A list of known members that keeps its kind from version to version."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields.get("cusips")
+        if isinstance(field, SimpleArrayField):
+            # An ISIN is longer than what the row holds, and becomes a CUSIP before it is kept.
+            field.base_field = forms.CharField(max_length=12)
 
     def clean(self) -> dict[str, Any] | None:
         """Members are written as the gate compares them."""
         given = super().clean() or {}
-        given["cusips"] = sorted({c.strip().upper() for c in given.get("cusips") or []})
+        self._resolve(given)
         known = ControlList.objects.filter(
             organization=given.get("organization"), name=given.get("name", "")
         )
         last = known.order_by("-version").first()
+        named = given.get("name")
+        if named and last is None and (wrong := listing.name_fault(named)):
+            self.add_error("name", wrong)
         if last is not None and given.get("kind") and last.kind != given["kind"]:
             self.add_error("kind", f"The list {last.name} is of the kind {last.kind}.")
         return given
+
+    def _resolve(self, given: dict[str, Any]) -> None:
+        if given.get("organization") is None:
+            return
+        generation.check()
+        stated = {name: given.get(name) or [] for name in ("cusips", "issuers", "accounts")}
+        try:
+            given |= members.read(given["organization"].pk, **stated)
+        except OmsError as refusal:
+            for field, faults in members.by_field(refusal).items():
+                self.add_error(field, faults)
 
 
 class ListingAdmin(VersionedAdmin):

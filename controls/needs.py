@@ -19,6 +19,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "group": (OPEN, POSITIONS),
     "assets": (POSITIONS, CASH),
     "cash": (OPEN, CASH),
+    "costs": (),  # of the order itself, beyond its principal
     "credit": (OPEN, DAY),
     "margin": (OPEN, POSITIONS, CASH),
     "opposite": (OPEN,),

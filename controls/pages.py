@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 from django.contrib.auth.decorators import login_required
@@ -18,7 +19,17 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from controls import checks, content, evidence, governance, library, listing, simulation, written
+from controls import (
+    checks,
+    content,
+    evidence,
+    governance,
+    library,
+    listing,
+    members,
+    simulation,
+    written,
+)
 from controls.models import Control
 from controls.states import ControlStatus, Remediation
 from oms_site.firm import generation, policy_changes, principals, role_changes
@@ -309,8 +320,10 @@ def _pending_list(row: Any) -> dict[str, Any]:
     moved = listing.diff(listing.in_force(listing.series(row)), row)
     words = [f"adds {', '.join(moved['added'])}"] if moved["added"] else []
     words += [f"takes away {', '.join(moved['removed'])}"] if moved["removed"] else []
+    if unknown := members.strangers(row):
+        words.append(f"unknown here, restricts nothing: {', '.join(unknown)}")
     what = [*words, *([row.reason] if row.reason else [])]
-    path = f"/v1/control/list/{row.name}/{row.version}/"
+    path = f"/v1/control/list/{quote(row.name, safe='')}/{row.version}/"
     title = f"{row.name} v{row.version} ({row.kind})"
     return _item("list", title, what, path, row.created_by, row.created_at)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from controls import decided
 from controls.models import Review, ReviewDecision, ReviewVote, Screening
 from controls.models.vote import APPROVE_REASONS, REJECT_REASONS
 from controls.states import Outcome, Remediation, ReviewStatus
@@ -198,7 +199,7 @@ def _reasoned(
     decisions = []
     for failed in review.failed_controls:
         name = str(failed.get("control_id", ""))
-        code, note = reasons.get(name) or reasons.get("") or ("other", "")
+        code, note = decided.reason(reasons, name)
         if code not in known:
             raise OmsError(
                 "invalid_reason_code", f"Reason codes: {', '.join(known)}.", field="reason_code"
@@ -226,14 +227,6 @@ def _reasoned(
 
 def _text(value: Any) -> str:
     return "" if value is None else str(value)[:80]
-
-
-def same_decision(review: Review, client_decision_id: str, *, approve: bool) -> ReviewVote | None:
-    """The vote that this client id has made already, for whoever asks again."""
-    if not client_decision_id:
-        return None
-    votes = ReviewVote.objects.filter(review_id=review.id, approve=approve)
-    return votes.filter(client_decision_id=client_decision_id).first()
 
 
 def expire(review: Review, *, at: datetime) -> None:

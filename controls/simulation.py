@@ -160,7 +160,7 @@ def ticket_of(stored: Mapping[str, Any]) -> Ticket:
     """The ticket as it was looked at; facts that are newer than it have their defaults."""
     facts = dict(stored["ticket"])
     house = stored["organization_id"]
-    facts["accounts"] = [_account(house, *row[:4]) for row in facts["accounts"]]
+    facts["accounts"] = [_account(house, *row[:6]) for row in facts["accounts"]]
     listed = tuple(Listed(*row[:4]) for row in facts.pop("listed", ()))
     mandates = tuple(Mandate(*row[:3]) for row in facts.pop("mandates", ()))
     known = set(Ticket.__struct_fields__)
@@ -179,10 +179,19 @@ def ticket_of(stored: Mapping[str, Any]) -> Ticket:
     return msgspec.structs.replace(ticket, listed=listed, mandates=mandates)
 
 
-def _account(house: str, id: str, code: str, status: str, owner: str) -> AccountFacts:
+def _account(
+    house: str, id: str, code: str, status: str, owner: str, whole: str = "", whole_code: str = ""
+) -> AccountFacts:
     known = accounts.find_account(house, id)
-    group = known.risk_group_id if known is not None else ""
-    return AccountFacts(id, code, status, owner, risk_group_id=group)
+    return AccountFacts(
+        id,
+        code,
+        status,
+        owner,
+        risk_group_id=known.risk_group_id if known is not None else "",
+        whole=whole,
+        whole_code=whole_code,
+    )
 
 
 def _effect(control: ActiveControl, ticket: Ticket) -> tuple[str | None, str]:

@@ -30,7 +30,12 @@ def _one(name: str) -> Callable[[Ticket], Values]:
 
 
 def _accounts(ticket: Ticket) -> Values:
-    return tuple([one.id for one in ticket.accounts] + [one.code for one in ticket.accounts])
+    own = [one.id for one in ticket.accounts] + [one.code for one in ticket.accounts]
+    if not ticket.is_divided:
+        return tuple(own)
+    # A control for an account is for all parts of it.
+    whole = [name for one in ticket.accounts for name in (one.whole, one.whole_code) if name]
+    return tuple(dict.fromkeys([*own, *whole]))
 
 
 def _of_accounts(name: str) -> Callable[[Ticket], Values]:

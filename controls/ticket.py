@@ -6,7 +6,7 @@ the same ticket always gets the same verdict.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Context, Decimal
 from functools import lru_cache
@@ -32,11 +32,16 @@ _WHEN_GIVEN = (
     "api_key",
     "quiet",
     "overrides",
+    "named",
 )
 
 
 class AccountFacts(msgspec.Struct, frozen=True):
-    """An account that the order is for; `qty` is its part of a block, None for the whole order."""
+    """An account that the order is for; `qty` is its part of a block, None for the whole order.
+
+    `whole` and `whole_code` are set of a sleeve and of an account that has sleeves: the account
+    that they are parts of.
+    """
 
     id: str
     code: str
@@ -45,6 +50,8 @@ class AccountFacts(msgspec.Struct, frozen=True):
     risk_group_id: str = ""
     currency: str = "USD"
     qty: Decimal | None = None
+    whole: str = ""
+    whole_code: str = ""
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -53,6 +60,11 @@ class Part(msgspec.Struct, frozen=True):
     entity: str
     label: str
     qty: Decimal
+
+
+def entity_of_whole(account: str) -> str:
+    """Under what the figures of an account with all its sleeves stand; no account's id."""
+    return f"whole:{account}" if account else ""
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -163,19 +175,54 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     reduce_only: bool = False
     # Figures shared with other orders, by `Need.key`; absent or None is "cannot be known".
     figures: Mapping[str, Decimal | None] = {}
+    # The sets of fees of which its fills may be charged one; not kept, what they come to is.
+    charged: tuple[tuple[Mapping[str, Any], ...], ...] = ()
+    # The accounts that the control which looks is for, by id or code; empty: all of them.
+    named: frozenset[str] = frozenset()
+
+    @property
+    def is_divided(self) -> bool:
+        """Whether any of its accounts is a sleeve, or has some."""
+        return any(account.whole for account in self.accounts)
+
+    def shares(self) -> tuple[Part, ...]:
+        """The accounts that it is for, each by itself with its quantity."""
+        return tuple(
+            Part(a.id, f"account {a.code}", self.order_qty if a.qty is None else a.qty)
+            for a in self.accounts
+        )
 
     def parts(self, scope: str) -> tuple[Part, ...]:
-        """Whom the order counts for in a scope, each with its quantity."""
+        """Whom the order counts for in a scope, each with its quantity.
+
+        A sleeve counts by itself and with all of its account. A control that names the account
+        looks at the whole, one that names a sleeve at this alone, and one that names none at both.
+        """
         if scope == ACCOUNT:
-            return tuple(
-                Part(a.id, f"account {a.code}", self.order_qty if a.qty is None else a.qty)
-                for a in self.accounts
-            )
+            return (*self._alone(), *self._wholes()) if self.is_divided else self.shares()
         if scope == TRADER:
             return (Part(str(self.user_id), f"trader {self.username}", self.order_qty),)
         if scope == INSTRUMENT:
             return (Part(str(self.instrument_id), self.cusip, self.order_qty),)
         return (Part(self.organization_id, "the organization", self.order_qty),)
+
+    def _alone(self) -> Iterator[Part]:
+        for account, part in zip(self.accounts, self.shares(), strict=True):
+            whole = not self.named.isdisjoint((account.whole, account.whole_code))
+            if not whole or not self.named.isdisjoint((account.id, account.code)):
+                yield part
+
+    def _wholes(self) -> Iterator[Part]:
+        sums: dict[str, Part] = {}
+        for account, part in zip(self.accounts, self.shares(), strict=True):
+            names = (account.whole, account.whole_code)
+            if not account.whole or (self.named and self.named.isdisjoint(names)):
+                continue
+            entity = entity_of_whole(account.whole)
+            so_far = sums[entity].qty if entity in sums else Decimal(0)
+            label = f"account {account.whole_code} with its sleeves"
+            sums[entity] = Part(entity, label, so_far + part.qty)
+        yield from sums.values()
 
     def figure(self, need: Need, entity: str) -> Decimal:
         """A shared figure; raises Missing when nobody has read it or it cannot be known."""
@@ -214,7 +261,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
         buying = self.side == "buy"
         need = Need("position", ACCOUNT, "long" if buying else "short")
         free = -1 if buying else 1
-        parts = self.parts(ACCOUNT)
+        parts = self.shares()
         return bool(parts) and all(
             part.qty <= free * self.figure(need, part.entity) for part in parts
         )
@@ -261,7 +308,7 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
             "user_id": self.user_id,
             "username": self.username,
             "entitlements": _sorted(self.entitlements),
-            "accounts": [[a.id, a.code, a.status, a.organization_id] for a in self.accounts],
+            "accounts": [_told(a) for a in self.accounts],
             "instrument_id": self.instrument_id,
             "cusip": self.cusip,
             "asset_class": self.asset_class,
@@ -303,6 +350,12 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
             if given := getattr(self, name):
                 more[name] = given
         return more
+
+
+def _told(one: AccountFacts) -> list[str]:
+    """An account as it is stored; what it is a part of is told where it is a part."""
+    own = [one.id, one.code, one.status, one.organization_id]
+    return [*own, one.whole, one.whole_code] if one.whole else own
 
 
 def value(qty: Decimal, price: Decimal, asset_class: str) -> Decimal:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Awaitable, Callable
@@ -19,6 +18,8 @@ _fast = import_module("orders.api.fast_lane")
 _sockets = import_module("oms_site.sockets").application
 _follow_clock = import_module("oms_site.firm.sandbox_clock").follow
 _in_thread = import_module("oms_site.firm.database").in_thread
+_lines_of_this_loop = import_module("orders.api.lines").of_this_loop
+_spare_the_collector = import_module("oms_site.kit.collector").spare
 
 _started = False
 
@@ -45,17 +46,11 @@ async def _start() -> None:
     if not _started:
         await _in_thread(_follow_clock)
         _spare_the_collector()
+        _lines_of_this_loop()  # opens them
         # The writer gives the interpreter away at each answer of the database; with the usual
         # 5 ms it waited that long to have it back (median at 1,000 orders/s: 41 ms, now 16).
         sys.setswitchinterval(0.0005)
         _started = True
-
-
-def _spare_the_collector() -> None:
-    """Modules live as long as the process: walking them again and again cost a tenth of intake."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
 
 
 async def _lifespan(
@@ -72,5 +67,6 @@ async def _lifespan(
                 return
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
+            _lines_of_this_loop().close()
             await send({"type": "lifespan.shutdown.complete"})
             return

@@ -46,6 +46,13 @@ def path(name: str, default: str) -> Path:
     return Path(os.environ.get(name, default)).expanduser().absolute()
 
 
+def desk_lines() -> list[str]:
+    """The sockets of the desk's processes, which `make run` puts into a private directory."""
+    directory = os.environ.get("OMS_SOCKETS")
+    count = number("DESK_WORKERS", 2) if directory else 0
+    return [str(Path(directory or "") / f"desk-{n}") for n in range(1, count + 1)]
+
+
 def database(name: str, default: str) -> dict[str, object]:
     """A PostgreSQL URL as Django's connection settings, with a pool of connections.
 

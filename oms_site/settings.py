@@ -201,6 +201,8 @@ SPECTACULAR_SETTINGS = {
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 # How many processes share a rate limit while Redis does not answer.
 WEB_PROCESSES = env.number("WEB_WORKERS", 2)
+# Where the processes listen that take orders in; none: each web process does it itself.
+DESK_LINES = env.desk_lines()
 # Processes that apply large batches of execution reports; started when the first one comes.
 REPORT_LANES = env.number("REPORT_LANES", 3)
 CHANNEL_LAYERS = {

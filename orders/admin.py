@@ -39,7 +39,7 @@ from orders.terms_admin import (
     ReplaceLegAdmin,
     ReplacementAdmin,
 )
-from orders.wheel_admin import BrokerWheelAdmin, HeldReportAdmin
+from orders.wheel_admin import BrokerWheelAdmin, HeldReportAdmin, ReportedTradeAdmin
 from venues.models import Instrument
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "QuoteRoundAdmin",
     "ReplaceLegAdmin",
     "ReplacementAdmin",
+    "ReportedTradeAdmin",
     "RulesetAdmin",
 ]
 

@@ -9,14 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
-from orders import breaks, closing, execution, grouping, holdings, list_watch, rescreen
-from orders.models import Execution, ExecutionOrder
+from oms_site.kit.errors import OmsError
+from orders import (
+    breaks,
+    closing,
+    execution,
+    grouping,
+    holdings,
+    list_watch,
+    markups,
+    remainders,
+    rescreen,
+)
+from orders.models import Execution, ExecutionOrder, Order
+from orders.states import Pending
 from orders.tree import Tree
 from venues import instruments
 from venues.messages import ExecutionReport
+
+RFQ = "rfq"
 
 
 def follow(work: Unit, trees: Mapping[str, Tree], *, at: datetime) -> None:
@@ -34,11 +49,41 @@ def follow(work: Unit, trees: Mapping[str, Tree], *, at: datetime) -> None:
         closing.allocate_later(work, one, at=at)
 
 
+def unexpected(
+    work: Unit, one: Tree, row: ExecutionOrder, fill: Execution, *, at: datetime
+) -> None:
+    """Open a break of a fill after its order's end or beyond its quantity (C06, D43).
+
+    So is one of an execution order that had ended, when another has taken its quantity. Where more
+    is worked than is left now, what works it is asked to stop before that is bought too.
+    """
+    too_much = one.committed() > one.order.leaves_qty
+    after_end = fill.late or (too_much and fill.qty > 0 and bool(row.ended))
+    if not (after_end or fill.overfill):
+        return
+    breaks.open(
+        work,
+        kind="late_fill" if after_end else "overfill",
+        key=fill.id,
+        evidence={"execution_id": fill.id, "qty": str(fill.qty)},
+        at=at,
+        organization_id=one.order.organization_id,
+        order_id=one.order.id,
+    )
+    for live in one.live() if too_much else ():
+        if live.pending in (Pending.CANCEL, Pending.EXPIRE):
+            continue
+        if execution.stop(work, one, live, pending=Pending.CANCEL.value, by=work.by, at=at):
+            continue
+        # Between two venues there is nobody to ask, and nothing of it is to be sent on.
+        remainders.settle(work, one, live, by=work.by, at=at)
+
+
 def compare(
     work: Unit, one: Tree, row: ExecutionOrder, report: ExecutionReport, *, at: datetime
 ) -> None:
     """Open a break when a trade is not what was sent: other security, side, or a worse price."""
-    faults = faults_of(one, row, report)
+    faults = faults_of(one, row, report, at=at)
     if not faults:
         return
     breaks.open(
@@ -52,9 +97,12 @@ def compare(
     )
 
 
-def faults_of(one: Tree, row: ExecutionOrder, report: ExecutionReport) -> list[str]:
+def faults_of(
+    one: Tree, row: ExecutionOrder, report: ExecutionReport, *, at: datetime
+) -> list[str]:
     """What a trade has that its order has not; empty when it fits."""
-    order, limit, price = one.order, row.limit_price, report.last_px
+    order, price = one.order, report.last_px
+    limit = _told(order, row, at)
     faults = []
     cusip = instruments.by_id(order.instrument_id).cusip
     if report.security_id and report.security_id != cusip:
@@ -66,6 +114,15 @@ def faults_of(one: Tree, row: ExecutionOrder, report: ExecutionReport) -> list[s
         if worse:
             faults.append(f"price {price:f}, limit {limit:f}")
     return faults
+
+
+def _told(order: Order, row: ExecutionOrder, at: datetime) -> Decimal | None:
+    """The limit that the street was told; a dealer's price was hit as it was."""
+    try:
+        return row.limit_price if row.protocol == RFQ else markups.street(order, row, at=at)
+    except OmsError:
+        # Its markups have changed since: a fill is a fact all the same.
+        return row.limit_price
 
 
 def alert(

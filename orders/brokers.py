@@ -29,7 +29,7 @@ def why_none_of(order: Order, brokers: tuple[str, ...]) -> dict[str, str]:
     known = _ruling(order.organization_id)
     if not known:
         return {}
-    ruling = [known[account] for account in _accounts(order) if account in known]
+    ruling = [known[account] for account in _bound(order) if account in known]
     found = {}
     for broker in brokers:
         for mandate in ruling:
@@ -63,6 +63,13 @@ def _allows(rules: Mapping[str, Any], broker: str) -> bool:
     if not isinstance(restricted, list) or broker in restricted:
         return False
     return approved is None or (isinstance(approved, list) and broker in approved)
+
+
+def _bound(order: Order) -> list[str]:
+    """The accounts of an order, with those that they are sleeves of, which speak for all parts."""
+    own = _accounts(order)
+    wholes = (accounts.whole_of(order.organization_id, name) for name in own)
+    return list(dict.fromkeys([*own, *wholes]))
 
 
 def _accounts(order: Order) -> list[str]:

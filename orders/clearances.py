@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from allocations.models import Allocation
+from allocations.states import AllocationStatus
 from controls.models import Review, Screening
 from controls.states import Outcome, ReviewStatus
+from oms_site.kit.errors import OmsError
 from orders.models import Order
 
 
@@ -34,8 +37,14 @@ def of_screening(screening_id: str) -> Clearance | None:
 
 
 def of(orders: Iterable[Order]) -> dict[str, Clearance]:
-    """The clearances of orders, by order id; an order that has none is absent. Two queries."""
-    by_screening = {o.screening_id: o.id for o in orders if o.screening_id}
+    """The clearances of orders, by order id; an order that has none is absent.
+
+    Nor has one whose allocation was canceled: nobody would own what it buys. Two queries, three
+    with a block among them.
+    """
+    asked = list(orders)
+    ownerless = _ownerless(asked)
+    by_screening = {o.screening_id: o.id for o in asked if o.screening_id and o.id not in ownerless}
     screenings = Screening.objects.filter(id__in=by_screening).exclude(outcome=Outcome.REJECTED)
     reviews = {
         review.screening_id: review
@@ -52,3 +61,20 @@ def of(orders: Iterable[Order]) -> dict[str, Clearance]:
             review = reviews[screening_id]
             found[order_id] = Clearance(screening_id, outcome, review.id, review.status)
     return found
+
+
+def why_not(order: Order) -> OmsError:
+    """Why an order has no clearance, for who wants to execute it (409)."""
+    if _ownerless([order]):
+        text = "Its allocation was canceled: nobody would own what is executed. Enter a new order."
+        return OmsError("allocation_canceled", text, status=409)
+    return OmsError("not_cleared", "The order has not passed its controls.", status=409)
+
+
+def _ownerless(orders: Iterable[Order]) -> set[str]:
+    """Those of these orders whose shares are for nobody; one account's are always its own."""
+    blocks = [order.id for order in orders if order.account_id is None]
+    if not blocks:
+        return set()
+    rows = Allocation.objects.filter(order_id__in=blocks, status=AllocationStatus.CANCELED.value)
+    return set(rows.values_list("order_id", flat=True))

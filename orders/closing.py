@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from allocations import corporate_actions
+from oms_site.firm import policies
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from orders import execution, rulesets, time_in_force
-from orders.models import AllocationDue, ExecutionOrder
+from orders.models import AllocationDue, ExecutionOrder, Order
 from orders.revisions import dropping
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
@@ -19,7 +21,7 @@ from venues import instruments
 IMMEDIATE = "not_filled_at_once"
 SLICE = "schedule"  # the origin of what a schedule sends
 AFTER_AUCTION = "end_of_auction"
-_OTHER = 99  # CxlRejReason(102)
+OTHER = 99  # CxlRejReason(102)
 
 
 def close_execution(
@@ -71,10 +73,10 @@ def follow_up(work: Unit, one: Tree, row: ExecutionOrder, *, by: Actor, at: date
         return
     if one.live():
         if order.pending == Pending.CANCEL:
-            give_up_request(work, one, code=_OTHER, reason="A venue refused.", by=by, at=at)
+            give_up_request(work, one, code=OTHER, reason="A venue refused.", by=by, at=at)
         return
     if order.pending == Pending.CANCEL:
-        _close(work, one, "cancel", "requested", by=by, at=at)
+        _close(work, one, "cancel", why_asked(order), by=by, at=at)
     elif order.pending == Pending.EXPIRE:
         _close(work, one, "expire", "end_of_day", by=by, at=at)
     elif (
@@ -154,6 +156,23 @@ def named(cancel_request_id: str) -> dict[str, str]:
     return {"cancel_request_id": cancel_request_id} if cancel_request_id else {}
 
 
+def end_of_life(order: Order, *, at: datetime) -> str:
+    """End an order whose time is over, as its policy wants it told: by `expire` or by `cancel`."""
+    policy = policies.pinned(order.organization_id, order.policy_id)
+    if policy is not None and policy["expiry_event"] == "cancel":
+        order.cancel(at=at)
+        return "cancel"
+    order.expire(at=at)
+    return "expire"
+
+
+def why_asked(order: Order, *, by_name: bool = False) -> str:
+    """Why it was asked to stop, as its `cancel` says: somebody's request, or the security's end."""
+    how = corporate_actions.ended(order.organization_id, order.instrument_id)
+    asked_by_name = by_name or bool(order.cancel_request_id)
+    return f"security_{how}" if how and not asked_by_name else "requested"
+
+
 def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datetime) -> None:
     order = one.order
     asked = named(order.cancel_request_id) if order.pending == Pending.CANCEL else {}
@@ -161,7 +180,7 @@ def _close(work: Unit, one: Tree, how: str, reason: str, *, by: Actor, at: datet
     if how == "cancel":
         order.cancel(at=at)
     else:
-        order.expire(at=at)
+        how = end_of_life(order, at=at)
     execution.record(work, one, how, body, by=by, at=at)
     dropping.drop_with_order(work, one, by=by, at=at)
     allocate_later(work, one, at=at)

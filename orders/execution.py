@@ -15,13 +15,23 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import brokers, extending, handling, render, sor, terms, time_in_force
+from orders import (
+    brokers,
+    destinations,
+    extending,
+    handling,
+    markups,
+    render,
+    sor,
+    terms,
+    time_in_force,
+)
 from orders.clearances import Clearance
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.requests import Extension, Instruction
 from orders.states import ORDER_EXECUTABLE, Pending
 from orders.tree import Tree
-from venues import instruments, messages, registry, transmission
+from venues import instruments, messages, transmission
 from venues.instruments import InstrumentFacts
 from venues.models import RoutingDecision, VenueExtension
 from venues.smart_routing import Decision
@@ -62,6 +72,7 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
         raise OmsError("order_pending_cancel", "The order is being stopped.", status=409)
     if instruction.protocol != "external" and time_in_force.waits(order, at=at):
         raise OmsError("market_closed", "The order waits for the next session.", status=409)
+    refuse(destinations.faults(instruction))
     if instruction.venue_id and instruction.protocol == "limit_order_book":
         brokers.refuse(order, instruction.venue_id)
     faults = extending.faults(instruction)
@@ -93,11 +104,15 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
             Detail("amount", "fill_or_kill_split", "The order is fill or kill: take all of it.")
         )
     refuse(faults)
+    own = instruction.limit_price
+    markups.street_limit(
+        order, order.limit_price if own is None else own, at=at, given=instruction.fees
+    )
 
 
 def _check_venue(order: Order, instruction: Instruction, faults: list[Detail]) -> None:
     """Who names a venue is told at once what it cannot do; smart routing leaves it out."""
-    venue = registry.find(instruction.venue_id) if instruction.venue_id else None
+    venue = destinations.of(instruction)
     if venue is None or venue.capabilities is None or instruction.protocol != "limit_order_book":
         return
     if why := venue.capabilities.why_not_handling(handling.needs(order)):
@@ -138,7 +153,7 @@ def issue(
 
 def _row(tree: Tree, one: Issue, clearance: Clearance, at: datetime) -> ExecutionOrder:
     order, asked = tree.order, one.instruction
-    venue = registry.find(asked.venue_id) if asked.venue_id else None
+    venue = destinations.of(asked)
     return ExecutionOrder(
         id=one.id or ids.prefixed("eo"),
         organization_id=order.organization_id,
@@ -172,11 +187,14 @@ def _children(
     if row.protocol != "limit_order_book":
         return [], None, ()
     decision, kept = sor.decide(work, tree.order, row, qty=row.qty, at=at)
-    return children_of(row, decision, at), decision, (kept,)
+    return children_of(tree.order, row, decision, at), decision, (kept,)
 
 
-def children_of(row: ExecutionOrder, decision: Decision, at: datetime) -> list[VenueOrder]:
-    """The venue orders that a decision asks for, not yet written or sent."""
+def children_of(
+    order: Order, row: ExecutionOrder, decision: Decision, at: datetime
+) -> list[VenueOrder]:
+    """The venue orders that a decision asks for, at the street's limit, not yet written or sent."""
+    limit = markups.street(order, row, at=at)
     return [
         VenueOrder(
             id=ids.prefixed("vo"),
@@ -186,7 +204,7 @@ def children_of(row: ExecutionOrder, decision: Decision, at: datetime) -> list[V
             venue_id=part.venue_id,
             qty=part.qty,
             leaves_qty=part.qty,
-            limit_price=row.limit_price,
+            limit_price=limit,
             created_at=at,
         )
         for part in decision.slices

@@ -17,7 +17,7 @@ from oms_site.kit import clock
 from orders import closing, execution, held, tree
 from orders.models import Order
 from orders.revisions import dropping
-from orders.states import ORDER_OPEN, OrderStatus, Pending
+from orders.states import ORDER_TERMINAL, OrderStatus, Pending
 from orders.tree import Tree
 
 _by = actors.system("expiry")
@@ -42,8 +42,10 @@ def _sweep(limit: int, taken: list[str], only: str = "") -> int:
         generation.check()
         due = (
             Order._base_manager.select_for_update(no_key=True, skip_locked=True)
-            .filter(expires_at__lte=at, status__in=[s.value for s in ORDER_OPEN])
-            .filter(pending__in=["", Pending.REPLACE.value], **({"id": only} if only else {}))
+            .filter(draining.due("expires_at", at), pending__in=["", Pending.REPLACE.value])
+            .filter(**({"id": only} if only else {}))
+            # As the index of what is not over says it.
+            .exclude(status__in=sorted(ORDER_TERMINAL))
             .exclude(id__in=_odd.keys())
             .order_by("expires_at")[:limit]
         )
@@ -76,11 +78,10 @@ def _expire(work: Unit, one: Tree, *, at: datetime) -> None:
     also = []
     if order.status == OrderStatus.PENDING_APPROVAL:
         also = held.end_review(work, order.id, reviews.expire, at=at)
-    order.expire(at=at)
     execution.record(
         work,
         one,
-        "expire",
+        closing.end_of_life(order, at=at),
         {**execution.naming(one), "reason": "end_of_day"},
         also=also,
         by=_by,

@@ -9,6 +9,7 @@ before positions: a fill that commits in between is counted twice rather than no
 from __future__ import annotations
 
 import zlib
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,13 +26,15 @@ from controls.library import ActiveControl
 from controls.needs import CASH, DAY, OPEN, POSITIONS, SALES, Need
 from controls.screening import Verdict
 from controls.states import Outcome
-from controls.ticket import Ticket
+from controls.ticket import Ticket, entity_of_whole
+from orders import costs
 from orders.may_be import MAY_COST, MAY_LEAVE, MAY_TAKE
 from venues import instruments, market_data
 from venues.calendar import new_york_date
 
 LOCKS = 0x0E35_0010  # the first half of the advisory locks of shared limits
 _BUCKETS = 1 << 10
+ZERO = Decimal(0)
 Smaller = Callable[[Ticket, Verdict], Ticket | None]
 _LOOK_BACK = timedelta(days=7)
 # What a halt must know that lets orders pass which lessen a position.
@@ -50,18 +53,21 @@ _FROM = """FROM orders_order o
     LEFT JOIN allocations_accountallocation p ON p.allocation_id = a.id"""
 _OPEN_ORDERS = f"""
 SELECT account, trader, instrument, side, sum(qty), sum(qty) FILTER (WHERE price IS NULL),
-       sum(qty * price), min(best), max(price)
+       sum(qty * price), min(best), max(price), charged, risk_group, count(*)
 FROM (
     SELECT coalesce(p.account_id, o.account_id) AS account, o.submitted_by_id AS trader,
            o.instrument_id AS instrument, o.side, {MAY_COST} AS price,
-           {MAY_TAKE} AS best, {_SHARE} AS qty
+           {MAY_TAKE} AS best, {_SHARE} AS qty,
+           CASE WHEN %(costs)s AND o.side = 'buy' THEN jsonb_build_array(o.fees)
+               || jsonb_path_query_array(o.execution_instructions, '$[*].fees') END AS charged,
+           CASE WHEN %(costs)s AND o.side = 'buy' THEN o.risk_group_id END AS risk_group
     {_FROM}
     WHERE o.organization_id = %(organization)s AND o.id <> ALL(%(without)s)
       AND (o.status IN ('partially_filled', 'pending_approval', 'pending_execution')
            OR (o.created_at > %(since)s AND o.allocation_id IS NOT NULL AND o.cum_qty > 0
                AND NOT a.complete AND a.status <> 'canceled'))
 ) one WHERE qty > 0 AND (%(everybody)s OR account = ANY(%(accounts)s))
-GROUP BY account, trader, instrument, side
+GROUP BY account, trader, instrument, side, charged, risk_group
 """
 _ENTERED = f"""
 SELECT account, trader, instrument, side, w.seconds, count(*), count(*) FILTER (WHERE first),
@@ -219,11 +225,14 @@ def _book(organization: str, asked: Iterable[Asked], *, at: datetime) -> Book:
     needs = {need for one in mine for need in one.needs}
     spans = windows(needs) or (0,)
     groups = lists.of(organization).groups
+    cash = any(need.what == "cash" for need in needs)
     book = Book(
         organization,
         traits=_traits(),
         members=lambda name: groups.get(name, frozenset()),
         day=spans,
+        whole=lambda account: _whole(organization, account),
+        costs=lambda ticket, qty: costs.of_ticket(ticket, qty).total if cash else ZERO,
     )
     wide = any(need.scope != "account" for need in needs)
     held_by = _accounts(organization, tickets, wide=wide)
@@ -238,7 +247,7 @@ def _book(organization: str, asked: Iterable[Asked], *, at: datetime) -> Book:
         "day": new_york_date(at),
     }
     if OPEN in wanted:
-        _fill_open(book, {**query, "since": at - _LOOK_BACK})
+        _fill_open(book, {**query, "since": at - _LOOK_BACK, "costs": cash})
     if DAY in wanted:
         since = min(at - timedelta(hours=26), query["at"] - timedelta(seconds=max(spans)))
         for row in _entered({**query, "since": since, "windows": list(spans)}):
@@ -258,7 +267,16 @@ def _book(organization: str, asked: Iterable[Asked], *, at: datetime) -> Book:
 def _accounts(organization: str, tickets: Iterable[Ticket], *, wide: bool) -> list[str]:
     if wide:
         return [account.id for account in accounts.accounts_of(organization)]
-    return sorted({account.id for ticket in tickets for account in ticket.accounts})
+    named = {account.id for ticket in tickets for account in ticket.accounts}
+    wholes = {account.whole for ticket in tickets for account in ticket.accounts if account.whole}
+    parts = {part for one in wholes for part in accounts.with_sleeves(organization, one)}
+    return sorted(named | parts)
+
+
+def _whole(organization: str, account: str) -> str:
+    """The account that an account is a part of, itself if it has sleeves; "" of no part."""
+    facts = accounts.find_account(organization, account) if account else None
+    return facts.whole_id if facts is not None and facts.is_divided else ""
 
 
 def _traits() -> Callable[[int], Traits]:
@@ -290,9 +308,9 @@ def _rows(sql: str, query: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 def _fill_open(book: Book, query: dict[str, Any]) -> None:
-    for account, trader, instrument, side, qty, market, money, low, high in _rows(
-        _OPEN_ORDERS, query
-    ):
+    for row in _rows(_OPEN_ORDERS, query):
+        account, trader, instrument, side, qty, market, money, low, high, *more = row
+        sums = (qty, market, money, high)
         book.add_open(
             Line(
                 account=account,
@@ -302,6 +320,7 @@ def _fill_open(book: Book, query: dict[str, Any]) -> None:
                 qty=qty,
                 market_qty=market or Decimal(0),
                 limit_value=money or Decimal(0),
+                extra=costs.of_sums(query["organization"], instrument, sums, *more, at=query["at"]),
                 low=low,
                 high=high,
             )
@@ -325,15 +344,34 @@ def _entered(query: dict[str, Any]) -> Iterator[Entered]:
 
 
 def _fill_sales(book: Book, query: dict[str, Any]) -> None:
-    for account, instrument, sold, sold_qty, bought, bought_qty in _rows(_SOLD, query):
-        if not sold_qty:
-            continue
-        if not bought_qty:
-            # What it had cost is not known here, so neither is whether it was a loss.
-            book.add_sale(account, instrument, None)
-            continue
-        at_a_loss = sold * bought_qty < bought * sold_qty
-        book.add_sale(account, instrument, Decimal(int(at_a_loss)))
+    wholes: defaultdict[tuple[str, int], list[list[Decimal]]] = defaultdict(list)
+    for account, instrument, *read_of in _rows(_SOLD, query):
+        figures = [one or ZERO for one in read_of]
+        book.add_sale(account, instrument, _at_a_loss(*figures))
+        if whole := entity_of_whole(_whole(query["organization"], account)):
+            wholes[whole, instrument].append(figures)
+    for (whole, instrument), parts in wholes.items():
+        book.add_sale(whole, instrument, _any_at_a_loss(parts))
+
+
+def _at_a_loss(
+    sold: Decimal, sold_qty: Decimal, bought: Decimal, bought_qty: Decimal
+) -> Decimal | None:
+    """1 if what was sold had cost more on average, else 0; None where its cost is not known."""
+    if not sold_qty:
+        return ZERO
+    return Decimal(int(sold * bought_qty < bought * sold_qty)) if bought_qty else None
+
+
+def _any_at_a_loss(parts: Sequence[Sequence[Decimal]]) -> Decimal | None:
+    """Whether any part of an account sold at a loss; what one did not buy itself cost the average.
+
+    It may have come from another part.
+    """
+    together = _at_a_loss(*(sum(column, ZERO) for column in zip(*parts, strict=True)))
+    said = [together if (one := _at_a_loss(*part)) is None else one for part in parts]
+    losses = [one for one in said if one is not None and one > 0]
+    return losses[0] if losses else None if None in said else ZERO
 
 
 def entered_today(organization: str, *, at: datetime) -> list[Entered]:

@@ -27,6 +27,8 @@ def faults(instruction: Instruction, *, field: str = "") -> list[Detail]:
         return []
     where = f"{field}." if field else ""
     venue = registry.find(instruction.venue_id) if instruction.venue_id else None
+    if venue is None and instruction.venue_id:
+        return []  # said of every instruction, by `destinations`
     if venue is None or instruction.protocol != "limit_order_book":
         text = "Name the order book whose parameters these are."
         return [Detail(f"{where}venue_id", "extension_needs_venue", text)]

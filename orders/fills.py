@@ -10,6 +10,7 @@ from typing import Any
 
 from oms_site.journal import statements
 from oms_site.journal.actors import Actor
+from oms_site.journal.rows import LedgerRow
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.numbers import round_cents, round_fraction
@@ -73,7 +74,8 @@ def make(
         trade_date=trade_date,
         settlement_date=settles,
         counterparty=counterparty,
-        late=order.status in ORDER_TERMINAL,
+        # Only a trade can be late: what takes back or corrects one is no more of the order.
+        late=kind == Execution.Kind.TRADE and order.status in ORDER_TERMINAL,
         overfill=qty > 0 and (order.cum_qty + qty > order.order_qty or row.cum_qty + qty > row.qty),
         bypass_trade_booking=bypass_trade_booking,
         bypass_street_side_leg=bypass_street_side_leg,
@@ -130,11 +132,15 @@ def apply(
     at: datetime,
     venue_order: VenueOrder | None = None,
     extra: dict[str, Any] | None = None,
+    also: Sequence[LedgerRow] = (),
 ) -> None:
-    """Move the whole tree by one execution and record it as one `execution` event."""
+    """Move the whole tree by one execution and record it as one `execution` event.
+
+    `also` are rows of the caller's that moved with it.
+    """
     order = one.order
     gross = fill.qty * fill.price
-    moved: list[Any] = [row, fill]
+    moved: list[Any] = [row, fill, *also]
     if venue_order is not None:
         venue_order.execute(qty=fill.qty, at=at)
         moved.append(venue_order)

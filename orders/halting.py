@@ -7,20 +7,17 @@ to stop, many per run; the switch is flat only when the venues have said so of e
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from decimal import Decimal
-from functools import partial
-from typing import Any
+from operator import itemgetter
 
 from django.db import connection
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from controls import halts, order_groups
 from controls.halts import Target
 from controls.models import Halt, OrderGroup
 from controls.states import HALT_STANDING
+from oms_site import later
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, draining, unit
@@ -30,7 +27,7 @@ from oms_site.kit.errors import NotFound, OmsError
 from orders.models import Order, VenueOrder
 from orders.states import VENUE_TERMINAL, Pending
 from orders.stopping import asking as stopping
-from orders.stopping import selecting
+from orders.stopping import hands, selecting
 from orders.stopping.asking import Asked
 from orders.stopping.selecting import Selection
 from orders.stopping.targets import target_of
@@ -40,17 +37,19 @@ __all__ = [
     "alive",
     "drain",
     "drain_groups",
-    "preview",
+    "engage",
     "release",
     "reset_group",
     "selected",
     "target_of",
     "within",
 ]
-# Orders of one round: by statements, in how many parts and by how many hands when there are many,
-# and of those that need a look each.
-AT_ONCE, MANY, CHUNK, HANDS = 10_000, 1_000, 1_250, 4
+# Orders of one round: by statements, from how many on by several hands, and of those that need a
+# look each.
+AT_ONCE, MANY = 100_000, 1_000
 MOST_AT_ONCE = 500
+# How often what was engaged here is looked at here; then it is the workers' alone.
+ROUNDS = 20
 AGAIN_AFTER, AGAIN_BEFORE = timedelta(seconds=1), timedelta(seconds=60)
 UNASKED = (Pending.NONE.value, Pending.REPLACE.value)
 LOCKS = 0x0E35_0020  # the first half of the advisory locks of drains
@@ -67,28 +66,24 @@ def within(target: Target, organization_id: str) -> QuerySet[Order]:
     return selecting.open_orders(wanted)
 
 
-def preview(target: Target, organization_id: str) -> dict[str, Any]:
-    """How much a switch would stop: orders, open quantity, and what is at each venue."""
-    rows = within(target, organization_id)
-    keys = list(rows.values_list("pk", flat=True))
-    whole = Order.objects.filter(pk__in=keys).aggregate(n=Count("pk"), leaves=Sum("leaves_qty"))
-    working = VenueOrder.objects.filter(order_id__in=keys)
-    if target.scope == "venue":
-        working = working.filter(venue_id=target.id)
-    venues = (
-        working.exclude(status__in=sorted(VENUE_TERMINAL))
-        .values("venue_id")
-        .annotate(orders=Count("pk"), leaves=Sum("leaves_qty"))
-        .order_by("venue_id")
-    )
-    return {
-        "orders": whole["n"],
-        "leaves_qty": whole["leaves"] or Decimal(0),
-        "venues": [
-            {"venue_id": v["venue_id"], "orders": v["orders"], "leaves_qty": v["leaves"]}
-            for v in venues
-        ],
-    }
+def engage(
+    target: Target, *, reason: str, cancels: bool, by: Principal, at: datetime, mode: str
+) -> Halt:
+    """As `halts.engage`, and what is open is asked to stop from here, at once.
+
+    Waking a worker takes a good part of the second that thousands of cancels may take. It is woken
+    as well: one drain works a switch at a time, and whoever lives goes on.
+    """
+    row = halts.engage(target, reason=reason, cancels=cancels, by=by, at=at, mode=mode)
+    if cancels:
+        later.begin(_begin)
+    return row
+
+
+def _begin() -> None:
+    for _ in range(ROUNDS):
+        if not drain():
+            break
 
 
 def alive(target: Target, organization_id: str) -> int:
@@ -133,9 +128,7 @@ def _drain_group(group: OrderGroup) -> int:
         if not _alone(group.id):
             return 0
         wanted = Selection(organization_id=group.organization_id, order_group=group.id)
-        waiting = _unasked(wanted, since=since, at=at).order_by("pk")
-        named = list(waiting.values_list("pk", flat=True)[:AT_ONCE])
-        asked = _ask(work, wanted, named, at=at) if named else []
+        asked = _ask(work, wanted, _unasked(wanted, since=since, at=at), at=at)
     return sum(one.outcome != stopping.NOTHING for one in asked)
 
 
@@ -168,39 +161,24 @@ def _drain(halt: Halt) -> int:
         if not _alone(halt.id):
             return 0
         wanted = selected(halt)
-        waiting = _unasked(wanted, since=halt.engaged_at, at=at)
-        named = list(waiting.order_by("pk").values_list("pk", flat=True)[:AT_ONCE])
-        asked = _ask(work, wanted, named, at=at)
+        asked = _ask(work, wanted, _unasked(wanted, since=halt.engaged_at, at=at), at=at)
         left = selecting.alive(wanted).count()
         row = work.lock(Halt, [halt.id])[halt.id]
         halts.settle(work, row, flat=left == 0, alive=left)
     return sum(one.outcome != stopping.NOTHING for one in asked)
 
 
-def _ask(work: Unit, wanted: Selection, named: Sequence[str], *, at: datetime) -> list[Asked]:
-    by, together = halts.system(), list[Asked]()
-    if len(named) >= MANY and not wanted.narrow:
-        chunks = iter([named[n : n + CHUNK] for n in range(0, len(named), CHUNK)])
-        with ThreadPoolExecutor(HANDS, thread_name_prefix="halt") as hands:
-            parts = hands.map(partial(_ask_chunks, at), [chunks] * HANDS)
-            together = [one for part in parts for one in part]
-    done = {one.order_id for one in together}
-    rest = [name for name in named if name not in done]
-    if together and not rest:
-        return together
-    return together + stopping.ask(work, wanted, rest, slowly=MOST_AT_ONCE, by=by, at=at)
-
-
-def _ask_chunks(at: datetime, chunks: Iterator[Sequence[str]]) -> list[Asked]:
-    """What one hand takes from the pile, in a transaction each: PostgreSQL works on several."""
-    asked: list[Asked] = []
-    try:
-        for named in chunks:
-            with unit.work(by=halts.system(), at=at) as work:
-                asked += stopping.together(work, named, at=at)
-    finally:
-        connection.close()
-    return asked
+def _ask(work: Unit, wanted: Selection, waiting: QuerySet[Order], *, at: datetime) -> list[Asked]:
+    rows = waiting.order_by().values_list("created_at", "pk", "route_at", "amending")[:AT_ONCE]
+    # As they were stored: what one page asks lies together on the disk. Sorted here, because for an
+    # order by time the planner would walk all that ever was.
+    found = sorted(rows, key=itemgetter(0, 1))
+    if len(found) < MANY or wanted.narrow:
+        named, by = [key for _, key, _, _ in found], halts.system()
+        return stopping.ask(work, wanted, named, slowly=MOST_AT_ONCE, by=by, at=at) if named else []
+    alike = [key for _, key, due, amending in found if due is None and not amending]
+    odd = [key for _, key, due, amending in found if due is not None or amending]
+    return hands.ask(alike, odd, slowly=MOST_AT_ONCE, by=halts.system(), at=at)
 
 
 def _alone(halt_id: str) -> bool:

@@ -16,6 +16,8 @@ from django.db import connection
 from allocations.holdings import Reserved, fx, ledger, suspense
 from allocations.holdings.posting import Posting, of_trade
 from oms_site.journal.unit import Unit
+from oms_site.kit import clock
+from orders import costs
 from orders.may_be import MAY_COST, MAY_LEAVE
 from orders.models import Execution, Order
 from orders.states import ORDER_TERMINAL
@@ -23,6 +25,7 @@ from venues import instruments, market_data
 
 # How far a market price may be from a trade and still prevail for it (FINRA 2121.02(b)).
 _CONTEMPORANEOUS = timedelta(minutes=5)
+_PAR = Decimal(100)
 
 
 def book(work: Unit, orders: Mapping[str, Order], *, at: datetime) -> None:
@@ -100,40 +103,61 @@ _PRICE = f"coalesce({MAY_COST}, p.ask_px, p.mid_px, 100)"
 _OPEN = f"""
 WITH open AS (
     SELECT o.id, o.account_id, o.side, o.instrument_id, i.currency, o.order_qty,
-        {MAY_LEAVE} AS leaves_qty,
+        {MAY_LEAVE} AS leaves_qty, {MAY_COST} AS price, o.organization_id,
+        jsonb_build_array(o.fees) || jsonb_path_query_array(o.execution_instructions, '$[*].fees')
+            AS charged, coalesce(o.risk_group_id, '') AS risk_group,
         {MAY_LEAVE} * {_PRICE} * CASE i.asset_class WHEN 'equity' THEN 1 ELSE 0.01 END AS money
     FROM orders_order o JOIN venues_instrument i ON i.id = o.instrument_id
     LEFT JOIN venues_referenceprice p ON p.instrument_id = o.instrument_id
     WHERE o.status NOT IN ({", ".join(f"'{s.value}'" for s in sorted(ORDER_TERMINAL))})
         AND o.leaves_qty > 0
 ), shared AS (
-    SELECT o.account_id, o.side, o.instrument_id, o.currency, o.leaves_qty AS qty, o.money
+    SELECT o.account_id, o.side, o.instrument_id, o.currency, o.leaves_qty AS qty, o.money,
+        o.price, o.organization_id, o.charged, o.risk_group
     FROM open o WHERE o.account_id = ANY(%(accounts)s)
     UNION ALL
     SELECT c.account_id, o.side, o.instrument_id, o.currency,
-        o.leaves_qty * c.requested_qty / o.order_qty, o.money * c.requested_qty / o.order_qty
+        o.leaves_qty * c.requested_qty / o.order_qty, o.money * c.requested_qty / o.order_qty,
+        o.price, o.organization_id, o.charged, o.risk_group
     FROM open o JOIN allocations_allocation a ON a.order_id = o.id
     JOIN allocations_accountallocation c ON c.allocation_id = a.id
     WHERE o.account_id IS NULL AND c.account_id = ANY(%(accounts)s)
 )
-SELECT account_id, side, instrument_id, currency, round(sum(qty), 6), round(sum(money), 2)
-FROM shared GROUP BY account_id, side, instrument_id, currency
+SELECT account_id, side, instrument_id, currency, round(sum(qty), 6), round(sum(money), 2),
+    organization_id, charged, risk_group, count(*), sum(qty) FILTER (WHERE price IS NULL),
+    sum(qty * price), max(price)
+FROM shared GROUP BY account_id, side, instrument_id, currency, organization_id, charged, risk_group
 """
 
 
 def reservations(account_ids: Collection[str]) -> Reserved:
     """Cash of open buys at their limit (else the ask), securities of open sells: one query.
 
-    A block order reserves for each of its accounts by its share; accrued interest is left out.
+    Accrued interest to settlement and fees are kept for them too. A block order reserves for each
+    of its accounts by its share.
     """
+    at = clock.now()
     cash: dict[tuple[str, str], Decimal] = {}
     securities: dict[tuple[str, int], Decimal] = {}
     with connection.cursor() as cursor:
         cursor.execute(_OPEN, {"accounts": sorted(set(account_ids))})
-        for account_id, side, instrument_id, currency, qty, money in cursor.fetchall():
+        for account_id, side, instrument_id, currency, qty, money, *more in cursor.fetchall():
             if side == "buy":
                 key = (account_id, currency)
-                cash[key] = cash.get(key, Decimal("0.00")) + money
+                organization_id, charged, risk_group, orders, *sums = more
+                extra = costs.of_sums(
+                    organization_id,
+                    instrument_id,
+                    (qty, *sums),
+                    charged,
+                    risk_group,
+                    orders,
+                    at=at,
+                    without_price=_PAR,
+                )
+                assert extra is not None
+                cash[key] = cash.get(key, Decimal("0.00")) + money + extra
             else:
-                securities[account_id, instrument_id] = qty
+                one = (account_id, instrument_id)
+                securities[one] = securities.get(one, Decimal(0)) + qty
     return Reserved(cash, securities)

@@ -5,6 +5,7 @@ It reads; the page asks for its body again every few seconds while it shows now.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +17,14 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from allocations import accounts
-from allocations.holdings import views
+from allocations.holdings import rolled, views
 from allocations.holdings.documents import confirm, statement
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from oms_site.kit.errors import NotFound
+from orders.models import Execution
 from venues.calendar import NEW_YORK
 
 ALL = "all"
@@ -90,12 +92,20 @@ def trade_confirm(request: HttpRequest, movement_id: str, kind: str) -> HttpResp
     if kind not in statement.TYPES:
         raise Http404("There is no such confirm.")
     try:
-        content = confirm.of_movement(by.organization_id, movement_id, kind=kind)
+        content = confirm.of_movement(
+            by.organization_id, movement_id, kind=kind, executed=_executed
+        )
     except NotFound as none:
         raise Http404(none.message) from none
     answer = HttpResponse(content, content_type=statement.TYPES[kind])
     answer["Content-Disposition"] = f'attachment; filename="confirm-{movement_id}.{kind}"'
     return answer
+
+
+def _executed(execution_ids: Sequence[str]) -> list[datetime]:
+    """When these fills were done, by their venues."""
+    rows = Execution.objects.filter(id__in=execution_ids).order_by("executed_at", "id")
+    return list(rows.values_list("executed_at", flat=True))
 
 
 def _reader(request: HttpRequest) -> Principal:
@@ -135,8 +145,32 @@ def _content(
         ),
         "lots": views.lots(organization, asked, as_of=as_of, most=_MOST) if one else None,
         "movements": views.movements(asked, limit=100, as_of=as_of) if one else None,
+        "whole": _whole(organization, asked[0], at=at, as_of=as_of) if one and asked else None,
+        "above": _above(organization, asked[0]) if one and asked else "",
         "stale": sum(p["price_stale"] and bool(p["amount"]) for p in positions) if not as_of else 0,
     }
+
+
+def _whole(
+    organization: str, account_id: str, *, at: datetime, as_of: datetime | None
+) -> dict[str, Any] | None:
+    """What an account and its sleeves come to, with the parts; None of one that has none."""
+    parts = rolled.parts(organization, account_id)
+    if not parts:
+        return None
+    held = views.positions(organization, parts, at=at, as_of=as_of)
+    owed = views.balances(organization, parts, as_of=as_of)
+    return {
+        "sleeves": [views.code_of(organization, part) for part in parts[1:]],
+        "positions": rolled.positions(organization, account_id, held),
+        "balances": rolled.balances(organization, account_id, owed),
+    }
+
+
+def _above(organization: str, account_id: str) -> str:
+    """The code of the account that an account is a sleeve of."""
+    above = views.sleeve_of(organization, account_id)
+    return views.code_of(organization, above) if above else ""
 
 
 def _key(text: str) -> tuple[str, int] | None:

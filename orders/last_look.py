@@ -17,7 +17,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import closing, execution, fitness, genuine, rescreen, tree
+from orders import execution, fitness, genuine, remainders, rescreen, tree
 from orders.models import VenueOrder
 from orders.replacing import last_word as replaces
 from orders.rescreen import Looked, Sending
@@ -84,7 +84,8 @@ def _end(work: Unit, one: Tree, child_id: str, look: Refusal, *, at: datetime) -
             code, reason, evidence = _why(look)
             work.add(*evidence)
             child.reject(at=at, text=reason)
-            if one.working(row) or row.is_terminal:
+            also = (child, *evidence)
+            if not remainders.settle(work, one, row, by=_by, at=at, also=also):
                 work.record(
                     child,
                     "venue_reject",
@@ -98,10 +99,7 @@ def _end(work: Unit, one: Tree, child_id: str, look: Refusal, *, at: datetime) -
                     also=evidence,
                     at=at,
                 )
-            else:
-                closing.close_execution(
-                    work, one, row, "reject", by=_by, at=at, reason=reason, also=(child, *evidence)
-                )
+                remainders.give_up(work, one, row, by=_by, at=at)
             return True
     return False
 

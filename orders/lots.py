@@ -7,16 +7,18 @@ from datetime import datetime
 from functools import partial
 
 from allocations import accounts, engine
-from allocations.holdings import shares
+from allocations.holdings import shares, suspense
 from allocations.models import AccountAllocation, Allocation
+from allocations.states import AllocationStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import charges, fills, render
-from orders.models import AllocationDue, Execution, Order
+from orders import breaks, charges, fills, render
+from orders.models import AllocationDue, Break, Execution, Order
 from orders.states import ORDER_TERMINAL
 
+OWNERLESS = "fill_without_allocation"
 _by = actors.system("allocation")
 
 
@@ -62,16 +64,51 @@ def _put_off(key: int, error: Exception) -> None:
 def _allocate(
     work: Unit, order: Order, rows: engine.Rows, executed: Sequence[Execution], *, at: datetime
 ) -> None:
+    standing = charges.standing(executed)
+    if rows.allocation.status == AllocationStatus.CANCELED:
+        _nobodys(work, order, rows.allocation, standing, at=at)
     engine.calculate(
         work,
         allocation=rows.allocation,
         accounts=rows.accounts,
         legs=rows.legs,
-        lots=[lot_of(fill) for fill in charges.standing(executed)],
+        lots=[lot_of(fill) for fill in standing],
         complete=order.status in ORDER_TERMINAL,
         order=render.order_json(order),
         at=at,
     )
+
+
+def _nobodys(
+    work: Unit,
+    order: Order,
+    allocation: Allocation,
+    standing: Sequence[Execution],
+    *,
+    at: datetime,
+) -> None:
+    """Fills that came after their allocation was canceled: in suspense, each with a break, once.
+
+    Two people transfer them from suspense to whose they are, and close it.
+    """
+    keys = {fill.id: fill for fill in standing}
+    told = Break.objects.filter(organization_id=order.organization_id, kind=OWNERLESS, key__in=keys)
+    for key in sorted(keys.keys() - set(told.values_list("key", flat=True))):
+        breaks.open(
+            work,
+            kind=OWNERLESS,
+            key=key,
+            evidence={
+                "execution_id": key,
+                "qty": str(keys[key].qty),
+                "price": str(keys[key].price),
+                "allocation_id": allocation.id,
+                "account_id": order.account_id or suspense(order.organization_id),
+            },
+            at=at,
+            organization_id=order.organization_id,
+            order_id=order.id,
+        )
 
 
 def _implicit(work: Unit, order: Order, at: datetime) -> engine.Rows | None:

@@ -45,6 +45,7 @@ from venues.models import Venue
 _View = Callable[..., HttpResponse]
 _MOST = 200
 _STUCK = (LegStatus.REJECTED, LegStatus.FAILED)
+_UNBOOKED = (*_STUCK, LegStatus.QUEUED, LegStatus.SENT)
 _LATE = timedelta(minutes=2)
 
 
@@ -180,18 +181,21 @@ def _settling(organization_id: str, at: Any) -> dict[str, Any]:
 
 
 def _health(organization_id: str, at: Any) -> list[dict[str, Any]]:
-    """Each custodian: what is queued, in trouble, booked last; and a word for it."""
-    count = BookingLeg.objects.filter(organization_id=organization_id).values("custodian_id")
-    found = {
-        row["custodian_id"]: row
-        for row in count.annotate(
+    """Each custodian: what is queued, in trouble, booked of today's; and a word for it."""
+    mine = BookingLeg.objects.filter(organization_id=organization_id)
+    unbooked = mine.filter(status__in=_UNBOOKED).values("custodian_id")
+    found: dict[str, dict[str, Any]] = {
+        row["custodian_id"]: {**row}
+        for row in unbooked.annotate(
             waiting=Count("id", filter=Q(status__in=["queued", "sent"])),
             stuck=Count("id", filter=Q(status__in=_STUCK)),
-            booked=Count("id", filter=Q(status="booked")),
             attempts=Max("attempts", filter=Q(status__in=["queued", "sent"])),
             oldest=Min("created_at", filter=Q(status__in=["queued", "sent"])),
         )
     }
+    todays = mine.filter(trade_date=new_york_date(at), status="booked").values("custodian_id")
+    for custodian_id, booked in todays.values_list("custodian_id").annotate(n=Count("id")):
+        found.setdefault(custodian_id, {})["booked"] = booked
     health = []
     for house in Custodian.objects.order_by("id"):
         row: dict[str, Any] = dict(found.get(house.id) or {})
@@ -199,7 +203,7 @@ def _health(organization_id: str, at: Any) -> list[dict[str, Any]]:
         slow = oldest is not None and at - oldest > _LATE
         word = "stale" if slow and (row.get("attempts") or 0) > 1 else "slow" if slow else "live"
         if not row:
-            word = "idle"  # nothing was ever asked of it: nothing is known
+            word = "idle"  # nothing was asked of it today: nothing is known
         health.append({"house": house, "word": word, **row})
     return health
 

@@ -6,7 +6,7 @@ Called by the screens' socket for its first picture and for what has changed sin
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, TypeAlias
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery, Sum
@@ -22,6 +22,7 @@ from venues import instruments
 from venues.calendar import new_york_date
 
 NEWEST = 500
+_SENT_AHEAD = timedelta(days=10)  # of the day it trades on, over any weekend and holidays
 _PENDING = {
     Pending.CANCEL.value: "cancel_pending",
     Pending.EXPIRE.value: "expire_pending",
@@ -71,7 +72,10 @@ def newest(organization_id: str, *, day: date) -> tuple[list[Row], bool]:
     mine = _orders(organization_id).order_by("-created_at", "-id")
     # One more than is shown tells whether there are more.
     unfinished = list(mine.filter(status__in=_OPEN)[: NEWEST + 1])
-    finished = list(mine.filter(status__in=_CLOSED, trade_date=day)[:NEWEST])
+    # Sent for that day, which none was longer before: what is older is not looked at.
+    lately = datetime.combine(day, time(), tzinfo=UTC) - _SENT_AHEAD
+    todays = mine.filter(status__in=_CLOSED, trade_date=day, created_at__gte=lately)
+    finished = list(todays[:NEWEST])
     rows = [_row(found) for found in [*unfinished[:NEWEST], *finished]]
     return rows, len(unfinished) > NEWEST
 

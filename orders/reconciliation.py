@@ -12,22 +12,22 @@ from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import IntegrityError
+from django.db import IntegrityError, connection
 from django.db.models import Exists, OuterRef
 
 from allocations import accounts, adapters
 from allocations.custodians.port import CustodianError
 from oms_site.firm import generation
 from oms_site.firm.database import of_content
-from oms_site.journal import actors, unit
+from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import breaks, market, recoveries, start_of_day
-from orders.models import Break, Order, Reconciliation, VenueOrder
+from orders.models import Break, Order, Reconciliation, Replacement, VenueOrder
 from orders.reconciling import custodian, explained, internal, venue
 from orders.reconciling.differences import Comparison, storable
-from orders.states import VENUE_TERMINAL
+from orders.states import ORDER_TERMINAL, VENUE_TERMINAL, ReplaceStatus
 from venues import drop_copy
 from venues.calendar import new_york_date
 from venues.drop_copy import DropCopyUnsupported
@@ -38,6 +38,24 @@ log = logging.getLogger(__name__)
 _by = actors.system("reconciliation")
 PATIENCE = timedelta(minutes=5)
 GRACE = timedelta(seconds=30)
+REPLACE_OPEN = sorted([ReplaceStatus.PENDING.value, ReplaceStatus.REVIEW.value])
+_MOST_STUCK = 500
+# From one party to the next by an index: there are few, and ever more comparisons of each.
+_NEWEST = """
+WITH RECURSIVE party AS (
+    (SELECT organization_id, kind, party FROM orders_reconciliation
+     WHERE organization_id = ANY(%(whose)s) ORDER BY organization_id, kind, party LIMIT 1)
+    UNION ALL
+    SELECT n.organization_id, n.kind, n.party FROM party p CROSS JOIN LATERAL (
+        SELECT r.organization_id, r.kind, r.party FROM orders_reconciliation r
+        WHERE (r.organization_id, r.kind, r.party) > (p.organization_id, p.kind, p.party)
+            AND r.organization_id = ANY(%(whose)s)
+        ORDER BY r.organization_id, r.kind, r.party LIMIT 1) n)
+SELECT newest.id FROM party p CROSS JOIN LATERAL (
+    SELECT r.id FROM orders_reconciliation r
+    WHERE r.organization_id = p.organization_id AND r.kind = p.kind AND r.party = p.party
+    ORDER BY r.ended_at DESC, r.id DESC LIMIT 1) newest
+"""
 PHASES = ("start", "intraday", "close")
 # A start follows a night, a weekend and a holiday; a close looks at a month once a day.
 WINDOWS = {"start": timedelta(days=7), "intraday": timedelta(days=1), "close": timedelta(days=31)}
@@ -56,14 +74,20 @@ def watch() -> int:
         key=OuterRef("pk"),
         closed_at=None,
     )
-    stuck = (
+    waits = (
         Order.objects.exclude(pending="")
-        .filter(expires_at__lt=at - PATIENCE)
+        .filter(draining.due("expires_at", at - PATIENCE))
         .exclude(Exists(live))
         .exclude(Exists(known))
         .order_by("id")
-        .values_list("id", "organization_id", "pending")[:500]
+        .values_list("id", "organization_id", "pending")
     )
+    # Of what is over only a filled one waits, for the answer to its replacement.
+    asked = Replacement.objects.filter(status__in=REPLACE_OPEN).values_list("order_id", flat=True)
+    stuck = [
+        *waits.exclude(status__in=sorted(ORDER_TERMINAL))[:_MOST_STUCK],
+        *waits.filter(id__in=list(asked), status__in=sorted(ORDER_TERMINAL))[:_MOST_STUCK],
+    ]
     with unit.work(by=_by, at=at) as work:
         for order_id, organization_id, pending in stuck:
             breaks.open(
@@ -127,8 +151,11 @@ def latest(organization_id: str) -> list[Reconciliation]:
 
     Our own facts first, then custodians with the parts of each together, then venues.
     """
-    rows = Reconciliation.objects.filter(organization_id__in=[organization_id, breaks.HOUSE])
-    found = rows.order_by("kind", "party", "-ended_at", "-id").distinct("kind", "party")
+    with connection.cursor() as cursor:
+        cursor.execute(_NEWEST, {"whose": [organization_id, breaks.HOUSE]})
+        rows = Reconciliation.objects.filter(id__in=[row[0] for row in cursor.fetchall()])
+    newest = rows.order_by("ended_at", "id")
+    found = {(row.kind, row.party): row for row in newest}.values()
     parts = [start_of_day.OURSELVES[0], *custodian.PARTS, "venue"]
     return sorted(found, key=lambda row: (row.kind == "venue", row.party, parts.index(row.kind)))
 

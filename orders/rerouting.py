@@ -20,9 +20,15 @@ from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import execution, sor, time_in_force, tree
-from orders.models import ExecutionOrder, VenueOrder
+from orders.models import ExecutionOrder, ReplaceLeg, VenueOrder
 from orders.models.order import ZERO
-from orders.states import ORDER_EXECUTABLE, VENUE_TERMINAL, VenueStatus
+from orders.states import (
+    ORDER_EXECUTABLE,
+    VENUE_TERMINAL,
+    Pending,
+    ReplaceStatus,
+    VenueStatus,
+)
 from orders.tree import Tree
 from venues import transmission
 from venues.models import RoutingDecision, TopOfBook
@@ -52,11 +58,40 @@ def _put_aside(order_id: str, error: Exception) -> None:
     _odd.put(order_id, error, order_id=order_id)
 
 
-def goes_on(one: Tree, row: ExecutionOrder, child: VenueOrder) -> bool:
-    """Whether the cancel that a venue is about to confirm was ours to move the order elsewhere."""
-    ours = bool(child.pending) and child.cancel_cl_ord_id.startswith(f"{CANCELS}_")
-    wanted = not row.pending and not one.order.pending and not row.is_terminal
-    return ours and wanted and one.order.status in ORDER_EXECUTABLE
+def gave_back(child: VenueOrder) -> bool:
+    """Whether its venue confirmed a cancel of ours that was to move the rest elsewhere.
+
+    A venue that refused it and canceled later did that by itself: no cancel was counted any more.
+    """
+    ours = child.cancel_cl_ord_id.startswith(f"{CANCELS}_") and child.cancels_sent > 0
+    return ours and child.status == VenueStatus.CANCELED
+
+
+def owes(one: Tree, row: ExecutionOrder) -> Decimal:
+    """How much venues gave back to be moved that is at no venue yet, and that somebody still wants.
+
+    What another venue refused or canceled by itself is not tried again here.
+    """
+    children, order = one.venue_orders[row.id], one.order
+    stopping = {row.pending, order.pending} & {Pending.CANCEL, Pending.EXPIRE}
+    lives = not row.is_terminal and order.status in ORDER_EXECUTABLE
+    if stopping or not lives or not any(gave_back(child) for child in children):
+        return ZERO
+    legs = ReplaceLeg.objects.filter(order_id=order.id, emulated=True, venue_order__in=children)
+    over = set(
+        legs.filter(status=ReplaceStatus.REPLACED.value).values_list("venue_order_id", flat=True)
+    )
+    taken = sum(
+        (
+            # Of what was moved or replaced by another, only what it had done is its own.
+            child.cum_qty if gave_back(child) or child.id in over else max(child.qty, child.cum_qty)
+            for child in children
+        ),
+        ZERO,
+    )
+    # What venues may still do counts in full, also where they were asked to stop.
+    working = sum((child.leaves_qty for child in one.working(row)), ZERO)
+    return max(min(row.qty - taken, row.leaves_qty - working, order.leaves_qty), ZERO)
 
 
 # --- asking ----------------------------------------------------------------------------------
@@ -185,7 +220,10 @@ def _place(limit: int) -> int:
     """Send on what was given back. A person who stopped the order meanwhile has had his way."""
     given_back = VenueOrder.objects.filter(
         status=VenueStatus.CANCELED.value,
+        cancels_sent__gt=0,
         cancel_cl_ord_id__startswith=f"{CANCELS}_",
+        # Found from the orders that are open: those have an index, and are few beside all children.
+        order__status__in=sorted(status.value for status in ORDER_EXECUTABLE),
         execution_order__status__in=sorted(status.value for status in ORDER_EXECUTABLE),
         execution_order__pending="",
         order__pending="",
@@ -221,17 +259,13 @@ def _send_all_on(names: Sequence[str]) -> int:
 
 
 def _send_on(work: Unit, one: Tree, row: ExecutionOrder, *, at: datetime) -> int:
-    children = one.venue_orders[row.id]
-    back = any(c.cancel_cl_ord_id.startswith(f"{CANCELS}_") and c.is_terminal for c in children)
-    # What venues may still do counts in full, also where they were asked to stop.
-    working = sum((child.leaves_qty for child in one.working(row)), ZERO)
-    qty = min(row.leaves_qty - working, one.order.leaves_qty)
-    if not back or qty <= 0 or row.pending or one.order.pending or at >= one.order.expires_at:
+    qty = owes(one, row)
+    if qty <= 0 or row.pending or one.order.pending or at >= one.order.expires_at:
         return 0
     decision, kept = sor.decide(work, one.order, row, qty=qty, at=at, kind="reroute")
     if not decision.slices:
         return 0  # nobody takes it now: the next sweep looks again, the end of the day ends it
-    fresh = execution.children_of(row, decision, at)
+    fresh = execution.children_of(one.order, row, decision, at)
     work.add(*fresh, kept)
     one.venue_orders[row.id].extend(fresh)
     _record(work, one, row, fresh, kept, at=at)

@@ -27,7 +27,7 @@ from oms_site.firm import principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import OmsError
-from orders import alike, exposure, tickets, time_in_force
+from orders import alike, costs, exposure, tickets, time_in_force
 from orders.models import Execution, Order, Replacement, VenueOrder
 from orders.requests import Instruction
 from venues import instruments
@@ -246,9 +246,7 @@ def after_fills(
         (made[fill.order_id].organization_id, part.entity, fill.order_id, part.qty)
         for fill in fills
         if fill.order_id in made
-        for part in _sized(made[fill.order_id], fill.qty, orders[fill.order_id].order_qty).parts(
-            "account"
-        )
+        for part in _sized(made[fill.order_id], fill.qty, orders[fill.order_id].order_qty).shares()
     ]
     moved = [
         (organization, account, orders[key].instrument_id, qty * made[key].signed)
@@ -269,6 +267,7 @@ def _of_part(ticket: Ticket, part: Part) -> Ticket:
         _stopped(sized, strategy=f"{asked.protocol}/{asked.strategy}", venue=asked.venue_id),
         limit_price=limit,
         ord_type="market" if limit is None else "limit",
+        charged=(asked.fees,) if asked.fees else ticket.charged,
         protocol=asked.protocol,
         pmp_suppressed_by=who if asked.suppress_pmp_check and may else "",
     )
@@ -379,8 +378,9 @@ def _ticket(
         reduce_only=order.reduce_only,
         strategies=_strategies(order) if stage in ("release", "replace") else (),
     )
-    if order.revision > 1:
-        made = msgspec.structs.replace(made, order_version=order.revision)
+    charged = costs.sets_of(order)
+    if order.revision > 1 or charged:
+        made = msgspec.structs.replace(made, order_version=order.revision, charged=charged)
     if len(made.accounts) == len(ids):
         return made
     # An account that cannot be found is no reason to look at fewer of them.

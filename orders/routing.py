@@ -140,7 +140,8 @@ def _route(
     order = one.order
     choice = rulesets.choose(order, instruments.by_id(order.instrument_id))
     if clearance is None or not choice.instructions or at >= order.expires_at:
-        _stage(work, one, "its session is over" if clearance else "it has no clearance", at=at)
+        why = "its session is over" if clearance else clearances.why_not(order).message
+        _stage(work, one, why, at=at)
         return
     if time_in_force.waits(order, at=at):
         # We were not there while its session was open.

@@ -17,7 +17,7 @@ import msgspec
 from controls import halts
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import brokers, handling, time_in_force, wheel
+from orders import brokers, handling, markups, time_in_force, wheel
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.states import VENUE_TERMINAL
 from venues import fitting, instruments, market_data, registry, smart_routing
@@ -132,18 +132,18 @@ def _decide(
     qty: Decimal,
     at: datetime,
 ) -> Decision:
-    facts = instruments.by_id(order.instrument_id)
+    facts, limit = instruments.by_id(order.instrument_id), markups.street(order, row, at=at)
     return fitting.decide(
         venues,
         time_in_force=order.time_in_force,
         needs=handling.needs(order),
         at=at,
         asset_class=facts.asset_class,
-        ord_type="market" if row.limit_price is None else "limit",
+        ord_type="market" if limit is None else "limit",
         qty=qty,
         only=row.venue_id or "",
         side=order.side,
-        limit=row.limit_price,
+        limit=limit,
         whole=row.all_or_none
         or order.time_in_force == time_in_force.FOK
         or handling.stays_together(order),
@@ -190,12 +190,18 @@ def _strange(work: Unit, books: Composite, instrument_id: int) -> Composite:
     """The books without orders of our own, which nobody of us would trade with."""
     if not books.books:
         return books
-    known: dict[int, frozenset[str]] = work.notes.setdefault(_OWN, {})
-    if instrument_id not in known:
-        live = VenueOrder.objects.filter(order__instrument_id=instrument_id)
+    known: dict[object, frozenset[str]] = work.notes.setdefault(_OWN, {})
+    # Another thread may look anew in the middle of a batch: other books, other orders in them.
+    which = (instrument_id, *((book.venue_id, book.rpt_seq) for book in books.books))
+    if which not in known:
+        # Of what stands there, never of all that is ours: this is asked inside the entrance.
+        there = [one.entry_id for book in books.books for one in (*book.bids, *book.asks)]
+        live = VenueOrder.objects.filter(
+            venue_id__in=[book.venue_id for book in books.books], venue_order_id__in=there
+        )
         names = live.exclude(status__in=sorted(VENUE_TERMINAL)).values_list("venue_order_id")
-        known[instrument_id] = frozenset(name for (name,) in names if name)
-    mine = known[instrument_id]
+        known[which] = frozenset(name for (name,) in names)
+    mine = known[which]
     return msgspec.structs.replace(books, books=tuple(book.without(mine) for book in books.books))
 
 
@@ -217,7 +223,8 @@ def kept(
         instrument_id=order.instrument_id,
         kind=kind,
         qty=qty,
-        limit_price=row.limit_price,
+        # What was decided by; a book that nobody looked at has a time as well.
+        limit_price=markups.street(order, row, at=books.at),
         reason=decision.reason[:1000],
         slices=[{"venue_id": s.venue_id, "qty": s.qty, "take": s.take} for s in decision.slices],
         scores=[_score(score) for score in decision.scores],

@@ -18,6 +18,7 @@ from orders import (
     lots,
     mass_canceling,
     reconciliation,
+    remainders,
     rerouting,
     routing,
     street,
@@ -149,8 +150,10 @@ def compare() -> int:
 
 @shared_task(name="orders.tasks.reconcile")
 def reconcile() -> int:
-    """Look for orders that nobody works on although they are not staged (I08)."""
-    return reconciliation.watch()
+    """Look for orders that nobody works on although they are not staged (I08), and end the
+    execution orders whose rest nobody has.
+    """
+    return remainders.sweep() + reconciliation.watch()
 
 
 @shared_task(name="orders.tasks.corporate_actions")

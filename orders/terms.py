@@ -15,7 +15,7 @@ from allocations.accounts import AccountFacts
 from oms_site.firm import policies
 from oms_site.firm.policies import PolicyFacts
 from oms_site.kit.errors import Detail, refuse
-from orders import extending, handling, notional, time_in_force
+from orders import destinations, extending, handling, notional, time_in_force
 from orders.requests import OrderAsk, Scheduled, SubmitRequest
 from venues import instruments
 from venues.instruments import InstrumentFacts
@@ -152,8 +152,15 @@ def _check_instructions(ask: OrderAsk, faults: list[Detail]) -> None:
                 "The quantities of the instructions together exceed the amount.",
             )
         )
+    named = set[str]()
     for n, instruction in enumerate(ask.instructions):
         where = f"execution_instructions[{n}]"
+        if (client_id := instruction.client_execution_order_id) in named:
+            text = "Another instruction of this order has this id."
+            name = f"{where}.client_execution_order_id"
+            faults.append(Detail(name, "idempotency_conflict", text))
+        named.update([client_id] if client_id else [])
+        faults.extend(destinations.faults(instruction, field=where))
         faults.extend(extending.faults(instruction, field=where))
         if worse_limit(ask.side, ask.limit_price, instruction.limit_price):
             faults.append(

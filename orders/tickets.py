@@ -10,11 +10,12 @@ from typing import Any
 
 import msgspec
 
+from allocations import corporate_actions
 from allocations.accounts import AccountFacts as Account
 from controls import halts, lists
 from controls.ticket import AccountFacts, Reference, Ticket
 from oms_site.firm.principals import Principal
-from orders import order_types
+from orders import costs, order_types
 from orders.models import Order
 from orders.terms import Terms
 from venues import market_data
@@ -60,7 +61,7 @@ def of_terms(
 ) -> Ticket:
     """The ticket of an order that is being submitted, without the figures that orders share."""
     ask = terms.ask
-    return ticket(
+    made = ticket(
         parts=[one.qty for one in ask.allocation.accounts] if ask.allocation else (),
         ib_id=terms.ib_id or "",
         tags=tags_of(ask.trader_profile),
@@ -83,6 +84,9 @@ def of_terms(
         alike=alike,
         at=at,
     )
+    fees = [one.fees for one in ask.instructions]
+    charged = costs.sets(principal.organization_id, terms.risk_group_id or "", terms.fees, fees)
+    return msgspec.structs.replace(made, charged=charged) if charged else made
 
 
 def ticket(
@@ -123,7 +127,8 @@ def ticket(
         instrument_id=instrument.id,
         cusip=instrument.cusip,
         asset_class=instrument.asset_class,
-        instrument_status=instrument.status,
+        instrument_status=corporate_actions.ended(principal.organization_id, instrument.id)
+        or instrument.status,
         side=side,
         ord_type=order_types.released_as(ord_type),
         order_qty=qty,
@@ -166,10 +171,16 @@ def _accounts(
                 a.risk_group_id,
                 a.currency,
                 parts[n] if parts else None,
+                *_whole(a),
             )
             for n, a in enumerate(accounts)
         ]
     )
+
+
+def _whole(account: Account) -> tuple[str, str]:
+    """Id and code of what an account is a part of: of itself where it has sleeves."""
+    return (account.whole_id, account.outside_code) if account.is_divided else ("", "")
 
 
 def _standing(
@@ -182,7 +193,7 @@ def _standing(
 ) -> dict[str, Any]:
     """What the security is, and what lists, mandates and halts say of it and of the accounts."""
     known = lists.of(principal.organization_id)
-    ids = [a.id for a in accounts]
+    ids = list(dict.fromkeys([*(a.id for a in accounts), *(a.whole_id for a in accounts)]))
     stands = halts.over(
         principal.organization_id,
         accounts=ids,
@@ -207,7 +218,7 @@ def _standing(
         "api_key": api_key,
         "halted": stands.halted,
         "reduced": stands.reduced,
-        "mandates": tuple([known.mandates[a.id] for a in accounts if a.id in known.mandates]),
+        "mandates": tuple([known.mandates[name] for name in ids if name in known.mandates]),
     }
 
 
@@ -217,14 +228,14 @@ def alone(ticket: Ticket, kept: Sequence[AccountFacts]) -> Ticket:
     def over(accounts: Sequence[AccountFacts]) -> halts.Over:
         return halts.over(
             ticket.organization_id,
-            accounts=[account.id for account in accounts],
+            accounts=_named(accounts),
             trader=ticket.username,
             cusip=ticket.cusip,
         )
 
     whole, left = over(ticket.accounts), over(kept)
     gone = {*whole.halted, *whole.reduced} - {*left.halted, *left.reduced}
-    ids = [account.id for account in kept]
+    ids = _named(kept)
     known = lists.of(ticket.organization_id)
     return msgspec.structs.replace(
         ticket,
@@ -234,6 +245,12 @@ def alone(ticket: Ticket, kept: Sequence[AccountFacts]) -> Ticket:
         halted=tuple([name for name in ticket.halted if name not in gone]),
         reduced=tuple([name for name in ticket.reduced if name not in gone]),
     )
+
+
+def _named(accounts: Iterable[AccountFacts]) -> list[str]:
+    """The accounts and those that they are parts of, each once."""
+    found = [name for a in accounts for name in (a.id, a.whole) if name]
+    return list(dict.fromkeys(found))
 
 
 def tags_of(profile: Mapping[str, Any] | None) -> dict[str, str]:

@@ -44,14 +44,16 @@ def life_of(
     """The life of a new order. Raises `OmsError` (422) for an end that cannot be.
 
     Before the open an order waits for it; after the close the gate refuses one for the day (guide,
-    "Orders Submitted Outside of Eligible Trading Hours"), and one for several days waits.
+    "Orders Submitted Outside of Eligible Trading Hours") unless the policy queues it for the next
+    session, and one for several days waits.
     """
     _refuse_if(_fault_of_life(ask))
     book = sessions.calendar(instrument.market)
     if ask.time_in_force in AUCTIONS:
         return _auction(book, ask.time_in_force, at)
     if ask.time_in_force not in MULTI_DAY:
-        return _day(book, ask.extended_hours, at)
+        queues = policy["outside_hours"] == "queue" and ask.time_in_force == DAY
+        return _day(book, ask.extended_hours, at, queues=queues)
     first = next_session(book, ask.extended_hours, at)
     most_days = int(policy["gtc_max_days"])
     end = ask.expire_time or _last_close(book, _last_day(at, most_days), ask.extended_hours)
@@ -71,12 +73,10 @@ def is_open(order: Order, *, at: datetime) -> bool:
 
 
 def waits(order: Order, *, at: datetime) -> bool:
-    """Whether an order that lives for days is between two sessions."""
-    return (
-        order.time_in_force in MULTI_DAY
-        and _phase(order, at) != Session.OPEN
-        and at < order.expires_at
-    )
+    """Whether an order is between two sessions: it lives for days, or its own is to come."""
+    if order.time_in_force not in MULTI_DAY:
+        return new_york_date(at) < new_york_date(order.eligible_at)
+    return _phase(order, at) != Session.OPEN and at < order.expires_at
 
 
 def next_session(book: Calendar, extended: bool, at: datetime) -> Life:
@@ -125,8 +125,10 @@ def _phase(order: Order, at: datetime) -> Session:
     return sessions.calendar(market).phase(at, order.extended_hours)
 
 
-def _day(book: Calendar, extended: bool, at: datetime) -> Life:
+def _day(book: Calendar, extended: bool, at: datetime, *, queues: bool) -> Life:
     phase, day = book.phase(at, extended), new_york_date(at)
+    if queues and phase not in (Session.BEFORE, Session.OPEN):
+        return next_session(book, extended, at)._replace(phase=Session.BEFORE.value)
     if phase == Session.NO_SESSION:
         return Life(phase.value, day, at, at)
     opens, closes = book.open_for(day, extended), book.close_for(day, extended)

@@ -67,7 +67,8 @@ def _asked() -> QuerySet[GiveUp]:
 def _give_ups(organization_id: str) -> dict[str, Any]:
     """Give-ups that wait for a person or a firm, the longest first; and the latest that do not."""
     mine = _asked().filter(organization_id=organization_id)
-    under_way = mine.exclude(status__in=[GiveUp.Status.REFUSED, GiveUp.Status.TAKEN_UP])
+    waits = (GiveUp.Status.REQUESTED, GiveUp.Status.GIVEN, GiveUp.Status.TURNED_DOWN)
+    under_way = mine.filter(status__in=waits)
     done = mine.filter(status__in=[GiveUp.Status.REFUSED, GiveUp.Status.TAKEN_UP])
     return {
         "give_ups": list(under_way.order_by("requested_at", "id")[:MOST]),

@@ -14,7 +14,7 @@ from oms_site.admin.filters import one_of
 from oms_site.firm.models import Organization
 from oms_site.kit import clock
 from orders import wheel
-from orders.models import BrokerWheel, HeldReport
+from orders.models import BrokerWheel, HeldReport, ReportedTrade
 from venues import registry
 
 
@@ -98,3 +98,30 @@ class HeldReportAdmin(ReadOnlyAdmin):
     search_help_text = "Exact id of the report, its trade, or its order"
     date_hierarchy = "requested_at"
     ordering = ("-requested_at",)
+
+
+@admin.register(ReportedTrade)
+class ReportedTradeAdmin(ReadOnlyAdmin):
+    """Every report that was taken of a trade made elsewhere, by its ids."""
+
+    list_display = (
+        "id",
+        "reported_at",
+        "standing",
+        "order",
+        "client_report_id",
+        "counterparty",
+        "exec_id",
+        "execution",
+    )
+    list_filter = (one_of("standing", ReportedTrade.Standing),)
+    list_select_related = ("order", "execution")
+    search_fields = (
+        "id__exact",
+        "client_report_id__exact",
+        "exec_id__exact",
+        "order__id__exact",
+    )
+    search_help_text = "Exact id of the report, of the client, of the trade, or of its order"
+    date_hierarchy = "reported_at"
+    ordering = ("-reported_at",)

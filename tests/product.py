@@ -114,6 +114,8 @@ def running_product(directory: Path, *, fresh: bool = False, **variables: str) -
         **clean_environment(),
         "OMS_DATA_DIR": str(directory),
         "PORT": str(port),
+        # One takes in what a test sends; a second one would only cost its start.
+        "DESK_WORKERS": "1",
         **variables,
     }
     log = (directory / "supervisor.log").open("wb")

@@ -109,6 +109,12 @@ class Calendar:
         ahead = lag if settles_same_day else max(lag - 1, 0)
         return self._pick(self._settling, first + ahead, trade_date)
 
+    def settles_on(self, d: date) -> bool:
+        """Whether money moves on that New York date."""
+        self._require_known(d)
+        first = bisect_left(self._settling, d)
+        return first < len(self._settling) and self._settling[first] == d
+
     def phase(self, at: datetime, extended: bool) -> Session:
         """Where the moment `at` lies in the regular, or the extended, session of its day."""
         d = new_york_date(at)

@@ -44,11 +44,15 @@ def next_seq(venue_id: str) -> int:
     """
     if not Inbound.objects.filter(venue_id=venue_id, seq=1).exists():
         return 1
+    # None is applied that stands behind a hole: what was applied last has none before it.
+    applied = Inbound.objects.filter(venue_id=venue_id, applied_at__isnull=False)
+    last = applied.order_by("-seq").values_list("seq", flat=True).first() or 1
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT min(i.seq) + 1 FROM venues_inbound i WHERE i.venue_id = %s AND NOT EXISTS "
-            "(SELECT 1 FROM venues_inbound n WHERE n.venue_id = i.venue_id AND n.seq = i.seq + 1)",
-            [venue_id],
+            "SELECT i.seq + 1 FROM venues_inbound i WHERE i.venue_id = %s AND i.seq >= %s AND "
+            "NOT EXISTS (SELECT 1 FROM venues_inbound n "
+            "WHERE n.venue_id = i.venue_id AND n.seq = i.seq + 1) ORDER BY i.seq LIMIT 1",
+            [venue_id, last],
         )
         row = cursor.fetchone()
     return int(row[0])

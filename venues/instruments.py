@@ -9,6 +9,12 @@ from oms_site.firm.generation import Cached
 from venues.analytics import Bond
 from venues.models import Instrument
 
+_TICKS = {
+    str(Instrument.AssetClass.TREASURY): Decimal(1) / 256,
+    str(Instrument.AssetClass.EQUITY): Decimal("0.01"),
+}
+_BOND_TICK = Decimal("0.001")
+
 
 @dataclass(frozen=True, slots=True)
 class InstrumentFacts:
@@ -35,6 +41,11 @@ class InstrumentFacts:
     def amount_type(self) -> str:
         """`par` or `shares`."""
         return "shares" if self.asset_class == Instrument.AssetClass.EQUITY else "par"
+
+    @property
+    def tick(self) -> Decimal:
+        """The step of prices that we work out ourselves: 1/256, a thousandth, for shares a cent."""
+        return _TICKS.get(self.asset_class, _BOND_TICK)
 
     def money(self, qty: Decimal, price: Decimal) -> Decimal:
         """Quantity times price in currency, exact: percent of par for bonds."""

@@ -139,6 +139,14 @@ def answer(cl_ord_ids: Iterable[str], *, at: datetime) -> None:
         )
 
 
+def withheld(cl_ord_ids: Iterable[str]) -> set[str]:
+    """Those of these ids that ended here before anything of them was sent."""
+    never = Outbound.objects.filter(
+        cl_ord_id__in=sorted(set(cl_ord_ids)), kind__in=("D", HIT), sends=0
+    )
+    return set(never.exclude(answered_at=None).values_list("cl_ord_id", flat=True))
+
+
 def requeue_replace(cl_ord_id: str) -> None:
     """Send a ReplaceRequest again, as it was, when it has been asked about and is not answered."""
     asked = Outbound.objects.filter(cl_ord_id=cl_ord_id, kind="G", sends__gt=1, answered_at=None)

@@ -7,10 +7,10 @@ a call safe: an answer that got lost is asked for again with the same key, never
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from oms_site.kit.errors import OmsError
 from venues.messages import Side
@@ -61,6 +61,16 @@ class BookingInstruction:
     # What its booking configuration says; empty where nobody has made one.
     booking_type: str = ""
     instructions: str = ""
+    # What we call the part of the account that it is for; empty for an account as a whole, and then
+    # not told at all.
+    sleeve: str = ""
+
+    def told(self) -> dict[str, Any]:
+        """Its fields as they are told: those of a whole account say nothing of sleeves."""
+        fields = asdict(self)
+        if not self.sleeve:
+            del fields["sleeve"]
+        return fields
 
 
 @dataclass(frozen=True, slots=True)

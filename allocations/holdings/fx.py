@@ -17,7 +17,7 @@ from allocations import accounts
 from allocations.holdings.posting import Posting
 from allocations.models import FxRate, Movement
 from oms_site.firm.principals import Principal
-from oms_site.kit import numbers
+from oms_site.kit import currencies, numbers
 from oms_site.kit.errors import OmsError
 
 SET = "rate.set"
@@ -70,12 +70,13 @@ def put(
 ) -> FxRate:
     """Add a rate. The same again is the same. Raises `OmsError` (409) when it differs."""
     by.require(SET)
-    if base == quote or not all(len(one) == 3 and one.isalpha() for one in (base, quote)):
+    base, quote = base.upper(), quote.upper()
+    if base == quote or not all(map(currencies.is_known, (base, quote))):
         raise OmsError("currencies_not_two", "Give two currencies, such as EUR and USD.")
     row, fresh = FxRate.objects.get_or_create(
         organization_id=by.organization_id,
-        base=base.upper(),
-        quote=quote.upper(),
+        base=base,
+        quote=quote,
         at=at,
         source=source,
         defaults={"rate": value},

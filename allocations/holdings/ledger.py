@@ -159,7 +159,8 @@ def _record(
     touched: list[Book] = [b for b in held.books_of(account_id) if b.is_moved()]
     purses: list[Purse] = [p for p in held.purses_of(account_id) if p.is_moved()]
     parts: list[Book | Purse] = [*touched, *purses]
-    work.add(*[part.row for part in parts if part.is_new()], *movements)
+    # In this order: the database looks whether what is kept is what its last movement left.
+    work.add(*movements, *[part.row for part in parts if part.is_new()])
     lots = [lot for book in touched for lot in book.written(work)]
     subject, *also = [part.row for part in parts]
     body = {

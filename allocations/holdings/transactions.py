@@ -24,7 +24,7 @@ from allocations.models import Transaction
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
-from oms_site.kit import ids
+from oms_site.kit import currencies, ids
 from oms_site.kit.errors import Detail, Forbidden, NotFound, OmsError, refuse
 from venues import instruments
 from venues.calendar import new_york_date
@@ -258,6 +258,10 @@ def _check(ask: Ask, names: _Names) -> None:
         faults.append(Detail("to_currency", "same_currency", "Name another currency."))
     if not exchanges and ask.to_currency:
         faults.append(Detail("to_currency", "not_expected", "Only an exchange buys a currency."))
+    for name, given in (("currency", ask.currency), ("to_currency", ask.to_currency)):
+        if given and not currencies.is_known(given.upper() if name == "to_currency" else given):
+            text = f"{given} is no currency of ISO 4217."
+            faults.append(Detail(name, "currency_unknown", text))
     if ask.kind == Transaction.Kind.CORRECTION and not ask.reason.strip():
         faults.append(Detail("reason", "required", "A correction says why."))
     if ask.qty and ask.cost and (ask.qty < 0) != (ask.cost < 0):

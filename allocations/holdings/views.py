@@ -24,14 +24,17 @@ ZERO = Decimal("0.00")
 _AT_ONCE = 50  # positions folded at a time
 
 
-def account_ids(organization_id: str, named: str = "") -> list[str]:
-    """The ids that a filter names: one account by id or code, `suspense`, or all of them."""
+def account_ids(organization_id: str, named: str = "", *, sleeves: bool = False) -> list[str]:
+    """The ids that a filter names: one account by id or code, `suspense`, or all of them.
+
+    With `sleeves` those of the account come after it, by code.
+    """
     house = suspense(organization_id)
     if named in ("suspense", house):
         return [house]
     if named:
         found = accounts.find_account(organization_id, named)
-        return [found.id] if found else []
+        return [found.id, *(found.sleeves if sleeves else ())] if found else []
     return [*(facts.id for facts in accounts.accounts_of(organization_id)), house]
 
 
@@ -41,6 +44,12 @@ def code_of(organization_id: str, account_id: str) -> str:
         return "SUSPENSE"
     facts = accounts.find_account(organization_id, account_id)
     return facts.code if facts else account_id
+
+
+def sleeve_of(organization_id: str, account_id: str) -> str | None:
+    """The account that an account is a part of; None for a whole one."""
+    facts = accounts.find_account(organization_id, account_id)
+    return (facts.sleeve_of or None) if facts else None
 
 
 def positions(
@@ -105,6 +114,7 @@ def _position(
         "account_id": one.account_id,
         "instrument_id": one.instrument_id,
         "account_code": code_of(organization_id, one.account_id),
+        "sleeve_of": sleeve_of(organization_id, one.account_id),
         "provisional": is_suspense(one.account_id),
         "cusip": facts.cusip,
         "isin": facts.isin,
@@ -196,6 +206,7 @@ def _balance(
     return {
         "account_id": account_id,
         "account_code": code_of(organization_id, account_id),
+        "sleeve_of": sleeve_of(organization_id, account_id),
         "currency": currency,
         "traded": traded,
         "settled": settled,
@@ -288,6 +299,7 @@ def _lot(organization_id: str, account_id: str, instrument_id: int, lot: Any) ->
         "movement_id": lot.movement_id,
         "account_id": account_id,
         "account_code": code_of(organization_id, account_id),
+        "sleeve_of": sleeve_of(organization_id, account_id),
         "cusip": facts.cusip,
         "acquired": lot.acquired,
         "price": lot.price,
@@ -313,6 +325,9 @@ def movements(
             "name": instruments.by_id(row.instrument_id).cusip if row.instrument_id else "",
             "qty": row.qty,
             "price": row.price,
+            "principal": row.principal,
+            "accrued_interest": row.accrued_interest,
+            "fees": row.fees,
             "cash": row.cash,
             "currency": row.currency,
             "trade_date": row.trade_date,

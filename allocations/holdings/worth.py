@@ -5,7 +5,7 @@ A part that is unknown makes the whole unknown: no price or no rate is never zer
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -79,6 +79,21 @@ def of(organization_id: str, account_ids: Collection[str], *, at: datetime) -> d
         worth = changed(one, facts.currency, whole)
         if worth is not None:
             one.securities[row.instrument_id] = worth
+    return found
+
+
+def together(account_id: str, parts: Iterable[Worth]) -> Worth:
+    """An account with all its sleeves, which are in its currency: what they own, short or long."""
+    found: Worth | None = None
+    for one in parts:
+        if found is None:
+            found = Worth(account_id, one.currency)
+        found.cash += one.cash
+        for instrument_id, worth in one.securities.items():
+            found.securities[instrument_id] = found.securities.get(instrument_id, ZERO) + worth
+        found.rates |= one.rates
+        found.missing += [text for text in one.missing if text not in found.missing]
+    assert found is not None, "an account is the first of its parts"
     return found
 
 

@@ -62,7 +62,12 @@ class RiskGroup(models.Model):
 
 
 class Account(models.Model):
-    """A client account. `code` is unique within its organization, `id` everywhere."""
+    """A client account. `code` is unique within its organization, `id` everywhere.
+
+    One with `sleeve_of` is a part of that account which is managed by itself: it trades and keeps
+    books like any account, and the custodian knows only the whole. The database keeps it one level
+    deep, for good, and with the custodian and the currency of the whole.
+    """
 
     class Status(models.TextChoices):
         ACTIVE = "active"
@@ -103,6 +108,14 @@ class Account(models.Model):
         blank=True,
         help_text="names to find it by, separated by commas",
     )
+    sleeve_of = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        related_name="sleeves",
+        null=True,
+        blank=True,
+        help_text="the account that it is a part of; stays as it was made",
+    )
     custodian = models.ForeignKey(Custodian, on_delete=models.PROTECT, related_name="+")
     risk_group = models.ForeignKey(RiskGroup, on_delete=models.PROTECT, related_name="accounts")
     currency = models.CharField(max_length=3, default="USD")
@@ -123,7 +136,11 @@ class Account(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["organization", "code"], name="account_code_once")
+            models.UniqueConstraint(fields=["organization", "code"], name="account_code_once"),
+            models.CheckConstraint(
+                condition=models.Q(sleeve_of=None) | ~models.Q(sleeve_of=models.F("id")),
+                name="account_is_no_sleeve_of_itself",
+            ),
         ]
 
     def __str__(self) -> str:

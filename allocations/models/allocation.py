@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django_fsm import transition
@@ -97,6 +98,13 @@ class Allocation(LedgerRow):
                 condition=Q(status__in=[s.value for s in AllocationStatus]),
                 name="allocation_status_known",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                name="allocation_held_by_hand",
+                condition=Q(release="hand", released_at=None),
+            )
         ]
 
     def __str__(self) -> str:
@@ -239,6 +247,13 @@ class BookingLeg(LedgerRow):
         ]
         indexes = [
             models.Index(fields=["due_at"], name="leg_due", condition=~Q(due_at=None)),
+            models.Index(
+                fields=["organization", "created_at", "id"],
+                name="leg_open",
+                condition=Q(status__in=["failed", "queued", "rejected", "sent"]),
+            ),
+            # They come in the order of their days, so which pages hold a day costs nothing to keep.
+            BrinIndex(fields=["trade_date"], name="legs_of_a_day", autosummarize=True),
         ]
 
     def __str__(self) -> str:

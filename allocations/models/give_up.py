@@ -107,7 +107,14 @@ class GiveUp(LedgerRow):
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="give_up_says_why"),
         ]
-        indexes = [models.Index(fields=["organization", "requested_at", "id"], name="give_up_list")]
+        indexes = [
+            models.Index(fields=["organization", "requested_at", "id"], name="give_up_list"),
+            models.Index(
+                fields=["organization", "requested_at", "id"],
+                name="give_up_waiting",
+                condition=Q(status__in=["given", "requested", "turned_down"]),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.id

@@ -1,7 +1,7 @@
 """Watching the calendar: what has not settled at the end of its day has failed, and ages.
 
-After as many settling days as the policy bears it is bought in. Reads the market's calendar; moves
-nothing that has changed hands.
+After as many settling days as the policy bears, what we were to receive is bought in. Reads the
+market's calendar; moves nothing that has changed hands.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from allocations.settlement.telling import tell
 from allocations.settlement_states import InstructionStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
+from oms_site.journal.models import Event
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import instruments, sessions
@@ -74,15 +75,27 @@ def days_failed(row: SettlementInstruction, *, at: datetime) -> int:
 
 
 def buy_in_day(row: SettlementInstruction, *, at: datetime) -> date | None:
-    """When a failed one is bought in; None where the calendar does not reach."""
-    if row.failed_on is None:
+    """When a failed one is bought in; None where it never is, or the calendar does not reach.
+
+    Who receives buys in, from who does not deliver: our own sales only age, and of what the
+    custodian has not taken nobody can be late but us. What it took late is borne from that day on.
+    """
+    if row.failed_on is None or row.side != "buy" or not row.ref:
         return None
     borne = rules.of(row.organization_id, at=at).buy_in_days
     market = instruments.by_id(row.instrument_id).market
+    since = max(row.failed_on, _taken_on(row) or row.failed_on)
     try:
-        return sessions.calendar(market).settlement_date(row.failed_on, lag=borne)
+        return sessions.calendar(market).settlement_date(since, lag=borne)
     except OutsideCalendar:
         return None
+
+
+def _taken_on(row: SettlementInstruction) -> date | None:
+    """The day on which the custodian took it, by the journal."""
+    taken = Event.objects.filter(subject=row.id, event_type="settlement_accept").order_by("seq")
+    first = taken.values_list("at", flat=True).first()
+    return new_york_date(first) if first else None
 
 
 def _day_is_over(row: SettlementInstruction, at: datetime) -> bool:
@@ -95,13 +108,14 @@ def _day_is_over(row: SettlementInstruction, at: datetime) -> bool:
 
 
 def _is_borne_no_longer(row: SettlementInstruction, today: date, at: datetime) -> bool:
+    if row.ask:
+        return False  # something else is to be told first: it may be on its way out
     day = buy_in_day(row, at=at)
     return day is not None and today >= day
 
 
 def _buy_in(work: Unit, row: SettlementInstruction, today: date, at: datetime) -> None:
     row.buy_in(on=today)
-    if row.was_sent and not row.ask:
-        row.ask_for(SettlementInstruction.Ask.BUY_IN, due_at=at)
+    row.ask_for(SettlementInstruction.Ask.BUY_IN, due_at=at)
     told: dict[str, Any] = {"on": today, "left": row.left_qty, "failed_on": row.failed_on}
     tell(work, row, "settlement_buy_in", at=at, **told)

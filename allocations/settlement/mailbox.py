@@ -1,14 +1,14 @@
 """What custodians tell: fetched, stored raw once per number, and applied in that order.
 
-Asking happens outside any transaction. A statement about a leg that is not confirmed yet waits; one
-about a leg that nobody here knows is kept as `unknown` for a person, and taken up again if the leg
-is confirmed after all.
+Asking happens outside any transaction. A statement about a leg that is not confirmed yet waits for
+that, however long our own custodian takes; one about a leg that nobody here knows is kept as
+`unknown` for a person, and taken up again if the leg is confirmed after all.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -35,6 +35,7 @@ from allocations.models import (
     TradeConfirm,
 )
 from allocations.settlement import dues, facts, matching
+from allocations.states import LegStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
@@ -44,6 +45,8 @@ log = logging.getLogger(__name__)
 PATIENCE = timedelta(minutes=10)
 WAITING = "waiting"
 _MOST, _ROUNDS_MOST = 500, 20
+# Of a leg that is booked a confirmation is due or there; of the others none ever comes.
+_DONE = frozenset({LegStatus.BOOKED, LegStatus.CANCELED, LegStatus.ELSEWHERE})
 _by = actors.system("settlement")
 
 
@@ -132,11 +135,11 @@ def _apply(custodian_id: str, limit: int, after: int, taken: list[int]) -> int:
     return len(done)
 
 
-def reopen(leg_ids: Sequence[str]) -> None:
-    """Legs that nobody knew are confirmed now: what was said about them is taken up again."""
+def reopen(leg_ids: Sequence[str], *, verdicts: Sequence[str] = ("unknown",)) -> None:
+    """These legs are confirmed now: what was said about them and laid aside is taken up again."""
     if not leg_ids:
         return
-    rows = CustodianMessage.objects.filter(verdict="unknown", note__in=list(leg_ids))
+    rows = CustodianMessage.objects.filter(verdict__in=verdicts, note__in=list(leg_ids))
     rows.update(applied_at=None, verdict="", note="")
 
 
@@ -176,6 +179,8 @@ class _Batch:
         self._work, self._at = work, at
         self._said = {row.pk: _read(row) for row in rows}
         named = self._named()
+        # Before the confirmations are read: a leg that is confirmed at this moment is expected.
+        self._legs, self._expected = _legs_of(named.legs)
         live = TradeConfirm.objects.filter(leg_id__in=named.legs).exclude(status="canceled")
         named.confirms |= set(live.values_list("id", flat=True))
         asked = SettlementInstruction.objects.filter(id__in=named.instructions)
@@ -185,8 +190,6 @@ class _Batch:
         self._instructions = work.lock(SettlementInstruction, keys.values_list("id", flat=True))
         self._by_leg = {c.leg_id: c for c in self._confirms.values() if c.status != "canceled"}
         self._of_confirm = {row.confirm_id: row for row in self._instructions.values()}
-        self._legs = set(BookingLeg.objects.filter(id__in=named.legs).values_list("id", flat=True))
-        self._expected = dues.has(sorted(named.legs))
         about = named.instructions & self._instructions.keys()
         facts.lock(work, [self._instructions[key] for key in sorted(about)])
 
@@ -227,7 +230,9 @@ class _Batch:
     def _state(self, row: CustodianMessage, said: Statement) -> tuple[str, str]:
         confirm = self._by_leg.get(said.leg_id)
         if confirm is None or confirm.custodian_id != row.custodian_id:
-            if said.leg_id in self._legs and said.leg_id not in self._expected:
+            if said.leg_id in self._expected:
+                return WAITING, ""
+            if said.leg_id in self._legs:
                 return "not_needed", said.leg_id
             fresh = self._at - row.received_at < PATIENCE
             return (WAITING, "") if fresh else ("unknown", said.leg_id)
@@ -248,6 +253,17 @@ class _Batch:
             at=self._at,
         )
         return "applied", ""
+
+
+def _legs_of(named: Collection[str]) -> tuple[set[str], set[str]]:
+    """Those of these legs that there are, and those whose confirmation is still to come.
+
+    The other side may speak while our own custodian has not answered yet.
+    """
+    found = BookingLeg.objects.filter(id__in=named)
+    status = dict(found.values_list("id", "status"))
+    coming = {key for key, value in status.items() if value not in _DONE}
+    return set(status), coming | dues.has(sorted(named))
 
 
 def _read(row: CustodianMessage) -> Message | None:

@@ -1,6 +1,7 @@
 """Telling once more what was refused or never answered, many at once, each for itself.
 
-Keys stay the same: what the other side has already, it answers and does not do again.
+Keys stay the same: what the other side has already, it answers and does not do again. What it said
+before about a trade, and was laid aside, is taken up again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from allocations.models import SettlementInstruction, TradeConfirm
-from allocations.settlement import standing
+from allocations.settlement import mailbox, standing
 from allocations.settlement.telling import tell
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
@@ -42,7 +43,15 @@ def many(
         except OmsError as error:
             why = {"code": error.code, "message": error.message}
             results.append({"id": row_id, "outcome": "refused", **why})
+    _take_up([one["id"] for one in results if one["outcome"] == "queued"])
     return results
+
+
+def _take_up(row_ids: Sequence[str]) -> None:
+    """What the other side said about these before and was laid aside, in one search for all."""
+    live = TradeConfirm.objects.filter(id__in=row_ids, service=None).exclude(status="canceled")
+    legs = list(live.values_list("leg_id", flat=True))
+    mailbox.reopen(legs, verdicts=("unknown", "not_needed"))
 
 
 def _confirm(row_id: str, *, organization_id: str, by: Actor, at: datetime) -> None:

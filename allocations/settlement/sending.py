@@ -26,7 +26,7 @@ from allocations.custodians.settling import (
 from allocations.models import SettlementInstruction, TradeConfirm
 from allocations.settlement import calls, standing
 from allocations.settlement.calls import Answer, Call
-from allocations.settlement.telling import account_code, tell
+from allocations.settlement.telling import outside_code, tell
 from allocations.settlement_states import InstructionStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
@@ -199,7 +199,7 @@ def confirmation(row: TradeConfirm) -> Confirmation:
     return Confirmation(
         key=row.id,
         leg_id=row.leg_id,
-        account=account_code(row),
+        account=outside_code(row),
         cusip=instruments.by_id(row.instrument_id).cusip,
         side=_SIDES[row.side],
         qty=row.qty,
@@ -218,7 +218,7 @@ def _delivery(row: SettlementInstruction) -> Delivery:
     return Delivery(
         key=row.id,
         leg_id=row.leg_id,
-        account=account_code(row),
+        account=outside_code(row),
         cusip=instruments.by_id(row.instrument_id).cusip,
         side=_SIDES[row.side],
         qty=row.qty,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from allocations import accounts
 from allocations.models import StandingInstruction
 from oms_site.firm.generation import Cached
 
@@ -27,9 +28,12 @@ def of(text: str) -> Place:
 
 
 def find(organization_id: str, custodian_id: str, account_id: str) -> Place | None:
-    """The account's own instruction there, else the organization's; None if that is missing."""
+    """The account's own instruction there, else its whole's, else the organization's.
+
+    None if that is missing.
+    """
     known = _standing.get()
-    for account in (account_id, ""):
+    for account in (account_id, accounts.whole_of(organization_id, account_id), ""):
         key = (organization_id, custodian_id, account)
         if key in known:
             return known[key]

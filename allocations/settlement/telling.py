@@ -45,8 +45,13 @@ def names(row: TradeConfirm | SettlementInstruction) -> dict[str, Any]:
     return told
 
 
+def outside_code(row: TradeConfirm | SettlementInstruction) -> str:
+    """What the other side calls the account: a sleeve by the code of its whole."""
+    return accounts.called_outside(row.organization_id, row.account_id)
+
+
 def account_code(row: TradeConfirm | SettlementInstruction) -> str:
-    """What the outside calls the account."""
+    """What we call the account."""
     facts = accounts.find_account(row.organization_id, row.account_id)
     return facts.code if facts else row.account_id
 
@@ -54,7 +59,7 @@ def account_code(row: TradeConfirm | SettlementInstruction) -> str:
 def terms(row: TradeConfirm) -> dict[str, Any]:
     """Our side of a trade, as `comparing` reads it."""
     return {
-        "account": account_code(row),
+        "account": outside_code(row),
         "cusip": instruments.by_id(row.instrument_id).cusip,
         "side": row.side,
         "qty": row.qty,

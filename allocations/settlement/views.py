@@ -103,7 +103,7 @@ def _confirm(
         "policy_version": verdict.policy_version if verdict else None,
         "instruction_id": instruction.id if instruction else None,
         "instruction_status": str(instruction.status) if instruction else None,
-        "next_step": next_step(row),
+        "next_step": next_step(row, instruction),
         "answered": statement is not None,
         "differences": len(differs),
         "sides": [
@@ -119,8 +119,8 @@ def _confirm(
     }
 
 
-def next_step(row: TradeConfirm) -> str:
-    """What is to be done about a confirmation now, in words."""
+def next_step(row: TradeConfirm, instruction: SettlementInstruction | None = None) -> str:
+    """What is to be done about a confirmation now, in words; with its instruction, about both."""
     if row.status == ConfirmStatus.CANCELED:
         if row.ask and row.due_at is None:
             return "Ask the service why, then resend: it did not take the withdrawal."
@@ -132,9 +132,11 @@ def next_step(row: TradeConfirm) -> str:
     if row.status == ConfirmStatus.DISPUTED and row.code == "rejected_by_them":
         return "Ask them why; have two people accept it, or have the trade taken back."
     if row.status == ConfirmStatus.AFFIRMED:
-        if row.has_ssi:
-            return "Nothing: it settles."
-        return "Add a standing instruction, then resend the settlement."
+        if not row.has_ssi:
+            return "Add a standing instruction, then resend the settlement."
+        if instruction is not None and instruction.is_open and _is_refused(instruction):
+            return "Resend the settlement: the custodian would not take it."
+        return "Nothing: it settles."
     return {
         ConfirmStatus.UNMATCHED: "Dispute it: the other side has said nothing.",
         ConfirmStatus.MATCHED: "Affirm it.",
@@ -193,16 +195,32 @@ def _instruction(row: SettlementInstruction, at: datetime) -> dict[str, Any]:
 def _instruction_step(row: SettlementInstruction, buy_in: date | None) -> str:
     if not row.is_open:
         return "Nothing: it is over."
-    if row.ask and row.due_at is None:
+    if _is_refused(row):
         return "Resend: the custodian would not take it."
     if row.ask == SettlementInstruction.Ask.CANCEL:
         return "Wait: it is being withdrawn."
+    if not row.was_sent:
+        return _unsent_step(row)
+    if row.status not in (InstructionStatus.FAILED, InstructionStatus.BOUGHT_IN):
+        return "Wait for its day."
+    if not row.ref:
+        return "Wait: the custodian has not answered yet."
+    if row.side != "buy":
+        return "Deliver: the other side waits for it."
     if row.status == InstructionStatus.BOUGHT_IN:
         return "Wait for the buy-in to be delivered."
-    if row.status == InstructionStatus.FAILED:
-        if not row.was_sent:
-            return "Affirm or resend: it was never instructed."
-        return f"Chase the other side; bought in on {buy_in}." if buy_in else "Chase them."
-    if row.status == InstructionStatus.PENDING and not row.was_sent:
-        return "Wait for its confirmation."
-    return "Wait for its day."
+    return f"Chase the other side; bought in on {buy_in}." if buy_in else "Chase them."
+
+
+def _is_refused(row: SettlementInstruction) -> bool:
+    return bool(row.ask) and row.due_at is None
+
+
+def _unsent_step(row: SettlementInstruction) -> str:
+    """Of what was never instructed; the exception is ours until it is."""
+    agreed = row.confirm.status == ConfirmStatus.AFFIRMED
+    if agreed and not row.place:
+        return "Add a standing instruction, then resend it."
+    if row.status == InstructionStatus.PENDING:
+        return "Wait: it is being instructed." if row.ask else "Wait for its confirmation."
+    return "Affirm or resend: it was never instructed."

@@ -15,7 +15,8 @@ from controls.models import ControlList, Mandate
 from oms_site.kit.errors import NotFound, OmsError
 
 _FIELDS = frozenset({"name", "kind", "cusips", "issuers", "accounts"})
-_LONGEST = {"cusips": 9, "issuers": 120, "accounts": 40}
+# A CUSIP or an ISIN, a name, an id or a code.
+_LONGEST = {"cusips": 12, "issuers": 120, "accounts": 40}
 
 
 class Lists(Endpoint):
@@ -39,7 +40,11 @@ class Lists(Endpoint):
     @extend_schema(
         operation_id="control_list_publish",
         summary="Write the next version of a list",
-        description="It counts once a second person approves it.",
+        description=(
+            "It counts once a second person approves it. Securities are given by CUSIP or ISIN, "
+            "accounts by id or code; the list holds CUSIPs and ids. A name that nobody knows is "
+            "refused."
+        ),
         request=OpenApiTypes.OBJECT,
         responses={201: OpenApiTypes.OBJECT},
     )

@@ -12,7 +12,6 @@ _STEPS = ("submit", "approve", "reject", "suspend", "resume", "retire", "discard
 
 urlpatterns = [
     path("control/list/", lists.Lists.as_view(), name="control-list-list"),
-    path("control/list/<str:name>/", lists.ListVersions.as_view(), name="control-list-versions"),
     path("control/override/", overrides.Overrides.as_view(), name="override-list"),
     *(
         path(
@@ -26,12 +25,14 @@ urlpatterns = [
     path("control/mandate/", lists.Mandates.as_view(), name="mandate-list"),
     *(
         path(
-            f"control/list/<str:name>/<int:version>/{step}/",
+            # A list that was named before names were looked at may have a slash in it.
+            f"control/list/<path:name>/<int:version>/{step}/",
             lists.ListDecision.as_view(approve=step == "approve"),
             name=f"control-list-{step}",
         )
         for step in _DECISIONS
     ),
+    path("control/list/<path:name>/", lists.ListVersions.as_view(), name="control-list-versions"),
     *(
         path(
             f"control/mandate/<int:mandate_id>/{step}/",

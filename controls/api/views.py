@@ -24,23 +24,38 @@ _REQUESTS = {"suspend": Pending.SUSPEND, "resume": Pending.RESUME, "retire": Pen
 _PEOPLE = ("created_by", "approved_by", "requested_by")
 
 
+# Several values ask for any of them, with or without the brackets of the guide.
+_ANY_OF = {
+    "type": "type__in",
+    "type[]": "type__in",
+    "asset_class": "asset_classes__overlap",
+    "asset_class[]": "asset_classes__overlap",
+}
+
+
 class ControlList(Endpoint):
     """The controls of an organization, its parents' that bind it included."""
 
     @extend_schema(
         operation_id="control_list",
         summary="List controls",
-        parameters=[OpenApiParameter(name, str) for name in ("status", "type", "rule_class")],
+        parameters=[
+            *(OpenApiParameter(name, str) for name in ("status", "rule_class")),
+            *(OpenApiParameter(name, str, many=True) for name in _ANY_OF),
+        ],
         responses={200: schema.ControlPage},
     )
     def get(self, request: Request) -> Response:
         self.may_look()
         rows = governance.visible(self.principal.organization_id)
-        wanted = {
+        wanted: dict[str, str | list[str]] = {
             name: request.query_params[name]
-            for name in ("status", "type", "rule_class")
+            for name in ("status", "rule_class")
             if name in request.query_params
         }
+        for name, column in _ANY_OF.items():
+            if values := request.query_params.getlist(name):
+                wanted[column] = values
         if "status" not in wanted:
             rows = rows.exclude(status=ControlStatus.RETIRED)
         rows = rows.filter(**wanted).select_related(*_PEOPLE)

@@ -143,7 +143,7 @@ add(
     Params,
     control_type="universe",
     code="instrument_not_active",
-    sentence="The instrument is active, neither halted nor matured.",
+    sentence="The instrument is active: neither halted, matured, called nor redeemed.",
 )
 add(
     "price.pmp",

@@ -38,6 +38,34 @@ FUNCTIONS = frozenset(
 )
 
 
+# An order with everything and one with as little as there can be: what an expression says of them
+# tells what is no condition at all. The engine knows no types.
+_SAMPLE: dict[str, Any] = {
+    "side": "buy",
+    "ord_type": "limit",
+    "qty": 1000.0,
+    "limit_price": 99.5,
+    "notional": 995.0,
+    "reference_price": 99.25,
+    "cusip": "037833DP2",
+    "asset_class": "corporate",
+    "issuer": "Apple Inc.",
+    "sector": "technology",
+    "country": "US",
+    "rating": "AA+",
+    "currency": "USD",
+    "extended_hours": False,
+    "trader": "trader",
+    "organization": "alpha",
+    "accounts": ["A-1"],
+    "tags": {},
+    "stage": "order",
+    "phase": "open",
+}
+_BARE = {**_SAMPLE, "ord_type": "market", "limit_price": None, "notional": None}
+SAMPLES = (_SAMPLE, {**_BARE, "side": "sell", "reference_price": None, "sector": "", "rating": ""})
+
+
 class CelParams(Params, frozen=True):
     """The condition that must hold, and what is said when it does not."""
 
@@ -80,7 +108,22 @@ def compiled(expression: str) -> cel.Program:
     unknown = (set(program.variables()) - VARIABLES) | (called - FUNCTIONS)
     if unknown:
         raise ValueError(f"unknown names: {', '.join(sorted(unknown))}")
+    for sample in SAMPLES:
+        _require_truth(program, sample)
     return program
+
+
+def _require_truth(program: cel.Program, sample: dict[str, Any]) -> None:
+    """Refuse what is neither true nor false; what fails of a sample may hold of an order."""
+    try:
+        answer = program.execute(sample)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:  # noqa: BLE001  a panic of the engine is no Exception
+        return
+    if not isinstance(answer, bool):
+        text = str(answer)[:40]
+        raise ValueError(f"an expression is true or false; of a sample order this one says {text}")
 
 
 def _world(ticket: Ticket) -> dict[str, Any]:

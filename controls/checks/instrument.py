@@ -10,7 +10,7 @@ ACTIVE = "active"
 
 
 def status(ticket: Ticket, params: Params) -> Answer:
-    """The instrument is active: neither halted nor matured."""
+    """The instrument is active: neither halted nor matured, nor called or redeemed."""
     if ticket.instrument_status == ACTIVE:
         return PASSED
     return Finding(

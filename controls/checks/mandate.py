@@ -74,21 +74,23 @@ def guideline(ticket: Ticket, params: GuidelineParams) -> Answer:
     mandates = {one.account: one for one in ticket.mandates}
     versions = []
     for account in ticket.accounts:
-        mandate = mandates.get(account.id)
-        if mandate is None:
-            if params.required and ticket.signed > 0:
-                raise Missing(f"account {account.code} has no mandate")
-            continue
-        problem = _problem(ticket, mandate)
-        if problem:
-            limit, actual = problem
-            return Finding(
-                f"Account {account.code} may not {ticket.side} {ticket.cusip}: {actual} is outside "
-                f"its mandate version {mandate.version} ({limit}).",
-                f"{limit} (version {mandate.version})",
-                actual,
-            )
-        versions.append(f"{account.code} version {mandate.version}")
+        # What a client has agreed for an account holds for every sleeve of it, beside its own.
+        names = {account.id: account.code}
+        if account.whole:
+            names.setdefault(account.whole, account.whole_code)
+        found = [(code, mandates[name]) for name, code in names.items() if name in mandates]
+        if not found and params.required and ticket.signed > 0:
+            raise Missing(f"account {account.code} has no mandate")
+        for code, mandate in found:
+            if problem := _problem(ticket, mandate):
+                limit, actual = problem
+                return Finding(
+                    f"Account {code} may not {ticket.side} {ticket.cusip}: {actual} is outside "
+                    f"its mandate version {mandate.version} ({limit}).",
+                    f"{limit} (version {mandate.version})",
+                    actual,
+                )
+            versions.append(f"{code} version {mandate.version}")
     return Passed(", ".join(versions) or None, ticket.rating or None)
 
 

@@ -13,6 +13,7 @@ from controls.ticket import EXACT, Ticket
 HUNDRED = Decimal(100)
 ALIKE, GROUP = ("issuer", "sector", "country"), "group:"
 CASH, ASSETS = Need("cash", "account"), Need("assets", "account")
+COSTS = Need("costs", "account")
 POSITION = (Need("position", "account", "long"), Need("position", "account", "short"))
 
 
@@ -46,17 +47,18 @@ class ConcentrationParams(Params, frozen=True):
 
 
 def cash_needs(params: CashParams) -> tuple[Need, ...]:
-    """Cash as traded less the open buys."""
-    return (CASH,)
+    """Cash as traded less what the open buys cost, and what this one costs beyond its principal."""
+    return (CASH, COSTS)
 
 
 def buying_power(ticket: Ticket, params: CashParams) -> Answer:
-    """Every account can pay its part of a buy; a sell needs no cash."""
+    """Every account can pay its part of a buy with interest and fees; a sell needs no cash."""
     if ticket.signed < 0:
         return Passed(None, "sell")
     limit = needed = Decimal(0)
     for part in ticket.parts("account"):
-        limit, needed = ticket.figure(CASH, part.entity), ticket.value_of(part.qty)
+        limit = ticket.figure(CASH, part.entity)
+        needed = ticket.value_of(part.qty) + ticket.figure(COSTS, part.entity)
         if params.buffer_percent is not None:
             needed += EXACT.multiply(needed, params.buffer_percent).scaleb(-2, EXACT)
         if needed > limit:

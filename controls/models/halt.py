@@ -151,6 +151,16 @@ class Halt(LedgerRow):
         indexes = [
             models.Index(fields=["organization", "engaged_at"], name="halt_log"),
             models.Index(fields=["engagement_id"], name="halt_of_engagement"),
+            models.Index(
+                fields=["trigger", "released_at"],
+                name="halt_given_back",
+                condition=~Q(released_at=None),
+            ),
+            models.Index(
+                fields=["organization", "-released_at"],
+                name="halt_released_log",
+                condition=Q(status="released"),
+            ),
         ]
 
     def __str__(self) -> str:

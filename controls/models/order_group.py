@@ -89,7 +89,9 @@ class OrderGroup(LedgerRow):
             ),
         ]
         indexes = [
-            models.Index(fields=["organization", "created_at"], name="order_group_log"),
+            models.Index(
+                fields=["organization", "status", "-created_at", "-id"], name="order_group_log"
+            ),
             models.Index(
                 fields=["organization"], name="order_group_locked", condition=Q(status="locked")
             ),

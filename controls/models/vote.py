@@ -42,6 +42,11 @@ class ReviewVote(LedgerFact):
         constraints = [
             models.UniqueConstraint(fields=["review", "decided_by"], name="one_vote_per_person"),
             models.CheckConstraint(condition=~Q(decided_by=F("maker")), name="maker_does_not_vote"),
+            models.UniqueConstraint(
+                fields=["organization", "client_decision_id", "approve"],
+                condition=~Q(client_decision_id=""),
+                name="client_decision_id_for_ever",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -6,11 +6,8 @@ from typing import Any, ClassVar
 
 from django.db import models
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html_join
-from django.utils.safestring import SafeString
 
-from oms_site.admin import access
+from oms_site.admin import access, references
 from oms_site.admin.fields import ExactJSONField, PlainDecimalInput
 from oms_site.admin.scoped import ScopedAdmin
 from oms_site.admin.unfolded import InfinitePaginator, JsonWidget
@@ -42,18 +39,18 @@ class ReadOnlyAdmin(ScopedAdmin):
             terms = {name: terms[name] for name in terms if name in names}
             parts = [(None, which), ("State", living.values()), ("Terms", terms.values())]
         parts[0] = (None, [*parts[0][1], *(["related_rows"] if self.links else [])])
-        return [(title, {"fields": [self.shown(name) for name in part]}) for title, part in parts]
+
+        def placed(name: str) -> Any:
+            if name == "related_rows":
+                return references.Lists(
+                    self.model._meta.label, self.links, self.admin_site, request
+                )
+            return self.told(name, request)
+
+        return [(title, {"fields": [placed(name) for name in part]}) for title, part in parts]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         return [name for _, part in self.get_fieldsets(request, obj) for name in part["fields"]]
-
-    def related_rows(self, obj: Any) -> SafeString:
-        """Links to the lists of rows that name this one."""
-        found = (
-            (reverse(f"admin:{page}_changelist"), lookup, obj.pk, title)
-            for title, page, lookup in self.links
-        )
-        return format_html_join(" · ", '<a class="text-link" href="{}?{}={}">{}</a>', found)
 
 
 class ConfigAdmin(ScopedAdmin):

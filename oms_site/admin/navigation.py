@@ -37,6 +37,7 @@ GROUPS: tuple[tuple[str, tuple[tuple[str, str, str, str], ...]], ...] = (
             ("Crosses inside", "sync_alt", "orders", "cross"),
             ("Money orders", "savings", "orders", "notionalpart"),
             ("Held trade reports", "pending_actions", "orders", "heldreport"),
+            ("Reported trades", "fact_check", "orders", "reportedtrade"),
             ("Requests for quotes", "contact_support", "orders", "rfq"),
             ("Quotes", "request_quote", "orders", "quote"),
         ),

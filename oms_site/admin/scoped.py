@@ -13,7 +13,7 @@ from django.contrib.admin.utils import unquote
 from django.db import models
 from django.http import HttpRequest
 
-from oms_site.admin import access, display
+from oms_site.admin import access, display, references
 from oms_site.admin.unfolded import BaseAdmin
 
 _SUFFIX = "_shown"
@@ -92,7 +92,7 @@ class ScopedAdmin(BaseAdmin):
         return [self.shown(name) for name in super().get_list_display(request)]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        return [self.shown(name) for name in super().get_readonly_fields(request, obj)]
+        return [self.told(name, request) for name in super().get_readonly_fields(request, obj)]
 
     def get_exclude(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """No form takes a read-only column, whatever name shows it."""
@@ -104,7 +104,7 @@ class ScopedAdmin(BaseAdmin):
         readonly = set(self.get_readonly_fields(request, obj))
 
         def placed(name: Any) -> Any:
-            shown = self.shown(name)
+            shown = self.told(name, request)
             return shown if look_only or shown in readonly else name
 
         return [
@@ -126,6 +126,10 @@ class ScopedAdmin(BaseAdmin):
             for one in found
             if obj is not None and self.offers(obj, one.action_name.removeprefix(prefix))
         ]
+
+    def told(self, name: Any, request: HttpRequest) -> Any:
+        """As `shown`, on a row's page: what it names is a link only for those who may go there."""
+        return references.of(self, name, request) or self.shown(name)
 
     def shown(self, name: Any) -> Any:
         """The column that shows a field our way, or the field itself."""

@@ -10,7 +10,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import DatabaseError
+from django.db import DatabaseError, DataError
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -67,6 +67,9 @@ def _as_refusal(error: Exception) -> OmsError | None:
         return OmsError("not_entitled", "Not allowed.", status=403)
     if isinstance(error, exceptions.APIException):
         return _of_framework(error)
+    if isinstance(error, DataError):
+        log.error("a value of a request cannot be stored", exc_info=error)
+        return OmsError("invalid_value", "A value in this request cannot be stored.")
     if isinstance(error, DatabaseError):
         log.error("the database did not take a request", exc_info=error)
         return unavailable()

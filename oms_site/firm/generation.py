@@ -44,11 +44,25 @@ def enter() -> int:
     entrance is seen by everyone who comes in afterwards.
     """
     global _current
-    libpq.asked(f"SELECT pg_advisory_xact_lock_shared({ENTRANCE})")
-    # A statement of its own: only its snapshot is younger than the lock.
-    rows = libpq.asked("SELECT number FROM firm_generation WHERE id = 1")
+    rows = libpq.asked_in_turn(
+        f"SELECT pg_advisory_xact_lock_shared({ENTRANCE})",
+        # A statement of its own: only its snapshot is younger than the lock.
+        "SELECT number FROM firm_generation WHERE id = 1",
+    )
     _current = number = int(rows[0][0]) if rows else 0
     return number
+
+
+def move() -> None:
+    """What is cached is loaded again once this transaction has committed.
+
+    For what is read as reference data and kept in rows that are none; those do it by themselves.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO firm_generation (id, number) VALUES (1, nextval('oms_generation'))"
+            " ON CONFLICT (id) DO UPDATE SET number = excluded.number"
+        )
 
 
 def shut_entrance() -> None:

@@ -25,6 +25,7 @@ from oms_site.kit import clock
 T = TypeVar("T")
 _SPECIAL = ("\\", "\n", "\r", "\t")
 _ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
+_WELL = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 _TRUE, _FALSE, _NULL = "t", "f", r"\N"
 
 
@@ -49,23 +50,52 @@ def written(sql: str, params: Sequence[Any]) -> int:
     return done.command_tuples or 0
 
 
-def copy_in(sql: str, rows: Iterable[Sequence[Any]]) -> int:
-    """Send rows by one `COPY … FROM STDIN`. Returns how many; raises Django's database errors."""
+def asked_in_turn(*statements: str) -> list[tuple[Any, ...]]:
+    """The rows of the last of several statements, sent together; each sees what is there by then.
+
+    Without parameters. Raises Django's database errors.
+    """
+    raw = _connected()
+    adapters = Transformer(raw)
+
+    def ask() -> list[tuple[Any, ...]]:
+        line, begin = raw.pgconn, _begin(raw)
+        done = _only(line.exec_(_together([*begin, *statements])), pq.ExecStatus.TUPLES_OK)
+        adapters.set_pgresult(done)
+        return list(adapters.load_rows(0, done.ntuples, tuple))
+
+    return _watched_all(statements, ask)
+
+
+def copied(
+    copies: Sequence[tuple[str, Iterable[Sequence[Any]]]], *, then: Sequence[str] = ()
+) -> None:
+    """Send rows by `COPY … FROM STDIN`, each with its rows, and statements that go after them.
+
+    All of it is one message, so the server is waited for once per COPY. Raises Django's database
+    errors.
+    """
+    commands = [sql for sql, _ in copies]
+    if not (commands or then):
+        return
     raw = _connected()
 
-    def copy() -> pq.abc.PGresult:
-        text = _text(rows, Transformer(raw))
-        line = _in_transaction(raw)
-        _only(line.exec_(sql.encode()), pq.ExecStatus.COPY_IN)
-        line.put_copy_data(text)
-        line.put_copy_end()
-        _wait(line)
-        done = line.get_result()
-        line.get_result()  # that there is no more
-        assert done is not None
-        return _only(done, pq.ExecStatus.COMMAND_OK)
+    def copy() -> None:
+        adapters = Transformer(raw)
+        texts = iter([_text(rows, adapters) for _, rows in copies])
+        line = raw.pgconn
+        line.send_query(_together([*_begin(raw), *commands, *then]))
+        failed: pq.abc.PGresult | None = None
+        while (done := _next_result(line)) is not None:
+            if done.status == pq.ExecStatus.COPY_IN:
+                line.put_copy_data(next(texts))
+                line.put_copy_end()
+            elif done.status not in _WELL:
+                failed = failed or done
+        if failed is not None:
+            raise psycopg.errors.error_from_result(failed)
 
-    return _watched(sql, None, copy).command_tuples or 0
+    _watched_all([*commands, *then], copy)
 
 
 def _connected() -> psycopg.Connection[Any]:
@@ -90,9 +120,24 @@ def _sent(
 def _in_transaction(raw: psycopg.Connection[Any]) -> pq.abc.PGconn:
     """The connection under psycopg's, which begins a transaction at its first statement."""
     line = raw.pgconn
-    if not raw.autocommit and line.transaction_status == pq.TransactionStatus.IDLE:
-        _only(line.exec_(b"BEGIN"), pq.ExecStatus.COMMAND_OK)
+    for sql in _begin(raw):
+        _only(line.exec_(sql.encode()), pq.ExecStatus.COMMAND_OK)
     return line
+
+
+def _begin(raw: psycopg.Connection[Any]) -> list[str]:
+    """What has to be sent ahead of the first statement of a transaction."""
+    idle = raw.pgconn.transaction_status == pq.TransactionStatus.IDLE
+    return ["BEGIN"] if idle and not raw.autocommit else []
+
+
+def _together(statements: Sequence[str]) -> bytes:
+    return ";".join(statements).encode()
+
+
+def _next_result(line: pq.abc.PGconn) -> pq.abc.PGresult | None:
+    _wait(line)
+    return line.get_result()
 
 
 def _wait(line: pq.abc.PGconn) -> None:
@@ -111,6 +156,13 @@ def _only(result: pq.abc.PGresult, wanted: pq.ExecStatus) -> pq.abc.PGresult:
     if result.status != wanted:
         raise psycopg.errors.error_from_result(result)
     return result
+
+
+def _watched_all(statements: Sequence[str], work: Callable[[], T]) -> T:
+    """Tell the watchers each of several statements, and do all of them at the last."""
+    for sql in statements[:-1]:
+        _watched(sql, None, lambda: None)
+    return _watched(statements[-1], None, work)
 
 
 def _watched(sql: str, params: Sequence[Any] | None, work: Callable[[], T]) -> T:

@@ -22,6 +22,8 @@ GUIDE: dict[str, Any] = {
     # Instructions beyond type and time, and lists of orders.
     "allowed_handling": [],
     "allowed_contingencies": [],
+    # What becomes of an order for the day that comes after its close: "reject", or "queue" for the
+    # next session.
     "outside_hours": "reject",
     "order_amendment": "disallowed",
     # By which schedules an order may be worked over time.
@@ -30,12 +32,11 @@ GUIDE: dict[str, Any] = {
     "amendment_review": "live",
     "allocation_entry": "pre_trade_only",
     "allowed_allocation_strategies": ["fifo_without_averaging", "pro_rata_with_averaging"],
-    "late_fill": "quarantine",
     "approvals_required": 1,
     "gtc_max_days": 90,
     "events_window_hours": 48,
-    "settlement_days": 1,
     "control_simulation_hours": 24,
+    # As what an order is told to end whose time is over: "expire" or "cancel", never both.
     "expiry_event": "expire",
     # "hold": no order is taken before the day's first comparison with the outside is explained.
     "start_of_day_check": "warn",
@@ -48,6 +49,8 @@ GUIDE: dict[str, Any] = {
     "block_account_reject": "whole",
     # Settling days after a failed one until it is bought in.
     "buy_in_days": 4,
+    # As what the firm deals with its clients, for their confirms: "agent" or "principal".
+    "confirm_capacity": "agent",
 }
 
 
@@ -99,8 +102,24 @@ OPTIONAL: dict[str, Any] = {
 
 # Rules whose words are few, and anything else a mistake.
 CHOICES: dict[str, tuple[str, ...]] = {
+    "outside_hours": ("reject", "queue"),
+    "order_amendment": ("disallowed", "replace_chain"),
+    "amendment_review": ("live", "hold"),
+    "allocation_entry": ("pre_trade_only", "post_trade_with_review"),
+    "expiry_event": ("expire", "cancel"),
+    "start_of_day_check": ("warn", "hold"),
+    "trade_affirmation": ("match", "counterparty", "person"),
     "internal_cross": ("off", "routed", "open"),
     "block_account_reject": ("whole", "drop"),
+    "confirm_capacity": ("agent", "principal"),
+}
+
+# Numbers of which nothing less makes sense, or nothing more.
+BOUNDS: dict[str, tuple[int, int]] = {
+    "approvals_required": (1, 9),
+    "gtc_max_days": (1, 3_650),
+    "events_window_hours": (1, 87_600),
+    "control_simulation_hours": (1, 8_760),
 }
 
 
@@ -181,8 +200,10 @@ def _fault(name: str, value: Any) -> str:
         return f"Give one of: {', '.join(CHOICES[name])}."
     if type(value) is not type(usual):
         return f"Give a {type(usual).__name__}, such as {usual}."
-    if isinstance(value, int) and value < 0:
-        return "Give a number that is not negative."
+    if isinstance(value, int):
+        least, most = BOUNDS.get(name, (0, 1_000_000))
+        if not least <= value <= most:
+            return f"Give a number from {least} to {most}."
     if name in OPTIONAL and not _is_number(value):
         return f"Give a number as text, such as {usual}."
     if isinstance(value, list):

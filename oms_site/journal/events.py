@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -20,8 +21,12 @@ def page(
     since: datetime | None = None,
     order_id: str = "",
     event_type: str = "",
+    also: tuple[str, Sequence[Any]] | None = None,
 ) -> list[Frame]:
-    """Client events numbered above `after`, oldest first; `since` bounds how far back."""
+    """Client events numbered above `after`, oldest first; `since` bounds how far back.
+
+    `also` is one more condition on the event `e`, with its parameters.
+    """
     wheres = ["f.organization_id = %s", "f.msg_number > %s"]
     params: list[Any] = [organization_id, after]
     for sql, value in (
@@ -32,6 +37,9 @@ def page(
         if value:
             wheres.append(sql)
             params.extend([value] * sql.count("%s"))
+    if also is not None:
+        wheres.append(also[0])
+        params.extend(also[1])
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT f.position, f.msg_number, e.body, e.order_id, e.subject "

@@ -82,15 +82,23 @@ def _copy_plan(
     return f'COPY "{model._meta.db_table}" ({names}) FROM STDIN', getter, json_at
 
 
-def copy_in(model: type[models.Model], rows: Sequence[models.Model]) -> None:
-    """Insert rows by one COPY, in the order of the names they may have only once.
+def copy_in(
+    added: Iterable[tuple[type[models.Model], Sequence[models.Model]]], *, then: Sequence[str] = ()
+) -> None:
+    """Insert rows by one COPY per table, in the order of the names they may have only once.
 
-    Raises Django's database errors.
+    `then` are statements that go with them, after them. Raises Django's database errors.
     """
+    libpq.copied([_copy(model, rows) for model, rows in added], then=then)
+
+
+def _copy(
+    model: type[models.Model], rows: Sequence[models.Model]
+) -> tuple[str, list[Sequence[Any]]]:
     sql, getter, json_at = _copy_plan(model)
     if names := getattr(model, "INSERTED_BY", ()):
         rows = sorted(rows, key=lambda row: [getattr(row, name) or "" for name in names])
-    libpq.copy_in(sql, [_values(getter(row.__dict__), json_at) for row in rows])
+    return sql, [_values(getter(row.__dict__), json_at) for row in rows]
 
 
 def _values(values: Sequence[Any], json_at: tuple[int, ...]) -> Sequence[Any]:

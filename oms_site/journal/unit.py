@@ -20,9 +20,9 @@ from typing import Any, TypeVar
 
 import msgspec
 from django.db import connection, models, transaction
+from psycopg import sql
 
 from oms_site import later
-from oms_site.firm import libpq
 from oms_site.journal import statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
@@ -31,9 +31,6 @@ from oms_site.kit import clock, ids
 
 Row = TypeVar("Row", bound=LedgerRow)
 CHANNEL = "oms_feed"
-_KNOCK = (
-    "SELECT pg_notify(channel, whom) FROM unnest($1::text[], $2::text[]) AS knock (channel, whom)"
-)
 
 
 class StaleVersion(RuntimeError):
@@ -192,8 +189,11 @@ class Unit:
                 if seen is None or (isinstance(fresh, LedgerRow) and fresh.state() != seen):
                     raise UnrecordedChange(f"{fresh._meta.label} {fresh.id} has no event")
 
-    def flush(self) -> None:
-        """Write everything gathered so far. Called once, by `work`, before commit."""
+    def flush(self, *, commit: bool = False) -> None:
+        """Write everything gathered so far. Called once, by `work`, at the end.
+
+        With `commit`, the last message commits the transaction as well.
+        """
         self._refuse_unrecorded()
         if self._events:
             self.knock(CHANNEL)
@@ -202,15 +202,18 @@ class Unit:
         recorded_at = clock.now()
         for event in self._events:
             event.recorded_at = recorded_at
-        for added, rows in self._new.items():
-            statements.copy_in(added, rows)
-        for model, changed in self._changed().items():
-            if statements.update(model, changed) != len(changed):
-                raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
+        added: list[tuple[type[models.Model], list[Any]]] = list(self._new.items())
+        if changed := self._changed():
+            if added:
+                statements.copy_in(added)
+                added = []
+            for model, rows in changed.items():
+                if statements.update(model, rows) != len(rows):
+                    raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
         if self._events:
-            statements.copy_in(Event, self._events)
-        if self._knocks:
-            libpq.asked(_KNOCK, [list(column) for column in zip(*self._knocks, strict=True)])
+            added.append((Event, self._events))
+        last = [_knock(channel, whom) for channel, whom in sorted(self._knocks)]
+        statements.copy_in(added, then=[*last, "COMMIT"] if commit else last)
 
     def _changed(self) -> dict[type[LedgerRow], list[dict[str, Any]]]:
         changed: dict[type[LedgerRow], list[dict[str, Any]]] = defaultdict(list)
@@ -232,4 +235,9 @@ def work(*, by: Actor, at: datetime) -> Iterator[Unit]:
     with transaction.atomic():
         unit = Unit(by=by, at=at)
         yield unit
-        unit.flush()
+        # Nothing follows in this transaction: it ends with the message that writes the last rows.
+        unit.flush(commit=not connection.savepoint_ids)
+
+
+def _knock(channel: str, whom: str) -> str:
+    return f"SELECT pg_notify({sql.quote(channel)}, {sql.quote(whom)})"

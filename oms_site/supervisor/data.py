@@ -28,6 +28,7 @@ class Layout:
     data_dir: Path
     port: int = 8000
     web_workers: int = 2
+    desk_workers: int = 2
     database_url: str | None = None
     redis_url: str | None = None
 
@@ -50,14 +51,15 @@ class Layout:
 def read_layout(environ: Mapping[str, str]) -> Layout:
     """The layout the environment asks for; raises `CannotStart` on a setting that makes no sense.
 
-    OMS_DATA_DIR (default `.data`, relative to the project), PORT, WEB_WORKERS, DATABASE_URL,
-    REDIS_URL.
+    OMS_DATA_DIR (default `.data`, relative to the project), PORT, WEB_WORKERS,
+    DESK_WORKERS, DATABASE_URL, REDIS_URL.
     """
     directory = Path(environ.get("OMS_DATA_DIR") or ".data").expanduser()
     return Layout(
         data_dir=(ROOT / directory).resolve(),
         port=_number(environ, "PORT", default=8000, highest=65_535),
         web_workers=_number(environ, "WEB_WORKERS", default=2, highest=64),
+        desk_workers=_number(environ, "DESK_WORKERS", default=2, highest=64),
         database_url=environ.get("DATABASE_URL") or None,
         redis_url=environ.get("REDIS_URL") or None,
     )

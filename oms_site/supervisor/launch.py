@@ -130,6 +130,7 @@ def child_environment(layout: Layout, servers: Servers, environ: Environment) ->
         "REDIS_URL": servers.redis_url,
         "OMS_DATA_DIR": str(layout.data_dir),
         "OMS_ENV": "sandbox",
+        "OMS_SOCKETS": str(servers.sockets),
         "OMS_SECRET_KEY": environ.get("OMS_SECRET_KEY") or data.secret_key(layout),
         "OMS_SUPERVISED": "1",
         "PORT": str(layout.port),

@@ -91,6 +91,7 @@ def applications(layout: Layout, *, env: Mapping[str, str], door: int) -> list[C
     beat += ["--schedule", str(layout.data_dir / "celerybeat-schedule")]
     return [
         Child("outside", [*manage, "run_outside"], env),
+        *(_desk(n, env) for n in range(1, layout.desk_workers + 1)),
         *(
             Child("web" if n == 1 else f"web-{n}", _web(door), env, keep_fds=[door])
             for n in range(1, layout.web_workers + 1)
@@ -104,6 +105,12 @@ def applications(layout: Layout, *, env: Mapping[str, str], door: int) -> list[C
         Child("sequencer", [*manage, "run_sequencer"], env),
         Child("gateway", [*manage, "run_gateway"], env),
     ]
+
+
+def _desk(number: int, env: Mapping[str, str]) -> Child:
+    path = str(Path(env["OMS_SOCKETS"]) / f"desk-{number}")
+    name = "desk" if number == 1 else f"desk-{number}"
+    return Child(name, [sys.executable, str(ROOT / "manage.py"), "run_desk", path], env)
 
 
 def _web(door: int) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from oms_site.supervisor import postgres, valkey
 from oms_site.supervisor.data import Layout
@@ -21,6 +22,8 @@ class Servers:
     children: Sequence[Child]
     database_url: str
     redis_url: str
+    # A private directory, where processes of the product may listen as well.
+    sockets: Path
     prepare: Callable[[], None]
 
 
@@ -33,10 +36,8 @@ def choose_servers(layout: Layout) -> Servers:
     cluster = layout.data_dir / "postgres"
     children: list[Child] = []
     prepare: Callable[[], None]
-    account, sockets = None, layout.data_dir
-    if not (own_database and own_redis):
-        account = account_for(cluster)
-        sockets = make_sockets_dir(layout.data_dir, account=account)
+    account = None if own_database and own_redis else account_for(cluster)
+    sockets = make_sockets_dir(layout.data_dir, account=account)
     if own_database:
         postgres.make_database_at(own_database)
         prepare = _nothing
@@ -55,6 +56,7 @@ def choose_servers(layout: Layout) -> Servers:
         children,
         own_database or postgres.database_url(sockets),
         own_redis or valkey.redis_url(sockets),
+        sockets,
         prepare,
     )
 

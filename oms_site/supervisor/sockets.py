@@ -1,4 +1,4 @@
-"""A private directory for the sockets of the embedded servers, its path short enough for them."""
+"""A private directory for the sockets of servers and processes, its path short enough for them."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from oms_site.api import envelope, strict_json
+from oms_site.kit.errors import OmsError
 from orders.desk import Result
 from orders.desk.canceling import CancelResult
 
@@ -12,11 +13,20 @@ from orders.desk.canceling import CancelResult
 def of_submit(result: Result) -> tuple[int, bytes, dict[str, str]]:
     """201 with the order, 200 for a replay, or the refusal's own status."""
     if result.error is not None:
-        headers = {"retry-after": "1"} if result.error.status == 503 else {}
-        return result.error.status, strict_json.dumps(envelope.body(result.error)), headers
+        return of_refusal(result.error)
     if result.replayed:
         return 200, result.body, {"idempotent-replayed": "true"}
     return 201, result.body, {"location": f"/v1/trading/order/{result.order_id}/"}
+
+
+def of_refusal(refusal: OmsError) -> tuple[int, bytes, dict[str, str]]:
+    """The envelope of an error, with what a client is to do about its status."""
+    headers = {}
+    if refusal.status == 401:
+        headers["www-authenticate"] = "Bearer"
+    if refusal.status == 503:
+        headers["retry-after"] = "1"
+    return refusal.status, strict_json.dumps(envelope.body(refusal)), headers
 
 
 def of_cancel(result: CancelResult) -> dict[str, Any]:

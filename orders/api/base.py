@@ -8,6 +8,7 @@ from typing import Any, TypedDict
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
+from oms_site.api import asked
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
@@ -29,6 +30,7 @@ class Endpoint(APIView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        asked.check(self, request)
         assert isinstance(request.user, Principal)
         self.principal = request.user
         self.at = clock.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -35,11 +36,12 @@ class BreakList(Endpoint):
     def get(self, request: Request) -> Response:
         self.principal.require("ops.view")
         rows = Break.objects.filter(organization_id=self.principal.organization_id)
+        rows = rows.select_related("owner", "proposed_by", "closed_by")
         if request.query_params.get("closed") == "true":
             rows = rows.exclude(closed_at=None).order_by("-closed_at", "-id")
         else:
             rows = rows.filter(closed_at=None).order_by("opened_at", "id")
-        return Response({"breaks": [shown(row) for row in rows[:_MOST]]})
+        return Response({"breaks": [shown(row, at=self.at) for row in rows[:_MOST]]})
 
 
 class BreakStep(Endpoint):
@@ -64,7 +66,7 @@ class BreakStep(Endpoint):
         else:
             version = version_of(request.data)
             row = breaks.decide(break_id, agree=step == "agree", version=version, **self.told)
-        return Response(shown(row))
+        return Response(shown(row, at=self.at))
 
 
 class RecoveryList(Endpoint):
@@ -112,8 +114,8 @@ class RecoveryStep(Endpoint):
         return Response(recovery_shown(row))
 
 
-def shown(row: Break) -> dict[str, Any]:
-    """A break as the API tells it."""
+def shown(row: Break, *, at: datetime) -> dict[str, Any]:
+    """A break as the API tells it: who has it and since when it stands, until it is closed."""
     return {
         "break_id": row.id,
         "version": row.version,
@@ -122,11 +124,23 @@ def shown(row: Break) -> dict[str, Any]:
         "order_id": row.order_id or None,
         "evidence": row.evidence,
         "opened_at": row.opened_at,
+        "age_s": int(((row.closed_at or at) - row.opened_at).total_seconds()),
+        "owner": _name(row.owner),
+        "owner_id": row.owner_id,
         "reason_code": row.reason_code or None,
         "resolution": row.resolution or None,
         "proposed": row.proposed_by_id is not None,
+        "proposed_by": _name(row.proposed_by),
+        "proposed_by_id": row.proposed_by_id,
+        "proposed_at": row.proposed_at,
+        "closed_by": _name(row.closed_by),
         "closed_at": row.closed_at,
     }
+
+
+def _name(who: object) -> str | None:
+    """A user's name; None for nobody."""
+    return getattr(who, "username", None)
 
 
 def recovery_shown(row: Recovery) -> dict[str, Any]:

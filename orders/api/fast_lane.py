@@ -1,4 +1,4 @@
-"""The short way for `POST /v1/trading/order/`: straight from ASGI to the batcher.
+"""The short way for `POST /v1/trading/order/`: straight from ASGI to the desk.
 
 It answers exactly as the REST view beside it does, from the same reader, the same desk and the same
 envelope; it only leaves out what an order with an API key does not need.
@@ -12,7 +12,7 @@ from typing import Any
 
 from django.db import DatabaseError
 
-from oms_site.api import envelope, strict_json
+from oms_site.api import strict_json
 from oms_site.api.request_id import correlation_of
 from oms_site.firm import database, principals
 from oms_site.firm.principals import Principal
@@ -20,8 +20,8 @@ from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from oms_site.throttling import gate
 from oms_site.throttling.limits import Lane
-from orders.api import answers, batcher, intake
-from orders.requests import SubmitRequest
+from orders.api import lines, taking
+from orders.api.taking import Asked
 
 log = logging.getLogger(__name__)
 PATH = "/v1/trading/order/"
@@ -53,31 +53,22 @@ async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
                 "authentication_failed", "This API key is unknown, revoked or expired.", status=401
             )
         body = await _body(scope, receive)
-        received_at = clock.now()
-        ask = intake.order(strict_json.loads(body))
-        principal.require("order.submit")
-        key = intake.idempotency_key(_header(scope, b"idempotency-key").decode("latin-1"))
-        result = await batcher.submit(
-            SubmitRequest(ask, principal, received_at, correlation_id, key)
+        key = _header(scope, b"idempotency-key").decode("latin-1")
+        answer = await lines.of_this_loop().submit(
+            Asked(principal, clock.now(), correlation_id, key, body)
         )
-        status, content, extra = answers.of_submit(result)
-        headers.extend((name.encode(), value.encode()) for name, value in extra.items())
     except OmsError as refusal:
-        status, content = refusal.status, strict_json.dumps(envelope.body(refusal))
-        if status == 401:
-            headers.append((b"www-authenticate", b"Bearer"))
-        if status == 503:
-            headers.append((b"retry-after", b"1"))
+        answer = taking.refused(refusal)
     except DatabaseError:
         log.exception("an order could not be taken in")
-        down = envelope.unavailable()
-        status, content = down.status, strict_json.dumps(envelope.body(down))
-        headers.append((b"retry-after", b"1"))
+        answer = taking.unknown()
+    content = answer.content
+    headers.extend((name.encode(), value.encode()) for name, value in answer.headers.items())
     headers.extend((name.encode(), value.encode()) for name, value in verdict.headers.items())
     headers.append((b"content-type", b"application/json"))
     headers.append((b"content-length", str(len(content)).encode()))
     headers.append((b"x-content-type-options", b"nosniff"))
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
 

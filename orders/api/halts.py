@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -16,7 +16,7 @@ from oms_site.kit.errors import Forbidden, NotFound, OmsError
 from orders import halting
 from orders.api import halts_schema
 from orders.api.base import Endpoint
-from orders.stopping import selecting, waiting
+from orders.stopping import selecting, sizing, waiting
 
 _ENGAGE_FIELDS = frozenset({"scope", "target", "reason", "cancel_orders", "confirm", "mode"})
 _MODES = tuple(mode.value for mode in Halt.Mode)
@@ -60,12 +60,14 @@ class KillSwitchList(Endpoint):
         mode = body.choice("mode", _MODES, default=Halt.Mode.HALT.value)
         cancels = body.flag("cancel_orders", default=mode == Halt.Mode.HALT.value)
         body.finish()
+        target = halting.target_of(scope, name, by=self.principal)
         if confirm != (name or scope):
             raise OmsError(
-                "not_confirmed", f"Repeat {name or scope!r} in `confirm`.", field="confirm"
+                "not_confirmed",
+                f"This stops {target.name}: repeat {name or scope!r} in `confirm`.",
+                field="confirm",
             )
-        target = halting.target_of(scope, name, by=self.principal)
-        row = halts.engage(
+        row = halting.engage(
             target, reason=reason, cancels=cancels, by=self.principal, at=self.at, mode=mode
         )
         return Response(view(row), status=201)
@@ -77,14 +79,21 @@ class KillSwitchPreview(Endpoint):
     @extend_schema(
         operation_id="kill_switch_preview",
         summary="Preview a kill switch",
-        description="`scope` and `target` as when engaging; nothing is changed.",
+        description=(
+            "`scope` and `target` as when engaging; nothing is changed. What is open of bonds is "
+            "`par`, of equities `shares`; `notional` is by currency, at limits or reference prices."
+        ),
+        parameters=[OpenApiParameter(name, str) for name in ("scope", "target")],
         responses={200: halts_schema.KillSwitchPreview, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
         self.principal.require("order.view")
         scope = request.query_params.get("scope", "")
         target = halting.target_of(scope, request.query_params.get("target", ""), by=self.principal)
-        found = halting.preview(target, self.principal.organization_id)
+        wanted = selecting.of_scope(
+            target.scope, target.id, organization_id=self.principal.organization_id
+        )
+        found = sizing.preview(wanted)
         return Response({"scope": scope, "target": target.id, "name": target.name, **found})
 
 

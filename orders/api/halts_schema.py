@@ -43,15 +43,23 @@ KillSwitchEngage = shape(
 )
 KillSwitchReason = shape("KillSwitchReason", reason=s.CharField())
 KillSwitchVenue = shape(
-    "KillSwitchVenue", venue_id=s.CharField(), orders=s.IntegerField(), leaves_qty=decimal()
+    "KillSwitchVenue",
+    venue_id=s.CharField(),
+    orders=s.IntegerField(),
+    par=decimal(),
+    shares=decimal(),
 )
+_MONEY = shape("KillSwitchNotional", currency=s.CharField(), amount=decimal())
 KillSwitchPreview = shape(
     "KillSwitchPreview",
     scope=s.CharField(),
     target=s.CharField(),
     name=s.CharField(),
     orders=s.IntegerField(),
-    leaves_qty=decimal(),
+    par=decimal(),
+    shares=decimal(),
+    notional=s.ListField(child=_MONEY()),
+    unpriced=s.IntegerField(),
     venues=s.ListField(child=KillSwitchVenue()),
 )
 _WAIT = shape(

@@ -13,7 +13,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from allocations.holdings import choices, transactions, views
+from allocations.holdings import choices, rolled, transactions, views
 from allocations.models import Transaction
 from oms_site.api import bricks
 from oms_site.api.shape import Reader
@@ -23,6 +23,7 @@ from orders.api import paging
 from orders.api.base import Endpoint
 from venues import instruments
 
+INCLUDED = "sleeves"
 _FIELDS = (
     *("kind", "account_id", "to_account_id", "instrument_id", "currency", "amount", "qty", "cost"),
     *("settlement_date", "to_currency", "reason", "client_transaction_id"),
@@ -35,7 +36,10 @@ def _filters(*names: str) -> list[OpenApiParameter]:
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What a list is asked for: whose, when, of what, after which key, and how many."""
+    """What a list is asked for: whose, when, of what, after which key, and how many.
+
+    `whole` is the account whose sleeves are asked for with it.
+    """
 
     organization_id: str
     accounts: list[str]
@@ -44,20 +48,27 @@ class _Asked:
     instrument_id: int | None
     cursor: str
     most: int
+    whole: str = ""
 
 
 def _asked(endpoint: Endpoint, request: Request) -> _Asked:
     """The filters of a request. Raises `OmsError` (`invalid_filter`)."""
     endpoint.principal.require("order.view")
     given, organization_id = request.query_params, endpoint.principal.organization_id
+    include, named = given.get("include", ""), given.get("account_id", "")
+    if include not in ("", INCLUDED) or (include and not named):
+        text = f"Give {INCLUDED} with the account_id of one account."
+        raise OmsError("invalid_filter", text, field="include")
+    found = views.account_ids(organization_id, named, sleeves=bool(include))
     return _Asked(
         organization_id,
-        views.account_ids(organization_id, given.get("account_id", "")),
+        found,
         endpoint.at,
         paging.moment(given.get("as_of", "")),
         _instrument(given.get("instrument_id", "")),
         given.get("cursor", ""),
         paging.limit(given.get("limit", "100")),
+        found[0] if include and found else "",
     )
 
 
@@ -92,8 +103,9 @@ class PositionList(Endpoint):
         description="Moved by executions and transactions only. With `as_of`, as they stood then. "
         "`provisional` is what lies in suspense until it is split over its accounts. `base_…` is "
         "in the account's currency: cost at the rates when the lots were opened, worth at the "
-        "rate of now.",
-        parameters=_filters("account_id", "instrument_id", "as_of"),
+        "rate of now. `include=sleeves` lists the account's sleeves after it, and `whole` what all "
+        "of it comes to, on every page.",
+        parameters=_filters("account_id", "include", "instrument_id", "as_of"),
         responses={200: shapes.PositionPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
@@ -107,7 +119,17 @@ class PositionList(Endpoint):
             after=_after(asked, str, int),
             most=asked.most + 1,
         )
-        return Response(_page("positions", asked, rows, ("account_id", "instrument_id")))
+        body = _page("positions", asked, rows, ("account_id", "instrument_id"))
+        if asked.whole:
+            held = views.positions(
+                asked.organization_id,
+                asked.accounts,
+                at=asked.at,
+                as_of=asked.as_of,
+                instrument_id=asked.instrument_id,
+            )
+            body["whole"] = rolled.positions(asked.organization_id, asked.whole, held)
+        return Response(body)
 
 
 class BalanceList(Endpoint):
@@ -116,7 +138,9 @@ class BalanceList(Endpoint):
     @extend_schema(
         operation_id="balance_list",
         summary="List cash balances",
-        parameters=_filters("account_id", "as_of"),
+        description="`include=sleeves` lists the account's sleeves after it, and `whole` what all "
+        "of it comes to, on every page.",
+        parameters=_filters("account_id", "include", "as_of"),
         responses={200: shapes.BalancePage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:
@@ -128,7 +152,11 @@ class BalanceList(Endpoint):
             after=_after(asked, str, str),
             most=asked.most + 1,
         )
-        return Response(_page("balances", asked, rows, ("account_id", "currency")))
+        body = _page("balances", asked, rows, ("account_id", "currency"))
+        if asked.whole:
+            owed = views.balances(asked.organization_id, asked.accounts, as_of=asked.as_of)
+            body["whole"] = rolled.balances(asked.organization_id, asked.whole, owed)
+        return Response(body)
 
 
 class TaxLotList(Endpoint):
@@ -137,7 +165,7 @@ class TaxLotList(Endpoint):
     @extend_schema(
         operation_id="tax_lot_list",
         summary="List open tax lots",
-        parameters=_filters("account_id", "instrument_id", "as_of"),
+        parameters=_filters("account_id", "include", "instrument_id", "as_of"),
         responses={200: shapes.TaxLotPage, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request) -> Response:

@@ -13,8 +13,11 @@ def _number(**kw: Any) -> s.Field[Any, Any, Any, Any]:
     return s.DecimalField(max_digits=24, decimal_places=10, coerce_to_string=False, **kw)
 
 
-def _page(name: str, field: str, child: Any, *, dated: bool = True) -> Any:
+def _page(name: str, field: str, child: Any, *, dated: bool = True, whole: Any = None) -> Any:
     more: dict[str, Any] = {"as_of": s.DateTimeField(allow_null=True)} if dated else {}
+    if whole is not None:
+        text = "with `include=sleeves`: the account and its sleeves together"
+        more["whole"] = s.ListField(child=whole(), required=False, help_text=text)
     return shape(
         name,
         **{field: s.ListField(child=child())},
@@ -32,6 +35,7 @@ Position = shape(
     "Position",
     account_id=s.CharField(),
     account_code=s.CharField(),
+    sleeve_of=s.CharField(allow_null=True, help_text="the account that it is a part of"),
     provisional=s.BooleanField(help_text="in suspense until it is split over its accounts"),
     cusip=s.CharField(),
     isin=s.CharField(),
@@ -65,11 +69,53 @@ Position = shape(
     base_cost=_number(allow_null=True, required=False),
     base_unrealized=_number(allow_null=True, required=False),
 )
-PositionPage = _page("PositionPage", "positions", Position)
+_of_positions = (
+    *("amount", "settled", "reserved", "cost", "realized", "market_value"),
+    *("accrued_interest", "unrealized"),
+)
+_of_cash = ("traded", "settled", "unsettled", "reserved", "available")
+
+
+def _rolled(name: str, sums: tuple[str, ...], **same: s.Field[Any, Any, Any, Any]) -> Any:
+    """A line of a whole account: sums, null where a part is not known, and those of each part."""
+    names = ("account_id", "account_code")
+    part = shape(
+        f"{name}Part",
+        **{one: s.CharField() for one in names},
+        **{one: _unknown() for one in sums},
+    )
+    return shape(
+        name,
+        **{one: s.CharField() for one in names},
+        **same,
+        **{one: _unknown() for one in sums},
+        parts=s.ListField(child=part()),
+    )
+
+
+WholePosition = _rolled(
+    "WholePosition",
+    _of_positions,
+    instrument_id=s.IntegerField(),
+    cusip=s.CharField(),
+    isin=s.CharField(),
+    description=s.CharField(),
+    currency=s.CharField(),
+    amount_type=s.ChoiceField(["par", "shares"]),
+    average_price=_unknown(),
+    price=_unknown(),
+    price_at=s.DateTimeField(allow_null=True),
+    price_source=s.CharField(allow_null=True),
+    price_age_seconds=s.IntegerField(allow_null=True),
+    price_stale=s.BooleanField(),
+)
+WholeBalance = _rolled("WholeBalance", _of_cash, currency=s.CharField())
+PositionPage = _page("PositionPage", "positions", Position, whole=WholePosition)
 Balance = shape(
     "Balance",
     account_id=s.CharField(),
     account_code=s.CharField(),
+    sleeve_of=s.CharField(allow_null=True, help_text="the account that it is a part of"),
     currency=s.CharField(),
     traded=_number(),
     settled=_number(),
@@ -77,7 +123,7 @@ Balance = shape(
     reserved=_unknown(),
     available=_unknown(),
 )
-BalancePage = _page("BalancePage", "balances", Balance)
+BalancePage = _page("BalancePage", "balances", Balance, whole=WholeBalance)
 TaxLot = shape(
     "TaxLot",
     lot_id=s.CharField(),
@@ -86,6 +132,7 @@ TaxLot = shape(
     movement_id=s.CharField(),
     account_id=s.CharField(),
     account_code=s.CharField(),
+    sleeve_of=s.CharField(allow_null=True, help_text="the account that it is a part of"),
     cusip=s.CharField(),
     acquired=s.DateField(),
     price=_unknown(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -109,6 +109,7 @@ class MassCancelDetail(Endpoint):
             "given as `after`. A result is `due`, `pending`, `refused` by a venue, `canceled`, "
             "`nothing` left to stop, or how the order ended otherwise."
         ),
+        parameters=[OpenApiParameter(name, int) for name in ("after", "limit")],
         responses={200: shapes.MassCancelResults, **bricks.errors(401, 403, 404, 422)},
     )
     def get(self, request: Request, mass_cancel_id: str) -> Response:

@@ -51,7 +51,14 @@ OpsBreak = shape(
     opened_at=s.DateTimeField(),
     reason_code=text(),
     resolution=text(),
+    age_s=s.IntegerField(help_text="Seconds since it was opened, until it was closed"),
+    owner=text(),
+    owner_id=s.IntegerField(allow_null=True),
     proposed=s.BooleanField(),
+    proposed_by=text(),
+    proposed_by_id=s.IntegerField(allow_null=True),
+    proposed_at=moment(),
+    closed_by=text(),
     closed_at=moment(),
 )
 OpsBreaks = shape("OpsBreaks", breaks=OpsBreak(many=True))

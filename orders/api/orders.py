@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import bricks, strict_json
+from oms_site.api import asked, bricks, strict_json
 from oms_site.api.shape import Reader
 from oms_site.firm import policies
 from oms_site.kit.errors import OmsError
@@ -45,16 +45,16 @@ class OrderList(Endpoint):
     )
     def post(self, request: Request) -> Response:
         self.principal.require("order.submit")
-        asked = SubmitRequest(
+        wanted = SubmitRequest(
             intake.order(request.data),
             self.principal,
             self.at,
             self.correlation_id,
             intake.idempotency_key(request.headers.get("Idempotency-Key", "")),
         )
-        if request.query_params.get("dry_run", "").lower() == "true":
-            return Response(desk.preview(asked))
-        (result,) = desk.submit([asked])
+        if asked.flag(request, "dry_run"):
+            return Response(desk.preview(wanted))
+        (result,) = desk.submit([wanted])
         status, body, headers = answers.of_submit(result)
         return Response(body, status=status, headers=headers)
 
@@ -106,16 +106,16 @@ class OrderBulk(Endpoint):
 
     def _submit(self, items: list[Any]) -> list[Result]:
         results: list[Result] = []
-        asked: list[tuple[int, SubmitRequest]] = []
+        read: list[tuple[int, SubmitRequest]] = []
         for n, item in enumerate(items):
             results.append(Result())
             try:
                 ask = intake.order(item)
                 request = SubmitRequest(ask, self.principal, self.at, self.correlation_id)
-                asked.append((n, request))
+                read.append((n, request))
             except OmsError as refusal:
                 results[n].error = refusal
-        for (n, _), result in zip(asked, desk.submit([r for _, r in asked]), strict=True):
+        for (n, _), result in zip(read, desk.submit([r for _, r in read]), strict=True):
             results[n] = result
         return results
 

@@ -85,6 +85,8 @@ class AccountList(Endpoint):
                         "currencies": [row.currency, *row.currencies] if row.currencies else None,
                         "account_type": row.account_type,
                         "categories": list(row.categories),
+                        "sleeve_of": row.sleeve_of or None,
+                        "sleeves": list(row.sleeves),
                     }
                     for row in rows
                     if wanted.get("account_type", row.account_type) == row.account_type
@@ -92,6 +94,17 @@ class AccountList(Endpoint):
                 ]
             }
         )
+
+
+# Of an order for this account, alone or among those of a block.
+_OF_ACCOUNT = """
+EXISTS (
+    SELECT 1 FROM orders_order o
+    WHERE o.id = COALESCE(NULLIF(e.order_id, ''), e.subject)
+        AND (o.account_id = %s OR EXISTS (
+            SELECT 1 FROM allocations_accountallocation a
+            WHERE a.allocation_id = o.allocation_id AND a.account_id = %s)))
+"""
 
 
 class EventList(Endpoint):
@@ -102,7 +115,8 @@ class EventList(Endpoint):
         summary="List events",
         description="The last two days; further back with the entitlement events.history.",
         parameters=[
-            OpenApiParameter(name, str) for name in ("after", "limit", "order_id", "event_type")
+            OpenApiParameter(name, str)
+            for name in ("account_id", "after", "event_type", "limit", "order_id")
         ],
         responses={200: schema.EventPage, **bricks.errors(401, 403, 422)},
     )
@@ -114,7 +128,8 @@ class EventList(Endpoint):
         if not self.principal.may("events.history"):
             hours = policies.of(organization, at=self.at)["events_window_hours"]
             since = self.at - timedelta(hours=hours)
-        limit = _whole(filters.get("limit", "100"), "limit", most=1000)
+        limit = _whole(filters.get("limit", "100"), "limit", least=1, most=1000)
+        account_id = filters.get("account_id", "")
         frames = events.page(
             organization,
             after=_whole(filters.get("after", "0"), "after", most=2**63 - 1),
@@ -122,6 +137,7 @@ class EventList(Endpoint):
             since=since,
             order_id=filters.get("order_id", ""),
             event_type=filters.get("event_type", ""),
+            also=(_OF_ACCOUNT, [account_id, account_id]) if account_id else None,
         )
         body = ",".join(frame.wire() for frame in frames)
         last = f'"{frames[-1].number}"' if frames else "null"
@@ -158,7 +174,7 @@ def _status(status: states.OrderStatus, *, amends: bool) -> dict[str, object]:
     }
 
 
-def _whole(text: str, field: str, *, most: int) -> int:
-    if text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= most:
+def _whole(text: str, field: str, *, least: int = 0, most: int) -> int:
+    if text.isascii() and text.isdigit() and len(text) < 20 and least <= int(text) <= most:
         return int(text)
-    raise OmsError("invalid_filter", f"Give a whole number up to {most}.", field=field)
+    raise OmsError("invalid_filter", f"Give a whole number from {least} to {most}.", field=field)

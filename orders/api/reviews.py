@@ -17,8 +17,6 @@ from orders.api import reviews_schema
 from orders.api.base import Endpoint
 from orders.review_desk import context, queue
 
-BULK_MOST = 200
-
 
 def reasons_of(body: Reader) -> dict[str, tuple[str, str]]:
     """`reason_code` for all failed controls, `reasons[]` for single ones."""
@@ -131,12 +129,12 @@ class ReviewBulk(Endpoint):
         client_id = body.text("client_decision_id", longest=39) or ""
         reasons = reasons_of(body)
         items = []
-        for one in body.objects("orders", most=BULK_MOST):
+        for one in body.objects("orders", most=queue.TOGETHER):
             one.refuse_unknown({"order_id", "subject_version"})
             items.append((one.text("order_id", required=True) or "", version_of(one)))
         body.finish()
         if not items:
-            raise OmsError("invalid_bulk", f"Give 1 to {BULK_MOST} orders.", field="orders")
+            raise OmsError("invalid_bulk", f"Give 1 to {queue.TOGETHER} orders.", field="orders")
         found = self._alike([order_id for order_id, _ in items])
         results = [
             self._one(

@@ -6,7 +6,7 @@ from typing import Any
 
 from oms_site.api import envelope
 from oms_site.firm.principals import Principal
-from oms_site.kit.errors import OmsError
+from oms_site.kit.errors import NotFound, OmsError
 from orders.desk.inquiring import AskResult
 from orders.models import Order, Rfq
 from orders.rfq import wire
@@ -36,6 +36,17 @@ def line(order_id: str, error: OmsError | None, name: str, shown: Any) -> dict[s
     if error is not None:
         return {"order_id": order_id, "status": error.status, "error": envelope.body(error)}
     return {"order_id": order_id, "status": 202, name: shown}
+
+
+def fault(order: Order | None, kind: str) -> OmsError | None:
+    """What is wrong with a line before anybody looks at its order; None when nothing is."""
+    if order is None:
+        return NotFound("order")
+    try:
+        same_kind(order, kind)
+    except OmsError as refusal:
+        return refusal
+    return None
 
 
 def same_kind(order: Order, kind: str) -> None:

@@ -23,25 +23,27 @@ class ListRfq(Endpoint):
         operation_id="list_rfq_create",
         summary="Ask for quotes on a list of orders",
         request=rfq_schema.ListRequest,
-        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 404, 422)},
+        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 422)},
     )
     def post(self, request: Request) -> Response:
         given = rfq_intake.asks(request.data)
         orders = finding.find_all([one.order_id for _, one in given], by=self.principal)
-        for kind, one in given:
-            answers.same_kind(orders[one.order_id], kind)
+        faults = [answers.fault(orders.get(one.order_id), kind) for kind, one in given]
         list_id = ids.prefixed("lrfq")
         results = desk.ask(
-            [one for _, one in given],
+            [one for (_, one), fault in zip(given, faults, strict=True) if fault is None],
             by=self.principal,
             at=self.at,
             list_id=list_id,
             correlation_id=self.correlation_id,
         )
-        lines = []
-        for (_, one), result in zip(given, results, strict=True):
-            order, made = orders[one.order_id], result.row
-            shown = answers.asked(result, order, by=self.principal) if made else None
+        lines, answered = [], iter(results)
+        for (_, one), fault in zip(given, faults, strict=True):
+            if fault is not None:
+                lines.append(answers.line(one.order_id, fault, "rfq", None))
+                continue
+            order, result = orders[one.order_id], next(answered)
+            shown = answers.asked(result, order, by=self.principal) if result.row else None
             lines.append(answers.line(order.id, result.error, "rfq", shown))
         return Response({"list_rfq_id": list_id, "results": lines}, status=202)
 
@@ -71,24 +73,27 @@ class ListRfqBatch(Endpoint):
         operation_id="list_rfq_batch_create",
         summary="Ask and execute a list of orders automatically",
         request=rfq_schema.BatchRequest,
-        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 404, 422)},
+        responses={202: rfq_schema.ListAnswer, **bricks.errors(401, 403, 422)},
     )
     def post(self, request: Request) -> Response:
         given = rfq_intake.automatic_lines(request.data)
         orders = finding.find_all([order_id for order_id, _, _ in given], by=self.principal)
-        for order_id, kind, _ in given:
-            answers.same_kind(orders[order_id], kind)
+        faults = [answers.fault(orders.get(order_id), kind) for order_id, kind, _ in given]
         list_id = ids.prefixed("lrfq")
+        fit = [line for line, fault in zip(given, faults, strict=True) if fault is None]
         results = desk.execute_all(
-            [(order_id, instruction) for order_id, _, instruction in given],
+            [(order_id, instruction) for order_id, _, instruction in fit],
             by=self.principal,
             at=self.at,
             list_id=list_id,
             correlation_id=self.correlation_id,
         )
-        lines = []
-        for (order_id, _, _), result in zip(given, results, strict=True):
-            kind = orders[order_id].amount_type
+        lines, answered = [], iter(results)
+        for (order_id, _, _), fault in zip(given, faults, strict=True):
+            if fault is not None:
+                lines.append(answers.line(order_id, fault, "execution_order", None))
+                continue
+            kind, result = orders[order_id].amount_type, next(answered)
             shown = result.row and render.execution_order(result.row, kind)
             lines.append(answers.line(order_id, result.error, "execution_order", shown))
         return Response({"list_rfq_id": list_id, "results": lines}, status=202)

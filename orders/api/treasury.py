@@ -20,6 +20,7 @@ from orders import corporate
 from orders.api import paging
 from orders.api import treasury_schema as shapes
 from orders.api.base import Endpoint
+from orders.api.holdings import INCLUDED
 
 _ACTION = (
     *("kind", "instrument_id", "record_date", "pay_date", "rate", "ratio_new", "ratio_old"),
@@ -190,16 +191,21 @@ class AccountValue(Endpoint):
     @extend_schema(
         operation_id="account_value_retrieve",
         summary="Value an account",
+        description="With `include=sleeves` together with all its sleeves.",
+        parameters=[OpenApiParameter("include", str)],
         responses={200: shapes.AccountValue, **bricks.errors(401, 403, 422)},
     )
     def get(self, request: Request, account_id: str) -> Response:
         self.principal.require("order.view")
         organization_id = self.principal.organization_id
-        asked = views.account_ids(organization_id, account_id)
+        include = request.query_params.get("include", "")
+        if include not in ("", INCLUDED):
+            raise OmsError("invalid_filter", f"Give {INCLUDED}, or nothing.", field="include")
+        asked = views.account_ids(organization_id, account_id, sleeves=bool(include))
         found = list(worth.of(organization_id, asked, at=self.at).values())
         if not found:
             raise OmsError("account_not_found", "No such account here.", status=404)
-        one = found[0]
+        one = worth.together(asked[0], found)
         return Response(
             {
                 "account_id": one.account_id,

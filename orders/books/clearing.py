@@ -22,9 +22,10 @@ SELECT r.id, 'its terms are not those of its execution'
 FROM allocations_clearingreport r JOIN orders_order o ON o.id = r.order_id
 LEFT JOIN orders_execution e ON e.id = r.execution_id
 WHERE {scope} AND (e.order_id, abs(e.qty), e.price, abs(e.principal), abs(e.accrued_interest),
-    e.exec_id, e.trade_date, o.side, e.bypass_street_side_leg)
-    IS DISTINCT FROM (r.order_id, r.qty, r.price, r.principal, r.accrued_interest, r.exec_id,
-    r.trade_date, r.side, false)
+    abs(e.principal) + abs(e.accrued_interest), e.exec_id, e.trade_date, e.settlement_date, o.side,
+    e.bypass_street_side_leg)
+    IS DISTINCT FROM (r.order_id, r.qty, r.price, r.principal, r.accrued_interest, r.net_money,
+    r.exec_id, r.trade_date, r.settlement_date, r.side, false)
 UNION ALL
 SELECT e.id, format('told to %%s, and its bust or correction is not', r.party_id)
 FROM allocations_clearingreport r JOIN orders_order o ON o.id = r.order_id

@@ -18,13 +18,14 @@ from orders.books.statements import rows, stream
 from orders.books.verdicts import Check, NotChecked, Run, Tally
 
 _LEGS = """
-SELECT l.id, l.status, l.booking_ref, k.code, i.cusip,
+SELECT l.id, l.status, l.booking_ref, w.code, i.cusip,
     CASE WHEN (a.side = 'buy') = (l.reverses_id IS NULL) THEN '1' ELSE '2' END,
     l.qty, l.price, l.principal, l.accrued_interest, l.net_money, l.trade_date, l.settlement_date
 FROM allocations_bookingleg l JOIN allocations_allocation a ON a.id = l.allocation_id
 JOIN orders_order o ON o.id = a.order_id JOIN venues_instrument i ON i.id = a.instrument_id
 JOIN allocations_accountallocation p ON p.id = l.account_allocation_id
 JOIN allocations_account k ON k.id = coalesce(l.booked_account_id, p.account_id)
+JOIN allocations_account w ON w.id = coalesce(k.sleeve_of_id, k.id)
 WHERE {scope} AND l.custodian_id = %(custodian)s
 """
 _TERMS = (

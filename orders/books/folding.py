@@ -33,6 +33,7 @@ _ORDER_OF = {
     "orders_break": "t.order_id",
     "orders_cross": "t.buy_order_id",
     "orders_heldreport": "t.order_id",
+    "orders_reportedtrade": "t.order_id",
     "orders_rfq": "t.order_id",
     "orders_quote": "(SELECT r.order_id FROM orders_rfq r WHERE r.id = t.rfq_id)",
     "orders_schedule": "t.order_id",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from orders.books.statements import ENDED, VENUE_ENDED, Question, check
+from orders import rerouting
+from orders.books.statements import ENDED, VENUE_ENDED, Question, check, listed
+from orders.states import Pending
 
 _ORDERS = "SELECT count(*) FROM orders_order o WHERE {scope}"
 
@@ -101,6 +103,19 @@ JOIN (SELECT execution_order_id, count(*) n, sum(leaves_qty) leaves,
     ON c.execution_order_id = t.id
 WHERE {{scope}} AND (t.status IN {ENDED} OR c.leaves > t.leaves_qty) AND NOT {_WITH_A_PERSON}
 """
+_STOPPING = listed([Pending.CANCEL.value, Pending.EXPIRE.value])
+# Execution orders of order books whose rest nobody has: no venue works one or has yet to answer a
+# replacement of it, and none gave it back to smart routing to be sent on.
+_LOOSE = f"""
+SELECT t.id, format('%%s with leaves_qty %%s, and every venue order of it is over', t.status,
+    t.leaves_qty)
+FROM orders_executionorder t JOIN orders_order o ON o.id = t.order_id
+WHERE {{scope}} AND t.protocol = 'limit_order_book' AND t.status NOT IN {ENDED}
+    AND NOT EXISTS (SELECT 1 FROM orders_venueorder v WHERE v.execution_order_id = t.id
+        AND (v.status NOT IN {VENUE_ENDED} OR v.replace_cl_ord_id <> '' OR v.status = 'canceled'
+            AND starts_with(v.cancel_cl_ord_id, '{rerouting.CANCELS}_') AND v.cancels_sent > 0
+            AND t.pending NOT IN {_STOPPING} AND o.pending NOT IN {_STOPPING}))
+"""
 _PAST_ITS_SESSION = f"""
 SELECT o.id, format('%%s, though its session ended at %%s', o.status, o.expires_at)
 FROM orders_order o
@@ -138,6 +153,12 @@ CHECKS = (
         " break about it is open.",
         Question(_ORDERS, _OVERCOMMITTED),
         Question(_EXECUTION_ORDERS, _OVERCOMMITTED_BELOW),
+    ),
+    check(
+        "what_is_open_has_somebody",
+        "An execution order of the order books that is open is worked by a venue, or on its way"
+        " from one to another.",
+        Question(_EXECUTION_ORDERS, _LOOSE),
     ),
     check(
         "no_order_outlives_its_session",

@@ -14,9 +14,11 @@ from orders.books import (
     folding,
     gate,
     hands,
+    heard,
     holdings,
     ledger,
     money,
+    notices,
     settling,
     tenancy,
     venue_accounts,
@@ -37,6 +39,8 @@ CHECKS: tuple[Check, ...] = (
     *custodian_accounts.CHECKS,
     *settling.CHECKS,
     *clearing.CHECKS,
+    *notices.CHECKS,
+    *heard.CHECKS,
 )
 
 

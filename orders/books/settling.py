@@ -58,6 +58,13 @@ SELECT i.id, 'told to its custodian, and never affirmed'
 FROM allocations_settlementinstruction i JOIN orders_order o ON o.id = i.order_id
 JOIN allocations_tradeconfirm c ON c.id = i.confirm_id
 WHERE {scope} AND i.was_sent AND c.affirmed_at IS NULL
+UNION ALL
+SELECT c.id, format('unmatched, and what the other side said of it is laid aside: message %%s',
+    m.seq)
+FROM allocations_tradeconfirm c JOIN orders_order o ON o.id = c.order_id
+JOIN allocations_custodianmessage m ON m.custodian_id = c.custodian_id AND m.note = c.leg_id
+WHERE {scope} AND c.status = 'unmatched' AND c.service_id IS NULL
+    AND m.verdict IN ('not_needed', 'unknown')
 """
 _CONFIRMS = """
 SELECT count(*) FROM allocations_tradeconfirm c JOIN orders_order o ON o.id = c.order_id
@@ -162,7 +169,8 @@ CHECKS = (
     check(
         "what_is_affirmed_was_agreed",
         "What is affirmed matched within its policy's tolerances or was accepted by two people, and"
-        " nothing was instructed that was not affirmed.",
+        " nothing was instructed that was not affirmed, and nothing that the other side said of"
+        " what is unmatched was laid aside.",
         Question(_CONFIRMS, _AGREED),
     ),
     check(

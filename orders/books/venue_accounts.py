@@ -111,9 +111,12 @@ def _read(run: Run, venue_id: str) -> Account:
 
 
 # --- executions -------------------------------------------------------------------------------
+# What we refused at the wire never left: answered by ourselves, and nothing of it is anywhere.
 _OURS = """
-SELECT t.id, t.cum_qty, t.leaves_qty, t.qty, x.price, x.qty
+SELECT t.id, t.cum_qty, t.leaves_qty,
+    CASE WHEN m.sends = 0 AND m.answered_at IS NOT NULL THEN 0 ELSE t.qty END, x.price, x.qty
 FROM orders_venueorder t JOIN orders_order o ON o.id = t.order_id
+LEFT JOIN venues_outbound m ON m.cl_ord_id = t.id AND m.kind IN ('D', 'AJ1')
 LEFT JOIN (SELECT venue_order_id, price, sum(qty) qty FROM orders_execution
     WHERE venue_order_id IS NOT NULL GROUP BY venue_order_id, price HAVING sum(qty) <> 0) x
     ON x.venue_order_id = t.id
@@ -205,7 +208,7 @@ def _same(report: Report, body: str) -> bool:
 _SENT = """
 SELECT t.id, i.cusip, o.side, coalesce(f.was_qty, t.qty),
     CASE WHEN f.id IS NULL THEN t.limit_price ELSE f.was_limit_price END,
-    m.answered_at IS NOT NULL
+    m.answered_at IS NOT NULL AND m.sends > 0
 FROM orders_venueorder t JOIN orders_order o ON o.id = t.order_id
 JOIN venues_instrument i ON i.id = o.instrument_id
 LEFT JOIN LATERAL (SELECT l.id, l.was_qty, l.was_limit_price FROM orders_replaceleg l

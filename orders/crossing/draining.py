@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
+from allocations import accounts as parties
 from allocations.models import AccountAllocation
 from controls.models import OrderGroup
 from controls.states import Outcome
@@ -22,6 +23,7 @@ from orders import (
     aftermath,
     clearances,
     execution,
+    markups,
     rescreen,
     sor,
     tree,
@@ -116,18 +118,19 @@ def _pair(work: Unit, trees: Sequence[Tree], *, at: datetime) -> list[tuple[Pair
             continue
         facts = instruments.by_id(key.instrument_id)
         sizes = Sizes(facts.min_increment, facts.min_denomination)
-        interests = [_interest(one, accounts) for one in mine]
+        interests = [_interest(one, accounts, at=at) for one in mine]
         found += [(pair, market) for pair in pairs(interests, price=market.price, sizes=sizes)]
     return found
 
 
-def _interest(one: Tree, accounts: Mapping[str, frozenset[str]]) -> Interest:
+def _interest(one: Tree, accounts: Mapping[str, frozenset[str]], *, at: datetime) -> Interest:
     order = one.order
     return Interest(
         order.id,
         order.side,
         one.free(),
-        order.limit_price,
+        # What crosses inside costs the client its markups as well.
+        markups.street_limit(order, order.limit_price, at=at),
         accounts.get(order.id, frozenset()),
         order.approved_at or order.created_at,
         order.all_or_none or order.time_in_force == "fok",
@@ -136,7 +139,8 @@ def _interest(one: Tree, accounts: Mapping[str, frozenset[str]]) -> Interest:
 
 
 def _accounts(trees: Sequence[Tree]) -> dict[str, frozenset[str]]:
-    """For whom each order is; those of a block by its allocation."""
+    """For whom each order is; those of a block by its allocation. A sleeve is its whole account:
+    what two sleeves of one cross changes nobody's ownership."""
     blocks: dict[str, set[str]] = {}
     named = [o.allocation_id for o in (t.order for t in trees) if o.allocation_id]
     if named:
@@ -145,9 +149,12 @@ def _accounts(trees: Sequence[Tree]) -> dict[str, frozenset[str]]:
             blocks.setdefault(key, set()).add(account)
     return {
         one.order.id: frozenset(
-            {one.order.account_id}
-            if one.order.account_id
-            else blocks.get(one.order.allocation_id or "", ())
+            parties.whole_of(one.order.organization_id, name)
+            for name in (
+                (one.order.account_id,)
+                if one.order.account_id
+                else blocks.get(one.order.allocation_id or "", ())
+            )
         )
         for one in trees
     }

@@ -11,7 +11,7 @@ from allocations import accounts, engine, rebasing
 from oms_site.firm.policies import PolicyFacts
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import order_types, render, rulesets, terms, time_in_force
+from orders import markups, order_types, render, rulesets, terms, time_in_force
 from orders.models import Order
 from orders.requests import AmendAsk
 from orders.states import OrderStatus, Pending
@@ -60,6 +60,7 @@ def check(
     if not ask.accounts and asked == wanted(order, AmendAsk()):
         raise OmsError("nothing_changes", "These are its terms already.", status=409)
     _check_instructions(one, asked)
+    markups.street_limit(order, asked.limit_price, at=at)
 
 
 def _check_order(order: Order, ask: AmendAsk, policy: PolicyFacts | None, at: datetime) -> None:

@@ -121,7 +121,8 @@ def _cancel(
     if order.status == OrderStatus.PENDING_APPROVAL:
         also = held.end_review(work, order.id, reviews.withdraw, at=at)
     order.cancel(at=at)
-    execution.record(work, one, "cancel", {**named, "reason": "requested"}, also=also, by=by, at=at)
+    body = {**named, "reason": closing.why_asked(order, by_name=by_name)}
+    execution.record(work, one, "cancel", body, also=also, by=by, at=at)
     dropping.drop_with_order(work, one, by=by, at=at)
     # What was filled before is all there will be: it can be split and booked now.
     closing.allocate_later(work, one, at=at)

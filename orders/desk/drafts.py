@@ -11,7 +11,8 @@ import msgspec
 from oms_site.journal import statements
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
-from orders import alike, exposure, grouping, overriding, rulesets, terms, tickets
+from oms_site.kit.errors import OmsError
+from orders import alike, exposure, grouping, markups, overriding, rulesets, terms, tickets
 from orders.desk import dropping
 from orders.desk.draft import Draft
 from orders.models import Order
@@ -76,7 +77,21 @@ def make(request: SubmitRequest) -> Draft:
         expires_at=resolved.expires_at,
         created_at=at,
     )
+    _check_limits(order, ask)
     return Draft(request=request, terms=resolved, order=order, economics=number)
+
+
+def _check_limits(order: Order, ask: OrderAsk) -> None:
+    """Refuse a limit that the markups within it leave nothing of, the order's or a part's."""
+    at = order.created_at
+    markups.street_limit(order, order.limit_price, at=at)
+    for n, one in enumerate(ask.instructions):
+        own = order.limit_price if one.limit_price is None else one.limit_price
+        try:
+            markups.street_limit(order, own, at=at, given=one.fees)
+        except OmsError as refusal:
+            field = f"execution_instructions[{n}].limit_price"
+            raise OmsError(refusal.code, refusal.message, field=field) from None
 
 
 def _handled(ask: OrderAsk) -> dict[str, Any]:

@@ -149,8 +149,7 @@ def _make(
             line.plan = instructing.prepare(work, line.one, line.instruction, at=at)
             execution.check(line.one, line.instruction, at=at)
             if line.one.order.id not in cleared:
-                text = "The order has not passed its controls."
-                raise OmsError("not_cleared", text, status=409)
+                raise clearances.why_not(line.one.order)
         except OmsError as refusal:
             _refuse(work, line, refusal, at=at)
             continue

@@ -68,9 +68,3 @@ def hold(
     )
     work.add(held)
     return held
-
-
-def known(organization_id: str, exec_id: str) -> HeldReport | None:
-    """The report of this id that waits for a decision."""
-    rows = HeldReport.objects.filter(organization_id=organization_id, exec_id=exec_id)
-    return rows.filter(status=HeldReport.Status.HELD).first()

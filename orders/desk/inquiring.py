@@ -109,7 +109,7 @@ def _ask(
     _say(work, one, "rfq_request", named, at)
     try:
         if one.order.id not in cleared:
-            raise OmsError("not_cleared", "The order has not passed its controls.", status=409)
+            raise clearances.why_not(one.order)
         asking.check(one, asked, at=at)
     except OmsError as refusal:
         result.error = refusal

@@ -149,7 +149,7 @@ def _begin(
     try:
         policy = policies.pinned(order.organization_id, order.policy_id)
         amendments.check(one, ask, wanted, policy=policy, at=at)
-        legs = planning.plan(one, qty=wanted.qty, limit_price=wanted.limit_price)
+        legs = planning.plan(one, qty=wanted.qty, limit_price=wanted.limit_price, at=at)
         for leg in legs:
             fitness.refuse_leg(leg.child, leg.qty, leg.limit_price, of=order, at=at)
         shares = amendments.shares(work, order, ask, wanted)

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from controls import reviews
+from django.db import IntegrityError
+
+from controls import decided, reviews
 from controls.models import Review
 from controls.states import ReviewStatus
 from oms_site.firm import generation
@@ -67,21 +69,40 @@ def decide(
 
     Emits `manual_approve_request` (or `_reject_`), then `approve`, `reject`, `review_approval`
     while more persons are needed, or `manual_…_fail` with its reason. The same client id decides
-    once and answers the same again.
+    once and answers the same again; with other content 409 `idempotency_conflict`.
     """
     ruling = Ruling(approve, annotation, client_decision_id, subject_version, reasons or {})
     if approve:
         tickets.renew_prices([order_id], by=by)
+    try:
+        return _decide(order_id, ruling, by=by, at=at, correlation_id=correlation_id)
+    except IntegrityError as clash:
+        if decided.ONCE not in str(clash):
+            raise
+    # Somebody else has given the id to another decision a moment ago: now it is there to be found.
+    return _decide(order_id, ruling, by=by, at=at, correlation_id=correlation_id)
+
+
+def _decide(
+    order_id: str, ruling: Ruling, *, by: Principal, at: datetime, correlation_id: str
+) -> Decision:
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         generation.enter()
         one = tree.lock(work, [order_id], organization_id=by.organization_id).get(order_id)
         if one is None:
             raise NotFound("order")
         review = held.review_of(work, order_id)
-        if review is not None:
-            before = reviews.same_decision(review, client_decision_id, approve=approve)
-            if before is not None:
-                return _answer(before.id, one, review)
+        before = decided.before(
+            ruling.client_decision_id,
+            approve=ruling.approve,
+            subject=order_id,
+            subject_version=ruling.subject_version,
+            annotation=ruling.annotation,
+            reasons=ruling.reasons,
+            by=by,
+        )
+        if before is not None:
+            return _answer(before.id, one, before.review)
         return _decided(work, one, review, ruling, by=by, at=at)
 
 

@@ -12,15 +12,17 @@ from allocations import engine
 from controls import overrides, reviews
 from controls.models import Screening
 from controls.states import Outcome
+from controls.ticket import Ticket
 from oms_site.firm import database, generation
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from oms_site.kit.errors import Detail, OmsError
-from orders import grouping, notional, render, rulesets, start_of_day
+from orders import costs, grouping, notional, render, rulesets, start_of_day
 from orders.desk import drafts, dropping, replays
 from orders.desk.draft import Draft
+from orders.desk.promised import Promised
 from orders.models import NotionalPart
 from orders.requests import Result, SubmitRequest
 from venues.market_data import evaluated
@@ -60,6 +62,7 @@ def preview(request: SubmitRequest) -> dict[str, object]:
     groups = grouping.enter([request], locked=False)
     grouping.check(request, groups)
     draft = drafts.make(request)
+    Promised([request]).claim(request)
     drafts.screen([draft], locked=False, groups=groups)
     assert draft.verdict is not None
     assert draft.ticket is not None
@@ -67,6 +70,7 @@ def preview(request: SubmitRequest) -> dict[str, object]:
         "outcome": draft.verdict.outcome,
         "failed_controls": draft.verdict.failed_controls(),
         "notional": draft.ticket.notional,
+        "cash_needed": _cash_needed(draft.ticket),
         "route": rulesets.choose(draft.order, draft.terms.instrument).wire(),
         "eligible_at": draft.terms.eligible_at,
         "expires_at": draft.terms.expires_at,
@@ -76,6 +80,19 @@ def preview(request: SubmitRequest) -> dict[str, object]:
             {"account_id": one.account_id, "code": one.code, "reason": one.reason}
             for one in (draft.refused.accounts if draft.refused else ())
         ],
+    }
+
+
+def _cash_needed(ticket: Ticket) -> dict[str, object] | None:
+    """What a buy costs if it is filled at its limit, or now at market; None of a sell."""
+    if ticket.side != "buy" or ticket.notional is None:
+        return None
+    cost = costs.of_ticket(ticket, ticket.order_qty)
+    return {
+        "principal": ticket.notional,
+        "accrued_interest": cost.accrued_interest,
+        "fees": cost.fees,
+        "total": ticket.notional + cost.total,
     }
 
 
@@ -90,12 +107,13 @@ def submit_together(
     held = start_of_day.holds({owner}, at=work.at)
     if owner in held:
         raise held[owner]
-    groups = grouping.enter(requests)
+    groups, promised = grouping.enter(requests), Promised(requests)
     made: list[Draft] = []
     for n, request in enumerate(requests):
         try:
             grouping.check(request, groups)
             made.append(drafts.make(request))
+            promised.claim(request)
             mark(n, made[-1])
         except OmsError as refusal:
             raise _of_line(n, refusal) from None
@@ -125,13 +143,16 @@ def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
         owners = {requests[n].principal.organization_id for n in fresh}
         held = start_of_day.holds(owners, at=work.at)
         groups = grouping.enter(requests[n] for n in fresh)
+        promised = Promised(requests[n] for n in fresh)
         made: list[tuple[int, Draft]] = []
         for n in fresh:
             try:
                 if requests[n].principal.organization_id in held:
                     raise held[requests[n].principal.organization_id]
                 grouping.check(requests[n], groups)
-                made.append((n, drafts.make(requests[n])))
+                draft = drafts.make(requests[n])
+                promised.claim(requests[n])
+                made.append((n, draft))
             except OmsError as refusal:
                 results[n].error = refusal
         drafts.screen([draft for _, draft in made], work=work, groups=groups)

@@ -15,6 +15,7 @@ from orders.models.quote import Quote, Rfq
 from orders.models.quote_round import QuoteRound
 from orders.models.recovery import Recovery
 from orders.models.replacement import OrderTerms, ReplaceLeg, Replacement
+from orders.models.reported_trade import ReportedTrade
 from orders.models.ruleset import Ruleset
 from orders.models.schedule import Schedule, ScheduleSlice
 from orders.models.venue_order import VenueOrder
@@ -46,6 +47,7 @@ __all__ = [
     "Recovery",
     "ReplaceLeg",
     "Replacement",
+    "ReportedTrade",
     "Rfq",
     "Ruleset",
     "Schedule",

@@ -156,7 +156,13 @@ class Reconciliation(models.Model):
     note = models.CharField(max_length=200, blank=True)
 
     class Meta:
-        indexes = [models.Index(fields=["organization", "-ended_at"], name="latest_reconciliation")]
+        indexes = [
+            models.Index(
+                fields=["organization", "kind", "party", "-ended_at", "-id"],
+                name="latest_reconciliation",
+            ),
+            models.Index(fields=["day", "phase"], name="reconciliation_of_a_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.party} {self.outcome}"

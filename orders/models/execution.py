@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, Q, Value, When
+from django.db.models.functions import Concat
 
 from oms_site.journal.rows import LedgerFact, QueueRow
 from orders.models.execution_order import ExecutionOrder
 from orders.models.order import Order
 from orders.models.venue_order import VenueOrder
 
+# Two dealers may call their trades alike, and one ticket may be for two orders of a firm.
+_REPORTER = Case(
+    When(source__startswith="external:", then=Concat("order_id", Value("/"), "counterparty")),
+    default=Value(""),
+)
+
 
 class Execution(LedgerFact):
     """One fill, bust or correction as its source reported it.
 
-    `qty` is signed: a bust takes back. Once per source, trade date and ExecID(17), for ever. The
+    `qty` is signed: a bust takes back. Once per source, trade date and ExecID(17), for ever; what a
+    client reports from elsewhere (`external:…`) once per order and counterparty beside that. The
     money is for the client side: principal = qty x price / 100 for bonds, net = principal + accrued
     interest and fees for a buy, less fees for a sell, all in cents.
     """
@@ -59,7 +67,7 @@ class Execution(LedgerFact):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["source", "trade_date", "exec_id"], name="execution_once"
+                "source", "trade_date", "exec_id", _REPORTER, name="execution_once"
             ),
             models.CheckConstraint(condition=~Q(qty=0), name="execution_moves_something"),
         ]

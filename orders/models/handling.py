@@ -78,6 +78,11 @@ INDEXES = (
         & Q(status__in=["partially_filled", "pending_execution"]),
     ),
     models.Index(fields=["order_list"], name="order_of_list", condition=~Q(order_list=None)),
+    models.Index(
+        fields=["organization", "created_at", "id"],
+        name="order_for_nobody",
+        condition=Q(account=None, allocation=None),
+    ),
 )
 MUTABLE = ("water_mark", "trigger_price", "released_qty", "armed_at")
 

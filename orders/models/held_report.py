@@ -19,7 +19,8 @@ class HeldReport(LedgerRow):
     """One reported trade whose price is far from the market, and what was decided about it.
 
     `report` is what was asked, to be applied as it is. Nothing of the order has moved meanwhile,
-    and nothing is reserved: the approval is checked against the order as it is then.
+    and nothing is reserved: the approval is checked against the order as it is then. Whose ids it
+    bears is said by the `ReportedTrade` of the same id.
     """
 
     class Status(models.TextChoices):
@@ -57,11 +58,6 @@ class HeldReport(LedgerRow):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(
-                fields=["organization", "exec_id"],
-                name="held_report_once",
-                condition=~Q(status="rejected"),
-            ),
             models.CheckConstraint(
                 condition=Q(status__in=["held", "approved", "rejected"]),
                 name="held_report_status_known",
@@ -75,6 +71,13 @@ class HeldReport(LedgerRow):
                 ),
                 name="held_report_maker_is_not_checker",
             ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["organization", "requested_at", "id"],
+                name="held_report_waiting",
+                condition=Q(status="held"),
+            )
         ]
 
     def __str__(self) -> str:

@@ -95,6 +95,12 @@ class VenueOrder(LedgerRow):
                 name="venue_order_live",
                 condition=~Q(status__in=sorted(VENUE_TERMINAL)),
             ),
+            # Which entries of a book are ours: asked for every order that is routed.
+            models.Index(
+                fields=["venue_order_id", "venue"],
+                name="venue_order_in_books",
+                condition=~Q(status__in=sorted(VENUE_TERMINAL)),
+            ),
         ]
 
     def __str__(self) -> str:

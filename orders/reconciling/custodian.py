@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from django.db.models import Q
 
+from allocations.accounts import called_outside
 from allocations.custodians.port import Custodian, CustodianBooking, CustodianStatement
 from allocations.models import Account, BookingLeg, SettlementInstruction
 from oms_site.kit import numbers
@@ -108,7 +109,7 @@ def _legs(custodian_id: str, dates: Collection[date], keys: set[str]) -> list[Bo
     asked = Q(trade_date__in=dates) | Q(id__in=keys)
     rows = BookingLeg.objects.filter(asked, custodian_id=custodian_id)
     rows = rows.exclude(status__in=NEVER).order_by("id")
-    return list(rows.select_related("allocation", "account_allocation__account", "booked_account"))
+    return list(rows.select_related("allocation", "account_allocation"))
 
 
 def _bookings(
@@ -146,7 +147,7 @@ def _as_theirs(leg: BookingLeg) -> CustodianBooking:
     return CustodianBooking(
         key=leg.id,
         booking_ref=leg.booking_ref,
-        account=_account(leg).code,
+        account=called_outside(leg.organization_id, _account_id(leg)),
         cusip=instruments.by_id(leg.allocation.instrument_id).cusip,
         side="1" if buys else "2",
         qty=leg.qty,
@@ -154,8 +155,8 @@ def _as_theirs(leg: BookingLeg) -> CustodianBooking:
     )
 
 
-def _account(leg: BookingLeg) -> Account:
-    return leg.booked_account or leg.account_allocation.account
+def _account_id(leg: BookingLeg) -> str:
+    return leg.booked_account_id or leg.account_allocation.account_id
 
 
 def _owner(code: str) -> str:

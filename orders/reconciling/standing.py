@@ -25,7 +25,7 @@ ZERO = Decimal(0)
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One account in one security, or in one currency.
+    """One account, with all its sleeves, in one security, or in one currency.
 
     `is_booking` says that a trade waits for the custodian's answer, `is_told` that something that
     is no trade does: the one makes the traded side uncertain, the other both.
@@ -50,7 +50,7 @@ class Standing:
 _TRADES = "('trade', 'bust', 'correction', 'allocation', 'reversal')"
 # Legs as booked, what the custodian said has changed hands, and what moved without a trade.
 _ASKED = f"""
-SELECT a.code, %(about)s, x.organization_id, sum(x.traded), sum(x.settled),
+SELECT w.code, %(about)s, x.organization_id, sum(x.traded), sum(x.settled),
     bool_or(x.booking), bool_or(x.told)
 FROM (
     SELECT coalesce(l.booked_account_id, p.account_id) AS account_id, c.instrument_id,
@@ -78,6 +78,7 @@ FROM (
     WHERE coalesce(n.custodian_id, h.custodian_id) = %%(custodian)s AND m.%(fact)s <> 0
         AND m.kind NOT IN {_TRADES} AND m.trade_date <= %%(day)s
 ) x JOIN allocations_account a ON a.id = x.account_id
+JOIN allocations_account w ON w.id = coalesce(a.sleeve_of_id, a.id)
 %(join)s
 GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
 """

@@ -15,6 +15,7 @@ from orders.breaks import HOUSE
 from orders.models import Execution, ExternalFill, ExternalOrder, ReplaceLeg, VenueOrder
 from orders.reconciling.differences import Comparison, compare, younger_than
 from orders.states import VENUE_TERMINAL
+from venues import transmission
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 
 Told = Callable[[str], tuple[str, str]]
@@ -31,7 +32,7 @@ def run(
     is older was compared before. What is read grows with the window, not with the years.
     """
     copy = _by_first(venue_id, copy)
-    rows = _ours(venue_id, copy, since)
+    rows = _without_withheld(_ours(venue_id, copy, since), copy)
 
     def told(cl_ord_id: str) -> tuple[str, str]:
         row = rows.get(cl_ord_id)
@@ -75,6 +76,18 @@ def _ours(venue_id: str, copy: DropCopy, since: datetime | None) -> dict[str, Ve
         recent = Q(created_at__gte=since) | Q(last_report_at__gte=since) | Q(id__in=named)
         mine = mine.filter(recent | ~Q(status__in=[s.value for s in VENUE_TERMINAL]))
     return {row.id: row for row in mine.order_by("id").iterator()}
+
+
+def _without_withheld(rows: dict[str, VenueOrder], copy: DropCopy) -> dict[str, VenueOrder]:
+    """Leave out what ended before it was ever sent, and of which they say nothing either."""
+    named = {one.cl_ord_id for one in copy.orders}
+    ended = [
+        key
+        for key, row in rows.items()
+        if key not in named and not row.cum_qty and row.status in VENUE_TERMINAL
+    ]
+    withheld = transmission.withheld(ended)
+    return {key: row for key, row in rows.items() if key not in withheld}
 
 
 def _in_window(copy: DropCopy, rows: Mapping[str, VenueOrder], since: datetime | None) -> DropCopy:

@@ -14,7 +14,7 @@ WHAT_TO_DO: dict[str, str] = {
     "credit_over_limit": "Wait until open orders fill or are canceled, or ask for more credit.",
     "expression_failed": "The message says what the firm asks for; change the order accordingly.",
     "gross_exposure_over_limit": "Cancel what is open or send a smaller order.",
-    "instrument_not_active": "The security is halted or has matured: there is nothing to repeat.",
+    "instrument_not_active": "The security is halted, matured or called: nothing to repeat.",
     "instrument_not_entitled": "Have a trader with the entitlement enter it, or ask for it.",
     "instrument_restricted": "Do not repeat it. Compliance can say why it is on the list, and "
     "lift it by a new version that a second person approves. On a do-not-trade list alone, ask for "

@@ -6,6 +6,7 @@ that there was none still counts, as an execution does.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -14,12 +15,13 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import breaks, closing, execution
+from oms_site.kit.errors import OmsError
+from orders import breaks, closing, execution, markups, remainders
 from orders.models import ExecutionOrder, ReplaceLeg, VenueOrder
-from orders.replacing import settling
+from orders.replacing import planning, settling
 from orders.revisions import dropping, rows
 from orders.revisions.rows import Asked
-from orders.states import Pending, ReplaceStatus
+from orders.states import Pending, ReplaceStatus, VenueStatus
 from orders.tree import Tree
 from venues import transmission
 
@@ -65,6 +67,7 @@ def accepted(
     _say(work, found, "venue_replace", asked, [row, child, leg], by=by, at=at)
     if was_live and row.is_terminal:
         closing.follow_up(work, one, row, by=by, at=at)
+    _settle(work, found, by=by, at=at)
     return True
 
 
@@ -89,6 +92,14 @@ def refused(
         row.refuse_replace()
         changed.append(row)
     _say(work, found, "venue_replace_reject", asked, changed, by=by, at=at)
+    _settle(work, found, by=by, at=at)
+
+
+def _settle(work: Unit, found: Below, *, by: Actor, at: datetime) -> None:
+    """What it had filled when it was asked, or is whole on its new terms, is over by now."""
+    one, row, child = found
+    if child.status == VenueStatus.FILLED:
+        remainders.settle(work, one, row, by=by, at=at)
 
 
 def ended(work: Unit, found: Below, leg_id: str, *, how: str, by: Actor, at: datetime) -> None:
@@ -163,7 +174,9 @@ def given_back(
 def _follow(work: Unit, found: Below, asked: Asked, *, more: Decimal, at: datetime) -> None:
     """The execution order has what its venue orders have, at the loosest limit of the live ones."""
     one, row, child = found
-    limits = [other.limit_price for other in one.working(row)] or [child.limit_price]
+    known = _limits(one, row, asked, at)
+    told = [other.limit_price for other in one.working(row)] or [child.limit_price]
+    limits = [_as_client(one, row, limit, known, at) for limit in told]
     given = [limit for limit in limits if limit is not None]
     loosest = max if one.order.side == "buy" else min
     row.replace(
@@ -174,6 +187,31 @@ def _follow(work: Unit, found: Below, asked: Asked, *, more: Decimal, at: dateti
         at=at,
         replacing=_others(asked, row, one),
     )
+
+
+def _limits(
+    one: Tree, row: ExecutionOrder, asked: Asked, at: datetime
+) -> dict[Decimal | None, Decimal | None]:
+    """The client's limits, old and wanted, by what the street was told of them."""
+    found: dict[Decimal | None, Decimal | None] = {}
+    for limit in (row.limit_price, planning.limit_of(one, row, asked.row.limit_price)):
+        # What its markups leave nothing of was never sent.
+        with suppress(OmsError):
+            found[markups.street_limit(one.order, limit, at=at, given=row.fees)] = limit
+    return found
+
+
+def _as_client(
+    one: Tree,
+    row: ExecutionOrder,
+    limit: Decimal | None,
+    known: dict[Decimal | None, Decimal | None],
+    at: datetime,
+) -> Decimal | None:
+    """A venue order's limit as the client sees it; exact where it is one of the known ones."""
+    if limit is None or limit in known:
+        return known.get(limit)
+    return markups.client_price(one.order, limit, at=at, given=row.fees)
 
 
 def _others(asked: Asked, row: ExecutionOrder, one: Tree) -> bool:

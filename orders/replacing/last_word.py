@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from oms_site.firm import generation
 from oms_site.journal import unit
 from oms_site.journal.actors import Actor
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import fitness, rescreen, tree
+from orders import fitness, markups, rescreen, tree
 from orders.models import ReplaceLeg
 from orders.replacing import answers
 from orders.rescreen import Sending
@@ -36,7 +37,7 @@ def dropped(
     related = ("venue_order__order", "venue_order__execution_order", "replacement__requested_by")
     legs = list(found.select_related(*related))
     more = [leg for leg in legs if _asks_for_more(leg)]
-    looked = rescreen.at_wire([_sending(leg) for leg in more], at=at)
+    looked = rescreen.at_wire([_sending(leg, at=at) for leg in more], at=at)
     refused = {
         leg.id: looked[leg.venue_order_id].error()
         for leg in more
@@ -51,14 +52,19 @@ def dropped(
     return _refuse(refused, {leg.id: leg.order_id for leg in legs}, by=by) if refused else set()
 
 
-def _sending(leg: ReplaceLeg) -> Sending:
+def _sending(leg: ReplaceLeg, *, at: datetime) -> Sending:
     """What its venue would work on: the quantity and the limit that the message states."""
     child, order = leg.venue_order, leg.venue_order.order
     qty = leg.qty - child.cum_qty
     change = rescreen.asked_of(order, leg.replacement)
     # What has been executed meanwhile makes the order no smaller than what is sent of it.
     whole = max(change.qty, order.cum_qty + qty)
-    return Sending(child, qty, replace(change, qty=whole, limit_price=leg.limit_price))
+    limit = leg.limit_price
+    if limit is not None:
+        # Controls measure the client's limit.
+        own = child.execution_order.fees
+        limit = markups.client_price(order, limit, at=at, given=own)
+    return Sending(child, qty, replace(change, qty=whole, limit_price=limit))
 
 
 def _asks_for_more(leg: ReplaceLeg) -> bool:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from oms_site.kit.errors import OmsError
-from orders import closing, terms
+from orders import closing, markups, terms
 from orders.models import ExecutionOrder, VenueOrder
 from orders.schedules import measuring
 from orders.schedules import rows as schedules
@@ -41,8 +42,8 @@ class RowPlan:
     limit_price: Decimal | None
 
 
-def plan(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[LegPlan]:
-    """What venues must be asked for a new whole quantity and limit.
+def plan(one: Tree, *, qty: Decimal, limit_price: Decimal | None, at: datetime) -> list[LegPlan]:
+    """What venues must be asked for a new whole quantity and limit; they hear the street's limit.
 
     Raises `OmsError` (409) when what is below the order cannot follow.
     """
@@ -55,9 +56,10 @@ def plan(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[LegPla
         if row.protocol == RFQ:
             # A quote is hit or not; nobody replaces it.
             continue
-        size, limit = sizes.get(row.id, row.qty), _limit(one, row, limit_price)
+        size, limit = sizes.get(row.id, row.qty), limit_of(one, row, limit_price)
         if (size, limit) != (row.qty, row.limit_price):
-            legs.extend(_legs(row, one.working(row), size - row.qty, limit))
+            told = markups.street_limit(one.order, limit, at=at, given=row.fees)
+            legs.extend(_legs(row, one.working(row), size - row.qty, told))
     return legs
 
 
@@ -67,7 +69,7 @@ def unworked(one: Tree, *, qty: Decimal, limit_price: Decimal | None) -> list[Ro
     sizes = _sizes(one, live, qty)
     found = []
     for row in live:
-        size, limit = sizes.get(row.id, row.qty), _limit(one, row, limit_price)
+        size, limit = sizes.get(row.id, row.qty), limit_of(one, row, limit_price)
         if not one.working(row) and (size, limit) != (row.qty, row.limit_price):
             found.append(RowPlan(row, size, limit))
     return found
@@ -108,8 +110,11 @@ def _easiest(one: Tree, live: list[ExecutionOrder]) -> list[ExecutionOrder]:
     return sorted(newest, key=lambda row: (row.protocol != RFQ, bool(one.working(row))))
 
 
-def _limit(one: Tree, row: ExecutionOrder, limit_price: Decimal | None) -> Decimal | None:
-    """One that took the order's limit follows it; a better one stays while it is no worse."""
+def limit_of(one: Tree, row: ExecutionOrder, limit_price: Decimal | None) -> Decimal | None:
+    """An execution order's limit when its order's is to be `limit_price`, as the client sees both.
+
+    One that took the order's limit follows it; a better one stays while it is no worse.
+    """
     order = one.order
     worse = terms.worse_limit(order.side, limit_price, row.limit_price)
     if row.limit_price != order.limit_price and not worse:

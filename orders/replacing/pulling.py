@@ -35,10 +35,10 @@ def go(work: Unit, one: Tree, asked: Asked, *, by: Actor, at: datetime) -> str:
     found = inquiries(work, one)
     if waits(one, found):
         return _wait(work, one, asked, by=by, at=at)
-    planning.plan(one, qty=row.order_qty, limit_price=row.limit_price)
+    planning.plan(one, qty=row.order_qty, limit_price=row.limit_price, at=at)
     for each in _too_much(one, found, row.order_qty):
         ending.pull_back(work, each, WHY, by=by, at=at)
-    plan = planning.plan(one, qty=row.order_qty, limit_price=row.limit_price)
+    plan = planning.plan(one, qty=row.order_qty, limit_price=row.limit_price, at=at)
     return sending.carry_out(work, one, asked, plan, by=by, at=at)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from orders import breaks, closing, rerouting
+from orders import breaks, closing, remainders, rerouting
 from orders.externals import taking
 from orders.reports import replaces, resending, trades
 from orders.reports.batch import MOVES, Applied, Batch, Found
@@ -155,32 +155,27 @@ def _ended(how: str) -> Handler:
             trades.doubt(batch, found, report)
             return "applied", "it ended with more than we have: in doubt"
         leg_id = child.replace_cl_ord_id
-        moves_on = how == "cancel" and rerouting.goes_on(one, row, child)
         getattr(child, how)(at=batch.at, text=report.text)
         if how == "cancel" and replaces.given_back(batch, found, leg_id):
             return "applied", "sent anew on its new terms"
         replaces.ended(batch, found, leg_id, how)
-        goes_on = outcomes.refused(
-            batch.work, one, row, child, reason=report.text or how, at=batch.at
-        )
-        if moves_on:
-            batch.work.ring("orders.tasks.reroute")
-        if goes_on or moves_on or one.working(row) or row.is_terminal:
+        outcomes.refused(batch.work, one, row, child, reason=report.text or how, at=batch.at)
+        if not remainders.settle(
+            batch.work, one, row, by=batch.work.by, at=batch.at, also=(child,)
+        ):
             batch.say(found, f"venue_{how}", report.text)
-            return "applied", ""
-        closing.close_execution(
-            batch.work,
-            one,
-            row,
-            how,
-            by=batch.work.by,
-            at=batch.at,
-            reason=report.text,
-            also=(child,),
-        )
+            _leave_to_others(batch, found)
         return "applied", ""
 
     return end
+
+
+def _leave_to_others(batch: Batch, found: Found) -> None:
+    """It is over at this venue, and what is left has somebody else."""
+    one, row, child = found
+    if rerouting.gave_back(child) and rerouting.owes(one, row) > 0:
+        batch.work.ring("orders.tasks.reroute")
+    remainders.give_up(batch.work, one, row, by=batch.work.by, at=batch.at)
 
 
 def _cancel_reject(batch: Batch, found: Found, report: CancelReject) -> Applied:

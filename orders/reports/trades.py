@@ -9,7 +9,7 @@ import msgspec
 from django.db.models import Q
 
 from oms_site.journal.models import MsgType
-from orders import aftermath, breaks, closing, execution, fills
+from orders import aftermath, breaks, closing, execution, fills, remainders
 from orders.models import Execution, ExecutionOrder
 from orders.reports import resending
 from orders.reports.batch import Applied, Batch, Found
@@ -17,8 +17,6 @@ from orders.rfq import outcomes
 from orders.states import OrderStatus, Pending
 from orders.tree import Tree
 from venues.messages import ExecType, ExecutionReport
-
-_HOW = {"canceled": "cancel", "rejected": "reject", "expired": "expire"}
 
 
 def apply(batch: Batch, found: Found, report: ExecutionReport, *, received_at: datetime) -> Applied:
@@ -51,6 +49,7 @@ def _trade(batch: Batch, found: Found, report: ExecutionReport, received_at: dat
     if duplicate is not None:
         return duplicate
     _move(batch, found, report, report.last_qty, report.last_px, received_at)
+    _settle(batch, found)
     aftermath.compare(batch.work, found[0], found[1], report, at=batch.at)
     _compare(batch, found, report)
     return "applied", ""
@@ -116,20 +115,7 @@ def _move(
             _too_late(batch, one, "execution_order_cancel_reject", row)
         # A cancel or the end of the day still holds for what no venue was working.
         closing.follow_up(batch.work, one, row, by=batch.work.by, at=batch.at)
-    if fill.late or fill.overfill:
-        kind = "late_fill" if fill.late else "overfill"
-        _open(batch, one, kind, fill.id, {"execution_id": fill.id, "qty": str(qty)})
-        _freeze(batch, one)
-
-
-def _freeze(batch: Batch, one: Tree) -> None:
-    """More is worked than is left: ask what works it to stop, before that is bought too."""
-    if one.committed() <= one.order.leaves_qty:
-        return
-    for row in one.live():
-        if row.pending not in (Pending.CANCEL, Pending.EXPIRE):
-            pending = Pending.CANCEL.value
-            execution.stop(batch.work, one, row, pending=pending, by=batch.work.by, at=batch.at)
+    aftermath.unexpected(batch.work, one, row, fill, at=batch.at)
 
 
 def _take_back(
@@ -157,23 +143,35 @@ def _take_back(
             kind=Execution.Kind.CORRECTION,
             exec_id=f"{report.exec_id}+",
         )
-    _end_what_the_venue_ended(batch, found)
+    _stop_what_is_over(batch, found)
+    _settle(batch, found)
     _open(batch, found[0], "bust", report.exec_id, {"exec_ref_id": report.exec_ref_id})
     return "applied", ""
 
 
-def _end_what_the_venue_ended(batch: Batch, found: Found) -> None:
-    """A bust reopens an execution order, unless no venue works it any more."""
+def _settle(batch: Batch, found: Found) -> None:
+    """Shares may have ended this venue order, or a bust what was reopened: who has the rest?"""
     one, row, child = found
-    if child.is_terminal and child.ended and not row.is_terminal and not one.working(row):
-        closing.close_execution(
+    if child.is_terminal and not row.is_terminal:
+        remainders.settle(batch.work, one, row, by=batch.work.by, at=batch.at)
+        remainders.give_up(batch.work, one, row, by=batch.work.by, at=batch.at)
+
+
+def _stop_what_is_over(batch: Batch, found: Found) -> None:
+    """A bust may have a venue work again for an execution order that is over: ask it to stop."""
+    one, row, child = found
+    if row.is_terminal and not child.is_terminal and child.pending != Pending.CANCEL:
+        execution.request_cancel(batch.work, one, child, at=batch.at)
+        body = {**execution.naming(one, row), "pending": Pending.CANCEL.value}
+        execution.record(
             batch.work,
             one,
-            row,
-            _HOW[child.ended],
+            "venue_cancel_request",
+            {**body, "reason": f"it was busted after its execution order was {row.status}"},
+            msg_type=MsgType.INTERNAL,
+            also=(child,),
             by=batch.work.by,
             at=batch.at,
-            reason="the venue ended it before it was busted",
         )
 
 

@@ -53,6 +53,7 @@ def desk(request: HttpRequest, by: Principal) -> HttpResponse:
 def _shown(by: Principal) -> dict[str, Any]:
     return {
         "may_decide": by.may(reviews.RELEASE),
+        "together": queue.TOGETHER,
         "approve_reasons": APPROVE_REASONS.items(),
         "reject_reasons": REJECT_REASONS.items(),
         "reports": reported.waiting(by.organization_id, by=by),

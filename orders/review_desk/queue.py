@@ -21,6 +21,8 @@ from venues.calendar import new_york_date
 
 MOST = 500
 DECIDED = 100
+# So many alike are decided about by one request.
+TOGETHER = 200
 Row: TypeAlias = dict[str, Any]
 _DONE = [ReviewStatus.APPROVED.value, ReviewStatus.REJECTED.value]
 

@@ -20,9 +20,10 @@ _BPS = Decimal(10_000)
 class Criteria(msgspec.Struct, frozen=True, kw_only=True):
     """Execution and exit criteria.
 
-    `min_quotes`: quotes that can be hit; `min_dealers`: dealers that have answered, passes too.
-    `best_n`: how many quotes may be tried, one after another. `max_spread_to_reference_bps`: how
-    much worse than the reference price a quote may be. `max_duration_s`: seconds until exit.
+    `min_quotes`: quotes that can be hit when the first one is; `min_dealers`: dealers that have
+    answered, passes too. `best_n`: how many quotes may be tried, one after another.
+    `max_spread_to_reference_bps`: how much worse than the reference price a quote may be.
+    `max_duration_s`: seconds until exit.
     """
 
     min_quotes: int = 1
@@ -134,6 +135,11 @@ def _answers(criteria: Criteria, scene: Scene, ranked: Sequence[Offer]) -> _Find
 
 
 def _quotes(criteria: Criteria, scene: Scene, ranked: Sequence[Offer]) -> _Finding:
+    if scene.hits:
+        # Enough were there when the first was hit: whoever refused it does not undo that.
+        return _Finding(
+            _met(f"Enough quotes were there at the first try, {len(ranked)} can be hit now", True)
+        )
     few = len(ranked) < criteria.min_quotes
     said = f"{len(ranked)} quotes can be hit, at least {criteria.min_quotes} are asked for"
     fault = f"{len(ranked)} of at least {criteria.min_quotes} quotes"

@@ -151,7 +151,7 @@ def _to_the_book(
     )
     try:
         if clearance is None:
-            raise OmsError("not_cleared", "The order has not passed its controls.", status=409)
+            raise clearances.why_not(one.order)
         issue = Issue(instruction, "exit", rule=row.id)
         execution.issue(work, one, [issue], clearance=clearance, by=by, at=at)
     except OmsError as refusal:

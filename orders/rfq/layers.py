@@ -9,18 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from allocations import accounts, fees
-from allocations.fees import Fee, FeeType, Traded
-from oms_site.kit import numbers
-from oms_site.kit.errors import OmsError
+from orders import markups
 from orders.models import Order, Quote
-from venues import instruments, sessions
 
-PLACES = 8
 _TRIES = 4
 
 
@@ -45,14 +40,14 @@ def of_price(
 
     A cap counts for this trade alone: what earlier fills have used of it makes the price better.
     """
-    marked = _markups(order, given)
+    marked = markups.of(order, given)
     if not marked:
         return Layers(price, price, price)
     broker = [fee for fee in marked if order.ib_id and fee.recipient_id == order.ib_id]
     house = [fee for fee in marked if fee not in broker]
-    settles = _settles(order, at)
-    ib = price + _points(order, house, price, qty, settles)
-    return Layers(price, ib, ib + _points(order, broker, price, qty, settles))
+    settles = markups.settles_on(order, at)
+    ib = price + markups.points(order, house, price, qty, settles)
+    return Layers(price, ib, ib + markups.points(order, broker, price, qty, settles))
 
 
 def street_price(
@@ -79,33 +74,3 @@ def stored(row: Quote) -> Layers | None:
         row.price if row.ib_price is None else row.ib_price,
         row.price if row.user_price is None else row.user_price,
     )
-
-
-def _markups(order: Order, given: Sequence[Mapping[str, Any]]) -> list[Fee]:
-    group = accounts.find_risk_group(order.organization_id, order.risk_group_id or "")
-    named = fees.effective(given or order.fees, accounts.fees_for(group))
-    return [fee for fee in fees.parse(named) if fee.fee_type is FeeType.MARKUP] if named else []
-
-
-def _points(
-    order: Order, charged: Sequence[Fee], price: Decimal, qty: Decimal, settles: date
-) -> Decimal:
-    """The markup in points of price, against the client: up for a buyer, down for a seller."""
-    facts = instruments.by_id(order.instrument_id)
-    traded = Traded(bond=facts.bond, price=price, settlement_date=settles, side=order.side)
-    money = Decimal(0)
-    for fee in charged:
-        try:
-            principal = numbers.round_cents(facts.money(qty, price))
-            money += fees.charge([fee], qty=qty, principal=principal, traded=traded).markup
-        except OmsError:
-            # As with a fill: what has no yield is charged no fee in yield.
-            continue
-    points = money / facts.money(qty, Decimal(1))
-    sign = 1 if order.side == "buy" else -1
-    return (sign * points).quantize(Decimal(1).scaleb(-PLACES))
-
-
-def _settles(order: Order, at: datetime) -> date:
-    calendar = sessions.calendar(instruments.by_id(order.instrument_id).market)
-    return calendar.settlement_date(calendar.trade_date(at))

@@ -39,7 +39,9 @@ def sweep(*, limit: int = 100) -> int:
     due = rows.filter(status__in=_ASKING).filter(Q(wake_at__lte=at) | orphaned)
     named = list(due.order_by("wake_at").values_list("id", "order_id")[:limit])
     # A hit that was stopped before the wire: no dealer will ever answer it.
+    executing = Rfq.objects.filter(status=RfqStatus.EXECUTING.value).values_list("id", flat=True)
     stopped = rows.filter(
+        id__in=list(executing),
         status=RfqStatus.EXECUTING.value,
         quotes__status=QuoteState.HIT.value,
         quotes__venue_order__status__in=_ENDED,

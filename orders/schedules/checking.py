@@ -20,7 +20,7 @@ from orders.schedules.planning import Sizes, Slot
 from orders.schedules.slicing import CannotSlice
 from orders.schedules.windows import Window, window
 from orders.tree import Tree
-from venues import instruments, registry, sessions
+from venues import instruments, sessions
 
 USUAL_SLICES, MOST_SLICES = 10, 500
 SHORTEST_SLOT = timedelta(seconds=1)
@@ -54,8 +54,6 @@ def plan(one: Tree, asked: Scheduled, *, at: datetime) -> Plan:
         raise OmsError("schedule_needs_time", text)
     qty = asked.qty or one.free()
     execution.check(one, msgspec.structs.replace(asked, qty=qty), at=at)
-    if asked.venue_id and registry.find(asked.venue_id) is None:
-        raise OmsError("venue_not_found", f"No venue {asked.venue_id!r}.", field="venue_id")
     if open_of(order.id) is not None:
         raise OmsError("schedule_open", "The order has a schedule that is not over.", status=409)
     terms, when, end_at = _window(order, asked.parameters, at=at)

@@ -73,7 +73,7 @@ def _start(
         try:
             plan = checking.plan(one, asked, at=at)
             if order_id not in clearances.of([one.order]):
-                raise OmsError("not_cleared", "The order has not passed its controls.", status=409)
+                raise clearances.why_not(one.order)
             whole = msgspec.structs.replace(asked, qty=plan.qty)
             look = rescreen.at_execution([Part(order_id, one.order, whole, by)], at=at)[order_id]
             kept = rescreen.evidence(look)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from orders import extending
+from orders import extending, markups
 from orders.models import ScheduleSlice
 from orders.requests import Instruction
 from orders.schedules import pacing, participation, rows
@@ -32,7 +32,8 @@ def measure(one: Tree, book: Book, item: ScheduleSlice, *, at: datetime) -> Meas
     facts = instruments.by_id(order.instrument_id)
     limit = tighter(order.side, order.limit_price, row.limit_price)
     capped = row.max_participation is not None
-    volume = participation.volume(one, book, limit, at=at) if capped else participation.NOT_ASKED
+    street = markups.street_limit(order, limit, at=at) if capped else None
+    volume = participation.volume(one, book, street, at=at) if capped else participation.NOT_ASKED
     pace = Pace(
         target=book.target(item.number),
         taken=rows.taken(one, book),

@@ -207,7 +207,7 @@ def _send(
         if look.refused:
             raise look.error()
         if clearance is None:
-            raise OmsError("not_cleared", "The order has not passed its controls.", status=409)
+            raise clearances.why_not(one.order)
         issue = Issue(found.instruction, rows.ORIGIN, f"{book.row.id}/{item.number}", evidence=kept)
         (row,) = execution.issue(turn.work, one, [issue], clearance=clearance, by=_by, at=turn.at)
     except OmsError as refusal:

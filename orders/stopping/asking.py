@@ -35,6 +35,7 @@ from orders.tree import Tree
 log = logging.getLogger(__name__)
 PENDING, CANCELED, NOTHING = "pending", "canceled", "nothing"
 STOPPED = "stopped"
+FEW = 25  # so many are asked one by one soon enough when one of them breaks a statement
 # It is live at a venue: nobody waits for it, and it is asked again soon.
 _odd = draining.Aside("stop", again=timedelta(seconds=5))
 
@@ -69,8 +70,12 @@ def ask(
     if wanted.narrow:
         parts = partial(_ask_parts, wanted, by=by, at=at, once=once)
         return _safely(parts, order_ids[:slowly])
-    found = together(work, order_ids, at=at)
-    return found or _safely(partial(_ask_each, by=by, at=at), order_ids[:slowly])
+    return together(work, order_ids, at=at) or singly(order_ids[:slowly], by=by, at=at)
+
+
+def singly(order_ids: Sequence[str], *, by: Actor, at: datetime) -> list[Asked]:
+    """Ask each of these orders, whatever its shape. One that cannot be asked is absent."""
+    return _safely(partial(_ask_each, by=by, at=at), order_ids)
 
 
 def _safely(
@@ -97,18 +102,34 @@ def odd() -> list[str]:
     return _odd.keys()
 
 
-def together(work: Unit, order_ids: Sequence[str], *, at: datetime) -> list[Asked]:
-    """Ask only those of them that can be asked by one statement; none where one breaks it.
+def _kept(order_ids: Sequence[str]) -> None:
+    """Nobody asks for what is left at once."""
 
-    The caller's transaction outlives that, and whoever asks each of them finds the one at fault.
+
+def together(
+    work: Unit,
+    order_ids: Sequence[str],
+    *,
+    at: datetime,
+    left: Callable[[Sequence[str]], None] = _kept,
+) -> list[Asked]:
+    """Ask only those of them that can be asked by one statement; not the few beside one at fault.
+
+    What breaks a statement is looked for by halves. The caller's transaction outlives that, and
+    whoever asks each of the few that are left finds the one. `left` hears of those that others hold
+    or that need a look each, before the statement is run.
     """
     try:
         with transaction.atomic():
-            asked = at_once.ask(work, order_ids, at=at)
+            asked = at_once.ask(work, order_ids, at=at, left=left)
     except Exception as error:
         if not of_content(error):
             raise
+        if (half := len(order_ids) // 2) >= FEW:
+            parts = (order_ids[:half], order_ids[half:])
+            return [one for part in parts for one in together(work, part, at=at, left=left)]
         log.exception("%d orders could not be asked by one statement", len(order_ids))
+        left(order_ids)
         return []
     return [Asked(key, PENDING, cancel_id) for key, cancel_id in asked.items()]
 

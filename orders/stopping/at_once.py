@@ -8,7 +8,7 @@ other.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -109,14 +109,22 @@ SELECT id, 'cr_' || %(run)s || lpad(upper(to_hex(n)), 10, '0') FROM asked
 """
 
 
-def ask(work: Unit, order_ids: Sequence[str], *, at: datetime) -> dict[str, str]:
+def ask(
+    work: Unit,
+    order_ids: Sequence[str],
+    *,
+    at: datetime,
+    left: Callable[[Sequence[str]], None] = lambda _: None,
+) -> dict[str, str]:
     """Ask what is plain among these orders to stop. Returns the cancel id of each that was asked.
 
     The unit must not hold any of them. Orders that somebody else has locked are left alone; when
-    none is plain, none stays locked.
+    none is plain, none stays locked. `left` hears at once which ones are not asked.
     """
     with transaction.atomic():
         plain = _plain(order_ids)
+        if others := sorted(set(order_ids).difference(plain)):
+            left(others)
         if not plain:
             transaction.set_rollback(True)
             return {}

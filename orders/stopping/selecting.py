@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from allocations import accounts
 from allocations.models import AccountAllocation
 from orders.models import ExecutionOrder, Order, Rfq, Schedule, VenueOrder
 from orders.schedule_states import SCHEDULE_OPEN
@@ -76,6 +77,9 @@ def alive(wanted: Selection) -> QuerySet[Order]:
     if wanted.narrow:
         parts = _live_parts(wanted).filter(order_id=OuterRef("pk"))
         return rows.filter(Exists(unsettled) | Exists(parts) | scheduled(wanted))
+    if wanted.order_group:
+        # A group has an index of its own, and few orders.
+        return rows.filter(Q(status__in=[s.value for s in ORDER_OPEN]) | Exists(unsettled))
     return rows.filter(pk__in=_open_or_unsettled(wanted.organization_id))
 
 
@@ -127,10 +131,12 @@ def means(wanted: Selection, row: Schedule) -> bool:
 def _of_whom(wanted: Selection) -> QuerySet[Order]:
     rows = Order.objects.filter(organization_id=wanted.organization_id)
     if wanted.account:
+        # An account's sleeves are stopped with it.
+        names = accounts.with_sleeves(wanted.organization_id, wanted.account)
         block = AccountAllocation.objects.filter(
-            account_id=wanted.account, allocation_id=OuterRef("allocation_id")
+            account_id__in=names, allocation_id=OuterRef("allocation_id")
         )
-        rows = rows.filter(Q(account_id=wanted.account) | Q(account=None) & Exists(block))
+        rows = rows.filter(Q(account_id__in=names) | Q(account=None) & Exists(block))
     named = {
         "instrument__cusip": wanted.instrument,
         "side": wanted.side,

@@ -25,10 +25,15 @@ STRATEGIES = (
 
 
 def target_of(scope: str, name: str, *, by: Principal) -> Target:
-    """What a person means by a scope and a name. Raises `OmsError` (422) for what is not here."""
+    """What a person means by a scope and a name. Raises `OmsError` (422) for what is not here.
+
+    The whole firm has no name; an organization is the caller's own, named or not.
+    """
     if scope == "all":
+        _require(scope, name, "")
         return Target(scope, "", "the whole firm")
     if scope == "organization":
+        _require(scope, name, "", by.organization_id)
         return Target(scope, by.organization_id, f"all of {by.organization_id}")
     find = _FINDERS.get(scope)
     if find is None:
@@ -37,7 +42,7 @@ def target_of(scope: str, name: str, *, by: Principal) -> Target:
         )
     target = find(by.organization_id, name)
     if target is None:
-        raise OmsError("target_not_found", f"No {scope} {name!r} here.", field="target")
+        raise _unknown(scope, name)
     return target
 
 
@@ -52,6 +57,15 @@ def names(organization_id: str) -> dict[str, list[str]]:
         "strategy": list(STRATEGIES),
         "venue": sorted(venue.id for venue in registry.every()),
     }
+
+
+def _require(scope: str, name: str, *known: str) -> None:
+    if name not in known:
+        raise _unknown(scope, name)
+
+
+def _unknown(scope: str, name: str) -> OmsError:
+    return OmsError("target_not_found", f"No {scope} {name!r} here.", field="target")
 
 
 def _desks(organization_id: str) -> models.QuerySet[Group]:

@@ -129,21 +129,29 @@ def exact(value: Decimal | None) -> str:
 
 @register.filter
 def et(at: datetime | None) -> SafeString | str:
-    """New York time to the second, UTC in the tooltip."""
+    """New York time to the second, with the day unless it is today; UTC in the tooltip."""
     return _time(at, millis=False)
 
 
 @register.filter
+def et_time(at: datetime | None) -> SafeString | str:
+    """New York time to the second where the day stands beside it; UTC in the tooltip."""
+    return _time(at, millis=False, dated=False)
+
+
+@register.filter
 def et_ms(at: datetime | None) -> SafeString | str:
-    """New York time to the millisecond, UTC in the tooltip."""
+    """New York time to the millisecond, with the day unless it is today; UTC in the tooltip."""
     return _time(at, millis=True)
 
 
-def _time(at: datetime | None, *, millis: bool) -> SafeString | str:
+def _time(at: datetime | None, *, millis: bool, dated: bool = True) -> SafeString | str:
     if at is None:
         return ""
     utc = figures.iso(at)
     text = figures.clock_time(at, millis=millis)
+    if dated and (on := figures.day(at)) != figures.day(clock.now()):
+        text = f"{on} {text}"
     return format_html('<time datetime="{}" title="{} UTC">{}</time>', utc, utc, text)
 
 

@@ -1,6 +1,6 @@
 // The grid of orders. It paints what the store says; nothing moves while a person points at it.
 import { grouped } from "./figures.js";
-import { etOf } from "./time.js";
+import { etShort } from "./time.js";
 import { FACES } from "./words.js";
 
 const FLASH_MS = 600;
@@ -16,8 +16,8 @@ const make = (tag, className, text) => {
 const plain = (field) => (row) => row[field];
 const FIELDS = {
   id(row) { const node = make("span", "", row.id); node.id = `o-${row.id}`; return node; },
-  t: (row) => etOf(row.t),
-  upd: (row) => etOf(row.upd),
+  t: (row) => etShort(row.t),
+  upd: (row) => etShort(row.upd),
   side(row) {
     const buy = row.side === "buy";
     const node = make("span", `side ${row.side}`);
@@ -56,7 +56,7 @@ const COLUMNS = [
   ["side", "Side", 52], ["sec", "Security", 122], ["cusip", "CUSIP", 84], ["par", "Par", 78, "num"],
   ["cum", "Filled", 78, "num meter"], ["leaves", "Leaves", 78, "num"], ["lim", "Limit", 60, "num"],
   ["avg", "Avg px", 78, "num"], ["ytm", "YTM %", 54, "num"], ["ses", "Session", 64, "quiet"],
-  ["status", "Status", 106], ["why", "Reason", 104], ["upd", "Updated", 62, "quiet"],
+  ["status", "Status", 106], ["why", "Reason", 104], ["upd", "Updated", 74, "quiet"],
 ];
 const GIVES = { why: 30, sec: 18, trader: 14, id: 4 };
 // What goes, in this order, where the rest would be pushed out of sight; the panel has all of it.

@@ -39,6 +39,8 @@ async function refresh() {
 }
 
 const count = (n) => `${n} open ${n === 1 ? "order" : "orders"}`;
+// Par of bonds and shares of equities are never added up.
+const size = ({ par, shares }) => [[par, "par"], [shares, shares === 1 ? "share" : "shares"]].filter(([qty]) => Number(qty)).map(([qty, word]) => `${grouped(String(qty))} ${word}`).join(" and ") || "nothing";
 const asked = () => ({ scope: form.elements.scope.value, target: form.elements.target.value.trim() });
 const word = () => { const { scope, target } = asked(); return WHOLE.includes(scope) ? scope : target; };
 
@@ -64,8 +66,10 @@ async function preview() {
   if (!WHOLE.includes(scope) && !target) { place.replaceChildren(node("p", "Say which one to see what it would stop.", "hint")); return; }
   try {
     const told = await call("GET", `${PATH}preview/?${new URLSearchParams({ scope, target })}`);
-    const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working, ${grouped(String(one.leaves_qty))} open`);
-    place.replaceChildren(node("p", `Stops ${told.name}: ${count(told.orders)}, ${grouped(String(told.leaves_qty))} still to trade.`), ...(venues.length ? [list(venues)] : []));
+    const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working, ${size(one)} open`);
+    const worth = told.notional.map((one) => `${grouped(String(one.amount))} ${one.currency}`).join(" and ");
+    const priced = told.unpriced ? `, ${told.unpriced} without a price left out` : "";
+    place.replaceChildren(node("p", `Stops ${told.name}: ${count(told.orders)}, ${size(told)} still to trade${worth && `, worth ${worth}`}${priced}.`), ...(venues.length ? [list(venues)] : []));
   } catch (error) {
     place.replaceChildren(node("p", saying(error), "fault"));
   }

@@ -15,6 +15,8 @@ const rows = new Map();
 const picked = new Set();
 const screens = new Map();
 const PRESENT_MS = 7000;
+// As many as the server decides about together.
+const MOST = Number(document.body.dataset.together);
 let view = mayDecide ? 0 : 1, shown = [], focused = new URLSearchParams(location.search).get("review") || "";
 let loaded = false, live = false, asked = 0, wanted = "";
 
@@ -31,7 +33,9 @@ function visible() {
 function paint(changed = new Set()) {
   shown = visible();
   const kept = byId("queue");
-  for (const id of picked) if (!rows.has(id) || !open(rows.get(id))) picked.delete(id);
+  // What is picked is what is seen to be picked, and can be decided.
+  const seen = new Set(shown.map((row) => row.id));
+  for (const id of picked) if (!seen.has(id) || !needsMe(rows.get(id), me)) picked.delete(id);
   kept.replaceChildren(...shown.map((row) => {
     const box = item(row, me, looking(row.id));
     box.classList.toggle("focused", row.id === focused);
@@ -123,26 +127,32 @@ function move(step) {
 }
 
 function decide(approve) {
+  if (!mayDecide || !live) return;
+  if (picked.size) return bulk(approve);
   const row = rows.get(focused);
-  if (!row || !mayDecide || !live) return;
-  const chosen = [...picked].map((id) => rows.get(id));
-  if (chosen.length > 1) return bulk(approve);
+  if (!row) return;
   if (!open(row)) return toast("It is decided already.", "warn");
   if (row.trader === me) return toast("You are the maker: you can’t decide.", "warn");
   if (row.voters.includes(me)) return toast("You have approved: another person is needed.", "warn");
+  ask([row], approve, me, others(row));
+}
+
+// Who else has claimed it.
+function others(row) {
   const claim = held(row);
-  ask([row], approve, me, claim && claim !== me ? claim : "");
+  return claim === me ? "" : claim;
 }
 
 function bulk(approve) {
   const chosen = [...picked].map((id) => rows.get(id)).filter((row) => needsMe(row, me));
-  if (chosen.length && live) ask(chosen, approve, me, "");
+  if (chosen.length && live) ask(chosen, approve, me, chosen.length === 1 ? others(chosen[0]) : "");
 }
 
 function pick(id) {
   const row = rows.get(id);
   if (!row || !mayDecide) return;
   if (picked.has(id)) picked.delete(id);
+  else if (picked.size >= MOST) return toast(`At most ${MOST} are decided together.`, "warn");
   else if (!needsMe(row, me)) return toast("That one is not yours to decide.", "warn");
   else {
     const [first] = picked;
@@ -156,7 +166,9 @@ function pickAlike() {
   const row = rows.get(focused);
   if (!row || !mayDecide) return;
   picked.clear();
-  for (const one of shown) if (one.like === row.like && needsMe(one, me)) picked.add(one.id);
+  const alike = shown.filter((one) => one.like === row.like && needsMe(one, me));
+  for (const one of alike.slice(0, MOST)) picked.add(one.id);
+  if (alike.length > MOST) toast(`Selected the first ${MOST} of ${alike.length} alike: at most so many are decided together.`, "warn");
   paint();
 }
 
@@ -199,7 +211,7 @@ byId("queue").addEventListener("click", (event) => {
 byId("one").addEventListener("click", (event) => {
   const act = event.target.closest("[data-act]")?.dataset.act;
   if (act === "claim") claim();
-  else if (act) { picked.clear(); decide(act === "approve"); }
+  else if (act) { picked.clear(); paint(); decide(act === "approve"); }
 });
 byId("filter").addEventListener("input", () => paint());
 byId("filter-form").addEventListener("submit", (event) => event.preventDefault());

@@ -2,7 +2,7 @@
 import { call, freshId } from "./api.js";
 import { clearFaults, list, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
-import { etDay, etOf } from "./time.js";
+import { et, etDay, etOf } from "./time.js";
 import { came, moneyOf, offer as offerMoney } from "./ticket-money.js";
 import * as more from "./ticket-more.js";
 import { Split } from "./ticket-split.js";
@@ -31,7 +31,8 @@ function estimated(found) {
 
 // When it ends: with its day, if that is not the day on which it begins.
 function until({ eligible_at: from, expires_at: end }) {
-  return etDay(from) === etDay(end) ? etOf(end) : `${etDay(end)} ${etOf(end)}`;
+  const time = et(Date.parse(end));
+  return etDay(from) === etDay(end) ? time : `${etDay(end)} ${time}`;
 }
 
 export class Ticket {

@@ -33,6 +33,8 @@ NETWORK_ROOMS = (
     "venues.market_data.evaluated",
     "venues.simulator",
     "oms_site.supervisor",
+    # From one process of ours to another, in a private directory.
+    "orders.api.desk_process",
     "orders.management.commands.demo",
 )
 ENVIRONMENT_ROOMS = (

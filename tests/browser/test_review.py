@@ -9,6 +9,7 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
+from orders.review_desk import queue
 from tests.browser.conftest import Opener
 from tests.browser.test_live import Wire
 from tests.product import Product
@@ -137,3 +138,52 @@ def _policy(product: Product, rules: dict[str, Any]) -> Iterator[None]:
         yield
     finally:
         agree({})
+
+
+def test_what_is_selected_is_decided_and_not_what_is_focused(
+    window: Opener, submit: Submit
+) -> None:
+    page = desk(window, "alpha_compliance", width=1024)
+    picked = submit(limit_price=FLAGGED_LIMIT, amount={"par": 13_000})
+    focused = submit(limit_price=FLAGGED_LIMIT, amount={"par": 17_000})
+    choose(page, picked)
+    page.locator("#filter").fill("")
+    expect(page.locator(".item .title", has_text="17,000")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    expect(page.locator("#selection")).to_contain_text("1 selected")
+    page.keyboard.press("j")
+    expect(item(page, picked)).to_have_count(0)
+    page.keyboard.press("a")
+    expect(page.locator("#decide-what")).to_contain_text("13,000")
+    page.keyboard.press("Escape")
+    # What is no longer shown is no longer selected.
+    choose(page, focused)
+    expect(page.locator("#selection")).to_have_text("Nothing selected")
+    page.keyboard.press("r")
+    expect(page.locator("#decide-what")).to_contain_text("17,000")
+    page.keyboard.press("Escape")
+
+
+def test_no_more_are_selected_than_one_request_takes(window: Opener, submit: Submit) -> None:
+    screen = window("alpha_compliance")
+    told = screen.page.request.get(f"{screen.product.url}/review/").text()
+    assert f'data-together="{queue.TOGETHER}"' in told
+    # Before the page's modules read it.
+    screen.page.add_init_script(
+        "document.addEventListener('readystatechange',"
+        " () => { document.body.dataset.together = 1; })"
+    )
+    page = screen.open("/review/")
+    expect(page.locator("#notice-text")).to_have_text("Up to date.")
+    first, second = (submit(limit_price=FLAGGED_LIMIT) for _ in range(2))
+    for order_id in (second, first):
+        choose(page, order_id)
+    page.locator("#filter").fill("")
+    expect(page.locator("#queue .item").nth(1)).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("l")
+    expect(page.locator("#selection")).to_contain_text("1 selected")
+    expect(page.locator("#toasts")).to_contain_text(re.compile(r"Selected the first 1 of \d+"))
+    page.keyboard.press("x")
+    page.keyboard.press("Escape")

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.crash
 VICTIMS = (
     "web",
     "web-2",
+    "desk",
     "worker",
     "beat",
     "sequencer",

@@ -25,6 +25,7 @@ def corrupt(name: str, sql: str, *found_by: str, unguarded: tuple[str, ...] = ()
 ROWS = "rows_are_their_events"
 CUM, CHILDREN = "cum_qty_is_its_executions", "cum_qty_is_its_children"
 LEAVES, TWICE = "leaves_follow_the_rule", "nothing_is_worked_twice"
+LOOSE = "what_is_open_has_somebody"
 AVERAGE, CENTS, SPLIT = "avg_px_is_exact", "money_is_to_the_cent", "allocations_lose_nothing"
 VENUES, CUSTODIANS = "venues_agree_on_executions", "custodians_agree_on_bookings"
 MOVED, POSITION, LOTS, FOLDED, MONEY_HELD = (
@@ -47,6 +48,14 @@ VERSIONS, TENANT, TREE = (
     "one_order_per_tree",
 )
 CLEARED, STREET = "cleared_trades_are_their_executions", "clearing_parties_agree"
+NOTICED, WITHDRAWN, REPORTED, FED, NOTED, HEARD = (
+    "notices_are_what_moved",
+    "taken_back_is_withdrawn",
+    "trades_are_reported_for_clearing",
+    "deliveries_are_what_moved",
+    "custodians_agree_on_notices",
+    "custodians_heard_the_same",
+)
 PLANTED = (
     corrupt(
         "the street was told another quantity",
@@ -63,7 +72,7 @@ PLANTED = (
         "the street was told of another day",
         "UPDATE allocations_clearingreport SET settlement_date = settlement_date + 1"
         " WHERE execution_id = %(execution)s",
-        *(ROWS, STREET),
+        *(ROWS, CLEARED, STREET),
     ),
     corrupt(
         "order quantity moved",
@@ -80,6 +89,12 @@ PLANTED = (
         "venue order left with something else",
         "UPDATE orders_venueorder SET leaves_qty = 500 WHERE id = %(partial_child)s",
         *(ROWS, LEAVES, "venues_agree_on_what_is_left"),
+    ),
+    corrupt(
+        "venue order ended and what it was made for left open",
+        "UPDATE orders_venueorder SET leaves_qty = 0, status = 'canceled', ended = 'canceled'"
+        " WHERE id = %(partial_child)s",
+        *(ROWS, LOOSE, "venues_agree_on_what_is_left"),
     ),
     corrupt(
         "execution deleted",
@@ -286,9 +301,9 @@ PLANTED = (
     ),
     corrupt(
         "confirmation at another price",
-        "UPDATE allocations_tradeconfirm SET price = price + 0.00000001 WHERE id ="
-        " (SELECT min(id) FROM allocations_tradeconfirm)",
-        *(ROWS, CONFIRMED),
+        "UPDATE allocations_tradeconfirm SET price = price + 0.00000001 WHERE leg_id ="
+        " %(block_leg)s",
+        *(ROWS, CONFIRMED, HEARD),
     ),
     corrupt(
         "comparison said to match",
@@ -300,6 +315,16 @@ PLANTED = (
         "affirmed without a comparison",
         "UPDATE allocations_tradeconfirm SET verdict_id = '' WHERE id = (SELECT min(id)"
         " FROM allocations_tradeconfirm WHERE status = 'affirmed')",
+        *(ROWS, AGREED),
+    ),
+    corrupt(
+        "unmatched, and their word laid aside",
+        "WITH c AS (UPDATE allocations_tradeconfirm SET status = 'unmatched' WHERE id ="
+        " (SELECT min(id) FROM allocations_tradeconfirm WHERE status = 'affirmed')"
+        " RETURNING leg_id, custodian_id) UPDATE allocations_custodianmessage m"
+        " SET verdict = 'not_needed', note = c.leg_id FROM c WHERE m.custodian_id = c.custodian_id"
+        " AND m.seq = (SELECT min(n.seq) FROM allocations_custodianmessage n"
+        " WHERE n.custodian_id = c.custodian_id)",
         *(ROWS, AGREED),
     ),
     corrupt(
@@ -320,5 +345,97 @@ PLANTED = (
         "UPDATE allocations_settlementfact SET reference = 'forged' WHERE id ="
         " (SELECT min(id) FROM allocations_settlementfact)",
         *(ROWS, SETTLED),
+    ),
+    corrupt(
+        "notice of a deposit lost",
+        "DELETE FROM allocations_movementnotice WHERE movement_id ="
+        " (SELECT id FROM allocations_movement WHERE kind = 'deposit')",
+        *(NOTICED, NOTED),
+    ),
+    corrupt(
+        "notice of a trade invented",
+        "INSERT INTO allocations_movementnotice (movement_id, organization_id, custodian_id,"
+        " due_at, attempts, ref, code, reason) SELECT id, organization_id, 'cust_bny', at, 0, '',"
+        " '', '' FROM allocations_movement WHERE kind = 'trade' ORDER BY id LIMIT 1",
+        NOTICED,
+    ),
+    corrupt(
+        "two notices of one deposit",
+        "INSERT INTO allocations_movementnotice (movement_id, organization_id, custodian_id,"
+        " due_at, attempts, ref, code, reason) SELECT movement_id, organization_id, custodian_id,"
+        " %(long_ago)s, 0, '', '', '' FROM allocations_movementnotice",
+        NOTICED,
+        unguarded=("movement_told_once",),
+    ),
+    corrupt(
+        "answer to a notice forgotten",
+        "UPDATE allocations_movementnotice SET ref = ''",
+        *(NOTICED, NOTED),
+    ),
+    corrupt(
+        "notice said to be refused",
+        "UPDATE allocations_movementnotice SET ref = '', code = 'NOT_TOLD'",
+        NOTED,
+    ),
+    corrupt(
+        "deposit of another day than was told",
+        "UPDATE allocations_movement SET settlement_date = settlement_date + 1"
+        " WHERE kind = 'deposit'",
+        *(ROWS, NOTED),
+    ),
+    corrupt(
+        "confirmation of what was taken back left standing",
+        "UPDATE allocations_tradeconfirm SET status = 'affirmed' WHERE leg_id = %(undone_leg)s",
+        *(ROWS, WITHDRAWN),
+    ),
+    corrupt(
+        "instruction for what was taken back left open",
+        "UPDATE allocations_settlementinstruction SET status = 'instructed', closed_at = NULL"
+        " WHERE leg_id = %(undone_leg)s",
+        *(ROWS, HANDS, WITHDRAWN),
+    ),
+    corrupt(
+        "nothing goes back of what had changed hands",
+        "UPDATE allocations_settlementinstruction SET status = 'canceled', settled_qty = 0,"
+        " settled_money = 0 WHERE leg_id = %(undone_mirror)s",
+        *(ROWS, HANDS, WITHDRAWN, HEARD),
+    ),
+    corrupt(
+        "trade taken back that still stands at its service",
+        "UPDATE allocations_tradeconfirm SET service_id = 'svc_ctm', code = ''"
+        " WHERE leg_id = %(unsettled_leg)s",
+        *(ROWS, WITHDRAWN),
+    ),
+    corrupt(
+        "confirmation of a leg that was not booked",
+        "UPDATE allocations_bookingleg SET status = 'failed' WHERE id = %(block_leg)s",
+        *(ROWS, WITHDRAWN),
+    ),
+    corrupt(
+        "trade forgotten by the street",
+        "DELETE FROM allocations_clearingreport WHERE execution_id = %(execution)s",
+        *(ROWS, STREET, REPORTED),
+    ),
+    corrupt(
+        "delivery lost",
+        "DELETE FROM allocations_feeddelivery",
+        FED,
+    ),
+    corrupt(
+        "delivery that says something else",
+        "UPDATE allocations_feeddelivery SET body = replace(body, 'sequence\":1', 'sequence\":2')",
+        FED,
+    ),
+    corrupt(
+        "instruction said to be never sent",
+        "UPDATE allocations_settlementinstruction SET was_sent = false, ref = ''"
+        " WHERE leg_id = %(block_leg)s",
+        *(ROWS, HEARD),
+    ),
+    corrupt(
+        "instruction for another day than was told",
+        "UPDATE allocations_settlementinstruction SET settlement_date = settlement_date + 1"
+        " WHERE leg_id = %(block_leg)s",
+        *(ROWS, HEARD),
     ),
 )

@@ -15,6 +15,9 @@ from typing import Any
 from allocations import rounds
 from allocations.clearing import rounds as clearing
 from allocations.clearing import sending as telling
+from allocations.feed import outbox
+from allocations.feed import people as feeds
+from allocations.holdings import transactions
 from allocations.models import BookingLeg
 from allocations.settlement import making
 from allocations.settlement import rounds as settling
@@ -108,7 +111,9 @@ class Book:
         self.venue = HandMadeVenue(directory)
         self.trader = caller("alpha_trader")
         self._compliance, self._other = caller("alpha_compliance"), caller("alpha_compliance2")
+        self._ops, self._admin = caller("alpha_ops"), caller("alpha_admin")
         self.ids: dict[str, str] = {}
+        self._trades: dict[str, ExecutionReport] = {}
 
     def fill(self) -> None:
         """Everything that a day brings, in small."""
@@ -122,18 +127,23 @@ class Book:
         self._submit("external", qty=5000, bypass_auto_execution=True)
         block = [(ACCOUNT, 3000), ("alpha-002", 2000), ("alpha-003", 1000)]
         self._submit("block", qty=6000, allocation=_pro_rata(block), account_id=None)
+        self._submit("unsettled", qty=1000, account_id="alpha-002")
+        self._submit("undone", qty=1000, account_id="alpha-002")
         self._approve("flagged")
         self._except("excepted")
         routing.drain()
         self.venue.listen()
         self._trade()
         self._cancel()
+        self._deposit()
         self._report_by_hand()
-        lots.drain()
-        for custodian in CUSTODIANS:
-            rounds.run_round(custodian, most=100)
-        self._clear()
+        self._book()
+        making.drain()
+        self._take_back("unsettled")
         self._settle()
+        self._take_back("undone")
+        self._settle()
+        self._feed()
         self._hear_venues()
         Sequencer.resume().run_once()
 
@@ -170,7 +180,10 @@ class Book:
 
     def _trade(self) -> None:
         say, trade = self.venue.say, ExecType.TRADE
-        for name in ("filled", "partial", "canceled", "corrected", "flagged", "block"):
+        for name in (
+            *("filled", "partial", "canceled", "corrected", "flagged", "block"),
+            *("unsettled", "undone"),
+        ):
             say(self.child(name), ExecType.NEW, cum=0)
         say(self.child("filled"), trade, cum=1000, qty=1000, px="99.25")
         say(self.child("filled"), trade, cum=3000, qty=2000, px="99.37")
@@ -179,11 +192,41 @@ class Book:
         say(self.child("flagged"), trade, cum=1000, qty=1000, px="100.5")
         say(self.child("block"), trade, cum=1000, qty=1000, px="99.01")
         say(self.child("block"), trade, cum=6000, qty=5000, px="99.03")
+        for name in ("unsettled", "undone"):
+            told = say(self.child(name), trade, cum=1000, qty=1000, px="99.125")
+            self._trades[name] = told
         first = say(self.child("corrected"), trade, cum=1000, qty=1000, px="99")
         second = say(self.child("corrected"), trade, cum=2000, qty=1000, px="99.1")
         correct, bust = ExecType.TRADE_CORRECT, ExecType.TRADE_CANCEL
         say(self.child("corrected"), correct, cum=2000, qty=1000, px="98", ref=first.exec_id)
         say(self.child("corrected"), bust, cum=1000, qty=1000, px="99.1", ref=second.exec_id)
+
+    def _deposit(self) -> None:
+        """Money that a custodian is told of, and an address that is told of positions."""
+        with clock.frozen_at(clock.now() - timedelta(minutes=5)):
+            told = {"name": "Positions", "url": "http://127.0.0.1:9/"}
+            feeds.register(by=self._admin, at=clock.now(), **told)
+        money = transactions.Ask(kind="deposit", account_id="alpha-002", amount=Decimal("500.00"))
+        transactions.submit(money, by=self._ops, at=clock.now())
+
+    def _feed(self) -> None:
+        """What is due for the address is put into words, as before every attempt."""
+        for endpoint in outbox.due_endpoints(at=clock.now()):
+            outbox.claim(endpoint, at=clock.now(), most=100)
+
+    def _take_back(self, name: str) -> None:
+        """The venue takes back a trade that is booked."""
+        self._clear()
+        ref = self._trades[name].exec_id
+        bust = ExecType.TRADE_CANCEL
+        self.venue.say(self.child(name), bust, cum=0, qty=1000, px="99.125", ref=ref)
+        self._book()
+        self._clear()
+
+    def _book(self) -> None:
+        lots.drain()
+        for custodian in CUSTODIANS:
+            rounds.run_round(custodian, most=100)
 
     def _cancel(self) -> None:
         desk.cancel([self.ids["canceled"]], by=self.trader, at=clock.now())
@@ -237,6 +280,10 @@ class Book:
             named[f"{name}_worked"] = ExecutionOrder.objects.get(order_id=self.ids[name]).id
         block_legs = BookingLeg.objects.filter(allocation__order_id=self.ids["block"])
         named["block_leg"] = block_legs.order_by("id")[0].id
+        for name in ("unsettled", "undone"):
+            legs = BookingLeg.objects.filter(allocation__order_id=self.ids[name])
+            named[f"{name}_leg"] = legs.get(reverses=None).id
+            named[f"{name}_mirror"] = legs.exclude(reverses=None).get().id
         named["other_screening"] = Order.objects.get(id=self.ids["block"]).screening_id
         return named
 

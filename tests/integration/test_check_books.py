@@ -139,6 +139,8 @@ def test_without_the_outside_journals_their_checks_are_not_checked_which_is_not_
         "custodians_agree_on_bookings",
         "custodians_agree_on_settlements",
         "clearing_parties_agree",
+        "custodians_agree_on_notices",
+        "custodians_heard_the_same",
     }
     assert all(notes for notes in left_out.values())
     assert found(results) == set(left_out)

@@ -71,7 +71,7 @@ def test_the_same_id_with_fifty_contents_is_the_one_that_came_first(product: Pro
         }
 
 
-def test_an_execution_orders_id_used_twice_stops_neither_the_second_order_nor_others(
+def test_an_execution_orders_id_used_twice_is_refused_and_stops_no_other(
     product: Product,
 ) -> None:
     instruction = {
@@ -82,16 +82,14 @@ def test_an_execution_orders_id_used_twice_stops_neither_the_second_order_nor_ot
     }
     with on_stage(product) as (desk, stream):
         first = desk.submit(execution_instructions=[instruction])
-        second = desk.submit(execution_instructions=[instruction])
-        third = desk.submit()
-        refusal = stream.wait(second["id"], "execution_order_reject")["event"]
-        assert refusal["code"] == "idempotency_conflict"
-        for order in (first, third):
+        body = {**GUIDE_ORDER, "execution_instructions": [instruction]}
+        status, refused = desk("POST", "trading/order/", body)
+        assert (status, refused["code"]) == (409, "idempotency_conflict")
+        field = "execution_instructions[0].client_execution_order_id"
+        assert refused["error_details"][0]["field"] == field
+        second = desk.submit()
+        for order in (first, second):
             stream.wait(order["id"], "execution")
-        assert desk.order(second["id"])["status"] == "pending_execution"
-        again = {"quantity": {"par": 3000}}
-        desk.execute(second["id"], "lob/sor", **again)
-        stream.wait(second["id"], "execution")
 
 
 def test_an_allocations_id_is_used_once(product: Product) -> None:

@@ -16,6 +16,7 @@ from psycopg.errors import DeadlockDetected
 from controls.models import Review
 from oms_site.journal.models import Event
 from oms_site.kit import clock
+from oms_site.kit.errors import OmsError
 from orders import desk, expiry, lots, routing
 from orders.desk import submitting
 from orders.models import ExecutionOrder, Order, VenueOrder
@@ -59,6 +60,29 @@ def test_twenty_decisions_on_one_order_are_one() -> None:
     assert said["approve"] + said["reject"] == 1
     assert said["manual_approve_fail"] + said["manual_reject_fail"] == 19
     assert said["manual_approve_request"] + said["manual_reject_request"] == 20
+
+
+def test_one_id_decides_about_one_of_many_orders() -> None:
+    orders = [trading.submit(limit_price=Decimal(92)) for _ in range(6)]
+    checker = trading.person("alpha_compliance")
+
+    def decide(order_id: str) -> str:
+        try:
+            answer = desk.decide(
+                order_id,
+                approve=True,
+                annotation="seen",
+                client_decision_id="d-1",
+                by=checker,
+                at=clock.now(),
+            )
+        except OmsError as refusal:
+            return refusal.code
+        return answer.error.code if answer.error else "approved"
+
+    said = Counter(race(*(partial(decide, order_id) for order_id in orders)))
+    assert said == {"approved": 1, "idempotency_conflict": 5}
+    assert Review.objects.filter(status="approved").count() == 1
 
 
 def test_drains_that_run_at_once_route_every_order_once() -> None:

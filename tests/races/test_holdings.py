@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -15,7 +15,7 @@ from allocations.holdings.posting import Posting, of_trade
 from allocations.models import CashBalance, Movement, Position, TaxLot, Transaction
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
-from tests import trading
+from tests import trading, unsourced
 from tests.races.racing import race
 from venues import instruments
 
@@ -25,6 +25,13 @@ pytestmark = [
     pytest.mark.usefixtures("committed_sandbox"),
     pytest.mark.django_db(transaction=True),
 ]
+
+
+@pytest.fixture(autouse=True)
+def _alone(committed_sandbox: None) -> Iterator[None]:
+    unsourced.lift()
+    yield
+    unsourced.restore()
 
 
 def trade(source: str, account: str, qty: int, *, side: str = "buy") -> Posting:

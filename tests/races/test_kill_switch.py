@@ -9,11 +9,12 @@ from datetime import datetime
 from typing import Any, cast
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from controls import halts
 from controls.halts import scopes
 from controls.models import Halt
+from oms_site import later
 from oms_site.firm import generation
 from oms_site.journal.models import Event
 from oms_site.kit import clock
@@ -22,7 +23,7 @@ from orders import desk, halting, last_look, routing
 from orders.desk import canceling
 from orders.desk import drafts as drafts_room
 from orders.models import Order, VenueOrder
-from orders.stopping import at_once
+from orders.stopping import asking, at_once, hands
 from tests import poison, trading
 from tests.product import until
 from tests.races.racing import race, same
@@ -201,7 +202,7 @@ def test_several_hands_ask_each_order_once(
     committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(halting, "MANY", 2)
-    monkeypatch.setattr(halting, "CHUNK", 3)
+    monkeypatch.setattr(hands, "LONGEST", 3)
     orders = [_submit() for _ in range(8)]
     routing.drain()
     by = trading.person("alpha_compliance")
@@ -220,7 +221,8 @@ def test_an_order_that_breaks_one_hand_keeps_the_others_from_nothing(
     committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     monkeypatch.setattr(halting, "MANY", 1)
-    monkeypatch.setattr(halting, "CHUNK", chunk)
+    monkeypatch.setattr(hands, "HANDS", 1)
+    monkeypatch.setattr(hands, "LONGEST", chunk)
     orders = sorted(_submit() for _ in range(4))
     routing.drain()
     odd, *good = orders
@@ -241,3 +243,126 @@ def test_an_order_that_breaks_one_hand_keeps_the_others_from_nothing(
     assert {trading.order(key).pending for key in good} == {"cancel"}
     assert trading.order(odd).pending == ""
     assert poison.aside("stop").order_id == odd
+
+
+def test_a_page_that_one_order_breaks_is_asked_by_halves(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "MANY", 1)
+    monkeypatch.setattr(hands, "HANDS", 1)
+    monkeypatch.setattr(asking, "FEW", 1)
+    orders = [_submit() for _ in range(8)]
+    routing.drain()
+    odd, whole, slow = sorted(orders)[3], at_once.ask, list[str]()
+
+    def fail(work: Any, order_ids: Sequence[str], **facts: Any) -> Any:
+        asked = whole(work, order_ids, **facts)
+        if odd in order_ids:
+            # Only now, when all of the page has been written.
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT 1 / 0")
+        return asked
+
+    def singly(order_ids: Sequence[str], **facts: Any) -> Any:
+        slow.extend(order_ids)
+        return original(order_ids, **facts)
+
+    original = asking.singly
+    monkeypatch.setattr(at_once, "ask", fail)
+    monkeypatch.setattr(asking, "singly", singly)
+    _stop_all()
+    assert halting.drain() == 8
+    assert slow == [odd]
+    said = Event.objects.filter(event_type="cancel_request").order_by("subject")
+    assert list(said.values_list("subject", flat=True)) == sorted(orders)
+
+
+def test_what_others_hold_is_asked_while_the_hands_are_still_at_it(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(halting, "MANY", 1)
+    staged = [_submit_staged() for _ in range(2)]
+    working = [_submit() for _ in range(6)]
+    routing.drain()
+    held, told, whole = working[0], threading.Event(), at_once._plain
+    holds, free = threading.Event(), threading.Event()
+
+    def plain(order_ids: Sequence[str]) -> list[str]:
+        found = whole(order_ids)
+        assert held not in found
+        told.set()
+        return found
+
+    monkeypatch.setattr(at_once, "_plain", plain)
+
+    def hold() -> None:
+        with transaction.atomic():
+            Order.objects.select_for_update().get(pk=held)
+            holds.set()
+            assert free.wait(30)
+
+    def watch() -> None:
+        # The pages are let by it; the hand that asks singly waits for it.
+        assert told.wait(30)
+        until(_somebody_waits_for_a_row, seconds=30, what="the order to be waited for")
+        free.set()
+
+    def drain() -> int:
+        assert holds.wait(30)
+        return halting.drain()
+
+    _stop_all()
+    assert race(hold, watch, drain)[-1] == 8
+    assert {trading.order(key).pending for key in working} == {"cancel"}
+    assert {trading.order(key).status for key in staged} == {"canceled"}
+
+
+def test_the_process_that_engages_asks_at_once(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(later, "silent", False)
+    rung: list[str] = []
+    monkeypatch.setattr(later, "_want", rung.append)
+    order_id = _submit()
+    routing.drain()
+    by = trading.person("alpha_compliance")
+    target = halting.target_of("organization", "", by=by)
+    facts: dict[str, Any] = {"reason": "a race", "mode": "halt", "by": by, "at": clock.now()}
+    halting.engage(target, cancels=True, **facts)
+    until(lambda: trading.order(order_id).pending == "cancel", seconds=30, what="the cancel")
+    # Whatever becomes of this process, a worker hears of it as well.
+    assert "orders.tasks.drain_halts" in rung
+    until(lambda: not [t for t in threading.enumerate() if t.name == "begun"], what="its end")
+
+
+def test_a_switch_that_cancels_nothing_asks_nothing(
+    committed_sandbox: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[Any] = []
+    monkeypatch.setattr(later, "begin", begun.append)
+    by = trading.person("alpha_compliance")
+    target = halting.target_of("organization", "", by=by)
+    facts: dict[str, Any] = {"reason": "a race", "mode": "halt", "by": by, "at": clock.now()}
+    halting.engage(target, cancels=False, **facts)
+    assert begun == []
+
+
+def _stop_all() -> None:
+    by = trading.person("alpha_compliance")
+    target = halting.target_of("organization", "", by=by)
+    halts.engage(target, reason="a race", cancels=True, by=by, at=clock.now())
+
+
+def _submit_staged() -> str:
+    result = desk.submit([trading.request(bypass_auto_execution=True)])[0]
+    assert result.error is None
+    return result.order_id
+
+
+def _somebody_waits_for_a_row() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_locks WHERE NOT granted AND locktype IN"
+            " ('transactionid', 'tuple')"
+        )
+        return bool(cursor.fetchone()[0])

@@ -8,8 +8,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from oms_site.firm import sandbox_clock
 from oms_site.firm.beside import Beside
 from oms_site.kit import clock
-from orders import reports
+from orders import desk, reports, sor
 from orders.models import Execution, Order, VenueOrder
 from orders.reports import lanes as lanes_module
 from orders.reports.lanes import Lanes
@@ -29,7 +31,7 @@ from tests import trading
 from tests.product import until
 from tests.races.racing import race
 from venues import inbox
-from venues.messages import ExecType
+from venues.messages import ExecType, OrdStatus
 from venues.models import Inbound
 
 D = Decimal
@@ -175,6 +177,55 @@ def test_processes_that_could_not_begin_are_begun_anew(
         with pytest.raises(OperationalError, match="is gone"):
             until(lambda: lanes.are_ready(1000), seconds=120, what="the processes")
     until(lambda: lanes.are_ready(1000), seconds=120, what="the processes")
+
+
+@pytest.fixture
+def halves(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[VenueOrder]]:
+    """Execution orders that two venues work by halves, by venue."""
+    decide = sor.decide
+
+    def decide_halves(*args: Any, **named: Any) -> Any:
+        decision, kept = decide(*args, **named)
+        (one,) = decision.slices
+        parts = tuple(replace(one, venue_id=name, qty=one.qty / 2) for name in ("SIMA", "SIMB"))
+        return replace(decision, slices=parts), kept
+
+    monkeypatch.setattr(sor, "decide", decide_halves)
+    made: dict[str, list[VenueOrder]] = {"SIMA": [], "SIMB": []}
+    accounts = ["alpha-002", "alpha-fee", "alpha-slow"]
+    for n in range(COUNT):
+        order_id = trading.submit(
+            account_id=accounts[n % 3],
+            qty=D(8_000),
+            limit_price=D("99.5") + D(n) / 1000,
+            bypass_auto_execution=True,
+        )
+        asked = trading.instruction(8_000)
+        desk.execute(order_id, asked, by=trading.person(), at=clock.now())
+        for child in VenueOrder.objects.filter(order_id=order_id).order_by("venue_id"):
+            made[child.venue_id].append(child)
+    return made
+
+
+def test_two_venues_that_end_their_halves_at_once_leave_nothing_open(
+    lanes: Lanes, halves: dict[str, list[VenueOrder]]
+) -> None:
+    over = {"ord_status": OrdStatus.CANCELED, "cum_qty": D(3000), "leaves_qty": D(0)}
+    for first, (venue_id, children) in enumerate(halves.items()):
+        # Whichever venue is heard last, some of its halves end by a fill, and some by a cancel.
+        said: list[Any] = []
+        for n in range(1, 4):
+            said += [trading.fill(child, 1000, cum=1000 * n) for child in children]
+        said += [trading.fill(child, 1000, cum=4000) for child in children[first::2]]
+        said += [trading.report(c, ExecType.CANCELED, **over) for c in children[1 - first :: 2]]
+        trading.store(*said, venue_id=venue_id)
+    rows = {name: inbox.contiguous(name, limit=10_000) for name in halves}
+    race(*(partial(lanes.apply, name, rows[name]) for name in halves))
+    assert set(Inbound.objects.values_list("verdict", flat=True)) == {"applied"}
+    for child in halves["SIMA"]:
+        trading.check_tree(child.order_id)
+        order = Order.objects.get(pk=child.order_id)
+        assert (order.status, order.cum_qty, order.pending) == ("canceled", D(7_000), "")
 
 
 def test_two_who_apply_the_same_reports_apply_them_once(

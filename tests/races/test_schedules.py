@@ -51,8 +51,8 @@ def test_a_drain_that_dies_before_its_commit_has_sent_nothing_and_the_next_sends
     scheduling.started(order_id)
     flush = Unit.flush
 
-    def die(self: Unit) -> None:
-        flush(self)
+    def die(self: Unit, *, commit: bool) -> None:
+        flush(self, commit=False)
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_terminate_backend(pg_backend_pid())")
 

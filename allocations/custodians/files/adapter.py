@@ -34,7 +34,7 @@ class FilesCustodian:
 
     def book(self, instruction: BookingInstruction) -> Booked | Refused:
         """Book one leg under its key. Raises `CustodianError`, which waits while unanswered."""
-        answer = self.exchange.ask({"do": "book", **_plain(asdict(instruction))})
+        answer = self.exchange.ask({"do": "book", **_plain(instruction.told())})
         match answer.get("status"):
             case "booked":
                 return Booked(_text(answer, "booking_ref"))

@@ -58,7 +58,7 @@ class SimulatedCustodian:
             "Idempotency-Key": instruction.key,
             "Content-Type": "application/json",
         }
-        response = self.ask("POST", "bookings", content=_body(instruction), headers=headers)
+        response = self.ask("POST", "bookings", content=_body(instruction.told()), headers=headers)
         answer = fields(response)
         if response.status_code in (200, 201):
             return Booked(_text(answer, "booking_ref"))
@@ -79,7 +79,7 @@ class SimulatedCustodian:
         """Tell of what moves without a trade; repeating is harmless. Raises `CustodianError`."""
         headers = {"Content-Type": "application/json"}
         path = f"notices/{quote(notice.key, safe='')}"
-        response = self.ask("POST", path, content=_body(notice), headers=headers)
+        response = self.ask("POST", path, content=_body(asdict(notice)), headers=headers)
         answer = fields(response)
         if response.status_code == 200:
             return Booked(_text(answer, "ref"))
@@ -127,10 +127,8 @@ class SimulatedCustodian:
             ) from error
 
 
-def _body(one: BookingInstruction | Notice) -> bytes:
-    body = asdict(one)
-    del body["key"]
-    return _encoder.encode(body)
+def _body(fields_told: dict[str, Any]) -> bytes:
+    return _encoder.encode({name: v for name, v in fields_told.items() if name != "key"})
 
 
 def fields(response: httpx.Response) -> dict[str, Any]:

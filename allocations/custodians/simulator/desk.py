@@ -19,8 +19,10 @@ import msgspec
 from allocations.custodians.simulator import behaviors
 from allocations.custodians.simulator.behaviors import Settling
 from allocations.custodians.simulator.books import Booking, Books
+from allocations.custodians.simulator.books import Instruction as Confirmation
 from allocations.custodians.simulator.journal import Conflict, Journal, digest, lines
 from allocations.custodians.simulator.statements import Hand
+from oms_site.kit import clock
 
 NEW_YORK = ZoneInfo("America/New_York")
 CENT = Decimal("0.01")
@@ -42,10 +44,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Confirmed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="confirmation"):
-    """A client's confirmation, as it came."""
+    """A client's confirmation, as it came; older lines have no terms and no time."""
 
     key: str
     digest: str
+    terms: Confirmation | None = None
+    at: datetime | None = None
 
 
 class Instructed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="instruction"):
@@ -55,6 +59,7 @@ class Instructed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", ta
     ref: str
     digest: str
     order: Order
+    at: datetime | None = None
 
 
 class Disputed(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="dispute"):
@@ -67,6 +72,7 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag
     """Nothing more of it settles; also of what has not come, should it come later."""
 
     key: str
+    at: datetime | None = None
 
 
 class BuyIn(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="buy_in"):
@@ -120,7 +126,8 @@ class Desk:
             if known.digest != said:
                 raise Conflict(key)
             return False
-        self._journal.add(Confirmed(key=key, digest=said))
+        taken = msgspec.convert(terms, Confirmation, strict=False)
+        self._journal.add(Confirmed(key=key, digest=said, terms=taken, at=clock.machine_now()))
         refuses = behaviors.settling_of(str(terms["account"])) is Settling.DISPUTES
         self._tell(
             type="affirmation",
@@ -150,14 +157,15 @@ class Desk:
                 raise Conflict(key)
             return known
         ref = f"{self._books.custodian.upper()}-S{len(self.instructed) + 1:08d}"
-        taken = Instructed(key=key, ref=ref, digest=said, order=order)
+        at = clock.machine_now()
+        taken = Instructed(key=key, ref=ref, digest=said, order=order, at=at)
         self._journal.add(taken)
         return taken
 
     def withdraw(self, key: str) -> Decimal:
         """Let nothing more of it settle; what has settled."""
         if key not in self.withdrawn:
-            self._journal.add(Withdrawn(key=key))
+            self._journal.add(Withdrawn(key=key, at=clock.machine_now()))
         return self.settled.get(key, ZERO)
 
     def buy_in(self, key: str, day: date) -> None:
@@ -295,6 +303,12 @@ def settled(directory: Path, custodian: str) -> dict[str, Settled]:
             one = msgspec.convert({**line.body, "seq": line.seq}, Settled, strict=False)
             found[one.reference] = one
     return found
+
+
+def heard(directory: Path, custodian: str) -> list[Confirmed | Instructed | Withdrawn]:
+    """What clients have told a custodian, in order: what was written twice is seen twice."""
+    found = lines(path_of(directory, custodian), _decoder)
+    return [line for line in found if isinstance(line, Confirmed | Instructed | Withdrawn)]
 
 
 def instructed(directory: Path, custodian: str) -> dict[str, Order]:

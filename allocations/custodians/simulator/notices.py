@@ -6,13 +6,14 @@ append-only journal per custodian; a key counts once, however often it is told.
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 
 from allocations.custodians.simulator.journal import Conflict, Journal, digest, lines
+from oms_site.kit import clock
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +35,7 @@ class Noted(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", tag="no
     ref: str
     digest: str
     notice: Notice
+    at: datetime | None = None  # by the custodian's own clock; older lines have none
 
 
 _decoder = msgspec.json.Decoder(Noted)
@@ -57,7 +59,7 @@ class Notices:
                 raise Conflict(key)
             return known
         ref = f"{self._custodian.upper()}-N{len(self.taken) + 1:08d}"
-        noted = Noted(key=key, ref=ref, digest=said, notice=notice)
+        noted = Noted(key=key, ref=ref, digest=said, notice=notice, at=clock.machine_now())
         self._journal.add(noted)
         return noted
 
@@ -78,3 +80,8 @@ def taken(directory: Path, custodian: str) -> dict[str, Noted]:
     """Everything that a custodian was told and took, by our key."""
     found = lines(path_of(directory, custodian), _decoder)
     return {line.key: line for line in found}
+
+
+def told(directory: Path, custodian: str) -> list[Noted]:
+    """The same, in order: what was written twice is seen twice."""
+    return list(lines(path_of(directory, custodian), _decoder))

@@ -13,6 +13,8 @@ from fpdf.enums import Align, TableCellFillMode
 
 TYPES = {"pdf": "application/pdf", "csv": "text/csv; charset=utf-8"}
 _WIDE = 277  # millimeters between the margins of A4 across
+_NARROW, _BROAD, _PADDING = 12, 70, 4  # of a column
+_LOOKED_AT = 200  # rows that say how broad their columns are
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def _set(pdf: FPDF, table: Table) -> None:
     aligns = [Align.R if n in table.numbers else Align.L for n in range(len(table.names))]
     with pdf.table(
         text_align=aligns,
+        col_widths=_widths(pdf, table),
         width=_WIDE,
         line_height=5,
         borders_layout="HORIZONTAL_LINES",
@@ -101,6 +104,14 @@ def _set(pdf: FPDF, table: Table) -> None:
     ) as grid:
         for row in (table.names, *table.rows):
             grid.row([_latin(cell) for cell in row])
+
+
+def _widths(pdf: FPDF, table: Table) -> tuple[float, ...]:
+    """As much of the page for a column as its words ask for, so that numbers stay in one line."""
+    columns = zip(table.names, *table.rows[:_LOOKED_AT], strict=True)
+    widest = [max(pdf.get_string_width(_latin(cell)) for cell in column) for column in columns]
+    asked = [min(max(one, _NARROW), _BROAD) + _PADDING for one in widest]
+    return tuple(_WIDE * one / sum(asked) for one in asked)
 
 
 def _latin(text: str) -> str:

@@ -3,73 +3,136 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
-from allocations.holdings import views
+from allocations.holdings import rolled, views
 from allocations.holdings.documents import paper
 from allocations.holdings.documents.paper import TYPES, Paper, Table
 from oms_site.kit import numbers
+from venues import instruments
 from venues.calendar import NEW_YORK
 
 __all__ = ["MOST_MOVEMENTS", "TYPES", "of_account"]
+_Moment: TypeAlias = tuple[str, datetime, datetime | None]
 MOST_MOVEMENTS = 500  # a statement says so when there are more
+ZERO = Decimal("0.00")
+_WORTH = {
+    "cost": "Cost",
+    "market_value": "Value",
+    "accrued_interest": "Accrued",
+    "unrealized": "Unrealized",
+    "realized": "Realized",
+}
+_PARTS = ("Principal", "Interest", "Fees", "Other")
+_SIGNS = (
+    "Movements: what the account paid is below zero;"
+    " cash is principal, interest, fees and other together."
+)
 
 
 def of_account(
     organization_id: str, account_id: str, *, at: datetime, as_of: datetime | None, kind: str
 ) -> bytes:
-    """The statement of one account now, or as it stood; `kind` is `pdf` or `csv`."""
-    asked = [account_id]
-    positions = views.positions(organization_id, asked, at=at, as_of=as_of)
+    """The statement of one account now, or as it stood; `kind` is `pdf` or `csv`.
+
+    Of an account with sleeves it says first what all of it comes to, then each part by itself.
+    """
     stood = at.astimezone(NEW_YORK)
-    return paper.render(
-        Paper(
-            f"Statement of {views.code_of(organization_id, account_id)}",
-            (f"As of {stood:%Y-%m-%d %H:%M:%S} New York", f"Account {account_id}"),
-            (
-                _positions(positions),
-                _cash(views.balances(organization_id, asked, as_of=as_of)),
-                _lots(views.lots(organization_id, asked, as_of=as_of)),
-                _movements(asked, as_of),
-            ),
-            at,
-        ),
-        kind,
+    lines = [f"As of {stood:%Y-%m-%d %H:%M:%S} New York", f"Account {account_id}", _SIGNS]
+    moment: _Moment = (organization_id, at, as_of)
+    tables = _of_part(account_id, moment)
+    if parts := rolled.parts(organization_id, account_id):
+        codes = [views.code_of(organization_id, one) for one in parts]
+        lines.append(f"With its sleeves {', '.join(codes[1:])}")
+        tables = _of_whole(account_id, parts, moment)
+        for code, part in zip(codes, parts, strict=True):
+            where = f", {code}" if part != account_id else f", {code} itself"
+            own = _of_part(part, moment)
+            tables += [replace(table, title=f"{table.title}{where}") for table in own]
+    elif above := views.sleeve_of(organization_id, account_id):
+        lines.append(f"A sleeve of {views.code_of(organization_id, above)}")
+    title = f"Statement of {views.code_of(organization_id, account_id)}"
+    return paper.render(Paper(title, tuple(lines), tuple(tables), at), kind)
+
+
+def _of_part(account_id: str, moment: _Moment) -> list[Table]:
+    organization_id, at, as_of = moment
+    asked = [account_id]
+    held = views.positions(organization_id, asked, at=at, as_of=as_of)
+    owed = views.balances(organization_id, asked, as_of=as_of)
+    moved = views.movements(asked, limit=MOST_MOVEMENTS, as_of=as_of)
+    return [
+        _positions(held),
+        _sums(held),
+        _cash(owed),
+        _lots(views.lots(organization_id, asked, as_of=as_of)),
+        _movements(moved, asked, as_of),
+        _moved(moved, owed),
+    ]
+
+
+def _of_whole(account_id: str, parts: Sequence[str], moment: _Moment) -> list[Table]:
+    organization_id, at, as_of = moment
+    held = rolled.positions(
+        organization_id,
+        account_id,
+        views.positions(organization_id, parts, at=at, as_of=as_of),
     )
+    owed = views.balances(organization_id, parts, as_of=as_of)
+    return [
+        _positions(held, "Positions, all together"),
+        _sums(held, "Positions by currency, all together"),
+        _cash(rolled.balances(organization_id, account_id, owed), "Cash, all together"),
+    ]
 
 
-def _positions(rows: Iterable[dict[str, Any]]) -> Table:
-    names = ("CUSIP", "Security", "Quantity", "Average", "Price", "Cost", "Value", "Accrued")
+def _positions(rows: Iterable[dict[str, Any]], title: str = "Positions") -> Table:
+    names = ("CUSIP", "Security", "Currency", "Quantity", "Average", "Price")
     return Table(
-        "Positions",
-        (*names, "Unrealized", "Realized"),
+        title,
+        (*names, *_WORTH.values()),
         [
             (
-                one["cusip"],
-                one["description"],
-                text(one["amount"]),
-                text(one["average_price"]),
-                text(one["price"]),
-                *(
-                    money(one[name])
-                    for name in (
-                        *("cost", "market_value", "accrued_interest"),
-                        *("unrealized", "realized"),
-                    )
-                ),
+                *(one[name] for name in ("cusip", "description", "currency")),
+                *(text(one[name]) for name in ("amount", "average_price", "price")),
+                *(money(one[name]) for name in _WORTH),
             )
-            for one in rows
+            for one in sorted(rows, key=itemgetter("currency"))
         ],
-        frozenset(range(2, 10)),
+        frozenset(range(3, 11)),
     )
 
 
-def _cash(rows: Iterable[dict[str, Any]]) -> Table:
+def _sums(rows: Sequence[dict[str, Any]], title: str = "Positions by currency") -> Table:
+    """What the positions come to: sums of one currency each, empty where a part is not known."""
+    found = [
+        (currency, *(money(_sum(mine, name)) for name in _WORTH))
+        for currency, mine in _by_currency(rows).items()
+    ]
+    return Table(title, ("Currency", *_WORTH.values()), found, frozenset(range(1, 6)))
+
+
+def _sum(rows: Sequence[dict[str, Any]], name: str) -> Decimal | None:
+    # What is not held any more is worth nothing, priced or not.
+    values = [one[name] for one in rows if one["amount"] or one[name] is not None]
+    return None if None in values else sum(values, ZERO)
+
+
+def _by_currency(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in sorted(rows, key=itemgetter("currency")):
+        found.setdefault(one["currency"], []).append(one)
+    return found
+
+
+def _cash(rows: Iterable[dict[str, Any]], title: str = "Cash") -> Table:
     fields = ("currency", "traded", "settled", "unsettled", "reserved", "available")
     return Table(
-        "Cash",
+        title,
         [name.capitalize() for name in fields],
         [(one["currency"], *(money(one[name]) for name in fields[1:])) for one in rows],
         frozenset(range(1, 6)),
@@ -77,32 +140,36 @@ def _cash(rows: Iterable[dict[str, Any]]) -> Table:
 
 
 def _lots(rows: Iterable[dict[str, Any]]) -> Table:
+    told = [
+        (
+            one["acquired"].isoformat(),
+            one["cusip"],
+            instruments.by_id(one["instrument_id"]).currency,
+            *(text(one[name]) for name in ("open_amount", "amount", "price")),
+            money(one["open_cost"]),
+        )
+        for one in rows
+    ]
     return Table(
         "Open tax lots",
-        ("Acquired", "CUSIP", "Open", "Of", "Price", "Open cost"),
-        [
-            (
-                one["acquired"].isoformat(),
-                one["cusip"],
-                *(text(one[name]) for name in ("open_amount", "amount", "price")),
-                money(one["open_cost"]),
-            )
-            for one in rows
-        ],
-        frozenset(range(2, 6)),
+        ("Acquired", "CUSIP", "Currency", "Open", "Of", "Price", "Open cost"),
+        sorted(told, key=itemgetter(2)),
+        frozenset(range(3, 7)),
     )
 
 
-def _movements(asked: Sequence[str], as_of: datetime | None) -> Table:
-    rows = views.movements(asked, limit=MOST_MOVEMENTS, as_of=as_of)
+def _movements(
+    rows: Sequence[dict[str, Any]], asked: Sequence[str], as_of: datetime | None
+) -> Table:
     title = "Movements"
     if len(rows) == MOST_MOVEMENTS:
         made = views.count_movements(asked, as_of=as_of)
         if made > len(rows):
             title = f"Movements, the latest {len(rows)} of {made}"
+    names = ("Traded", "Settles", "Kind", "CUSIP", "Quantity", "Price", "Currency")
     return Table(
         title,
-        ("Traded", "Settles", "Kind", "CUSIP", "Quantity", "Price", "Cash", "Source"),
+        (*names, *_PARTS, "Cash", "Source"),
         [
             (
                 one["trade_date"].isoformat(),
@@ -111,12 +178,39 @@ def _movements(asked: Sequence[str], as_of: datetime | None) -> Table:
                 one["name"],
                 text(one["qty"] or None),
                 text(one["price"]),
+                one["currency"],
+                *(money(part or None) for part in _parts(one)),
                 money(one["cash"]),
                 one["source_id"],
             )
             for one in rows
         ],
-        frozenset(range(4, 7)),
+        frozenset((4, 5, *range(7, 12))),
+    )
+
+
+def _parts(one: dict[str, Any]) -> tuple[Decimal, ...]:
+    """What a movement's cash is made of, each as the account got it: paid is below zero."""
+    cash: Decimal = one["cash"]
+    of_trade = (-one["principal"], -one["accrued_interest"], -one["fees"])
+    if not cash:
+        return (ZERO, ZERO, ZERO, ZERO)  # securities alone have moved
+    return (*of_trade, cash - sum(of_trade, ZERO))
+
+
+def _moved(rows: Sequence[dict[str, Any]], owed: Iterable[dict[str, Any]]) -> Table:
+    """From the balance before the movements that are shown to the balance of now."""
+    told = []
+    for currency, closing in sorted((one["currency"], one["traded"]) for one in owed):
+        mine = [one for one in rows if one["currency"] == currency]
+        sums = [sum(each, ZERO) for each in zip(*map(_parts, mine), strict=True)] or [ZERO] * 4
+        cash = sum((one["cash"] for one in mine), ZERO)
+        told.append((currency, *map(money, (closing - cash, *sums, cash, closing))))
+    return Table(
+        "Cash from the movements",
+        ("Currency", "Opening", *_PARTS, "Cash", "Closing"),
+        told,
+        frozenset(range(1, 8)),
     )
 
 

@@ -28,7 +28,7 @@ from allocations.models import (
 )
 from oms_site.firm.models import User
 from oms_site.kit import ids
-from tests import factories
+from tests import factories, unsourced
 from tests.factories import AT
 
 DAY = AT.date()
@@ -119,6 +119,7 @@ def _holdings(
     living: dict[str, Any],
     maker: User,
 ) -> list[Model]:
+    unsourced.lift()
     position = Position.objects.create(
         id=ids.prefixed("po"), instrument_id=instrument_id, moved_at=AT, **whose, **living
     )

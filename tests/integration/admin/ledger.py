@@ -38,6 +38,7 @@ from orders.models import (
     QuoteRound,
     ReplaceLeg,
     Replacement,
+    ReportedTrade,
     Rfq,
     Ruleset,
     Schedule,
@@ -126,7 +127,7 @@ def _configuration(of: str, maker: User) -> list[Model]:
     seen = ControlList.objects.create(version=1, **listed)
     watched = ControlList.objects.create(version=2, **listed)
     return [
-        factories.policy(organization=owner, rules={"settlement_days": 2}),
+        factories.policy(organization=owner, rules={"buy_in_days": 2}),
         RoleChange.objects.create(
             user=maker,
             organization=owner,
@@ -394,6 +395,7 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
             requested_by=maker,
             requested_at=AT,
         ),
+        *_outside(of, one, execution_order),
         *_inquiry(of, one),
         *_amendment(one, venue_order),
         *_schedule(one),
@@ -401,6 +403,37 @@ def _story(of: str, maker: User, decider: User) -> list[Model]:
         *_journal(of, one),
         *_inside(of, one, execution_order, maker),
     ]
+
+
+def _outside(of: str, one: Order, cleared: ExecutionOrder) -> list[Model]:
+    """A report of a trade that was made elsewhere."""
+    worked = ExecutionOrder.objects.create(
+        id=ids.prefixed("eo"),
+        organization_id=of,
+        version=1,
+        created_at=AT,
+        order=one,
+        screening_id=cleared.screening_id,
+        screening_outcome=cleared.screening_outcome,
+        review_id=cleared.review_id,
+        review_status=cleared.review_status,
+        protocol="external",
+        strategy="external",
+        qty=QTY,
+        leaves_qty=QTY,
+        origin="request",
+    )
+    told = ReportedTrade.objects.create(
+        id=ids.prefixed("xtr"),
+        organization_id=of,
+        version=1,
+        order=one,
+        execution_order=worked,
+        exec_id=ids.prefixed("t"),
+        fingerprint="0" * 64,
+        reported_at=AT,
+    )
+    return [told]
 
 
 def _inside(of: str, one: Order, worked: ExecutionOrder, maker: User) -> list[Model]:

@@ -143,7 +143,7 @@ def test_every_step_of_a_control_is_in_its_history(boss: Client) -> None:
 # --- policies and rules ----------------------------------------------------------------------
 def test_an_edit_of_a_policy_decides_what_comes_after_it(boss: Client) -> None:
     first = factories.policy(organization=factories.organization("alpha"))
-    changed = {"organization": "alpha", "preset": "guide", "rules": '{"settlement_days": 2}'}
+    changed = {"organization": "alpha", "preset": "guide", "rules": '{"buy_in_days": 2}'}
     boss.post(address(Policy, "change", first.pk), {**changed, "reason": "as the market does"})
     first = ledger.again(first)
     assert first.rules == {}
@@ -151,19 +151,19 @@ def test_an_edit_of_a_policy_decides_what_comes_after_it(boss: Client) -> None:
     assert second.effective_at > first.effective_at
     _do(boss, second, "approve")
     generation.check()
-    assert policies.of("alpha", at=clock.now())["settlement_days"] == 1
+    assert policies.of("alpha", at=clock.now())["buy_in_days"] == 4
     _do(browser("second", of="alpha", role="compliance"), second, "approve")
     generation.check()
-    assert policies.of("alpha", at=clock.now())["settlement_days"] == 2
+    assert policies.of("alpha", at=clock.now())["buy_in_days"] == 2
 
 
 @pytest.mark.parametrize(
     "changes",
     [
-        {"rules": '{"settlement_days": "2"}'},
+        {"rules": '{"buy_in_days": "2"}'},
         {"rules": '{"no_such_rule": 1}'},
         {"rules": "[]", "effective_at_0": "2020-01-01", "effective_at_1": "00:00:00"},
-        {"rules": '["settlement_days"]'},
+        {"rules": '["buy_in_days"]'},
     ],
 )
 def test_a_policy_that_cannot_be_read_is_refused(boss: Client, changes: dict[str, str]) -> None:

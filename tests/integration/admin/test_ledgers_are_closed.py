@@ -52,6 +52,7 @@ WRITTEN_THROUGH_THE_DOOR = {
     "orders.QuoteRound",
     "orders.ReplaceLeg",
     "orders.Replacement",
+    "orders.ReportedTrade",
     "orders.Rfq",
     "orders.Schedule",
     "orders.ScheduleSlice",

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, transaction
 
-from allocations import booking
+from allocations import booking, wire
 from allocations.models import BookingLeg
 from oms_site.journal import unit
 from oms_site.kit import clock, ids
@@ -114,6 +114,25 @@ def test_a_leg_whose_answer_got_lost_is_reversed_after_it_is_known_to_be_booked(
     assert [leg.status for leg in rows.read(order_id).legs] == ["booked"] * 3
     # The custodian heard of the reversal before it heard of what replaces the leg.
     assert list(outside.booked()) == [leg.id for leg in rows.read(order_id).legs]
+
+
+def test_the_object_of_the_api_names_what_a_booking_takes_back(
+    outside: Outside, bond: Instrument
+) -> None:
+    order_id = rows.create(bond, ("alpha-002", 4000))
+    rows.calculate(order_id, [lot(1, 4000)], complete=True)
+    drain()
+    rows.calculate(order_id, [lot(2, 4000, "98")], complete=True)
+    drain()
+    found = rows.read(order_id)
+    (account,) = wire.view(found.allocation, found.accounts, found.legs)["account_allocations"]
+    first, back, again = account["bookings"]
+    named = [one["reverses_booking_id"] for one in (first, back, again)]
+    assert named == [None, first["booking_id"], None]
+    assert (back["amount"], back["net_money"]) == (first["amount"], first["net_money"])
+    gone = {back["booking_id"], first["booking_id"]}
+    stands = [one["amount"]["par"] for one in account["bookings"] if one["booking_id"] not in gone]
+    assert sum(stands) == account["actual_amount"]["par"] == 4000
 
 
 def test_a_refused_leg_that_is_busted_needs_no_reversal(outside: Outside, bond: Instrument) -> None:

@@ -80,7 +80,7 @@ def row(text: str = "", number: int | None = 1) -> tuple[Any, ...]:
     )
 )
 def test_every_value_is_stored_as_psycopg_stores_it(rows: list[tuple[Any, ...]]) -> None:
-    assert libpq.copy_in(COPY.format("ours"), rows) == len(rows)
+    libpq.copied([(COPY.format("ours"), rows)])
     with connection.cursor() as cursor, cursor.copy(COPY.format("theirs")) as copy:
         for one in rows:
             copy.write_row(one)
@@ -90,7 +90,7 @@ def test_every_value_is_stored_as_psycopg_stores_it(rows: list[tuple[Any, ...]])
 @pytest.mark.usefixtures("_tables")
 def test_more_than_a_socket_takes_at_once_arrives() -> None:
     rows = [row("x" * 4_000, n) for n in range(14, 5_014)]
-    assert libpq.copy_in(COPY.format("ours"), rows) == 5_000
+    libpq.copied([(COPY.format("ours"), rows)])
     assert [one[1] for one in stored("ours")] == list(range(14, 5_014))
 
 
@@ -103,17 +103,82 @@ def test_a_row_that_is_refused_is_djangos_error_and_the_connection_goes_on(
     wrong: tuple[Any, ...], error: type[Exception]
 ) -> None:
     with pytest.raises(error) as refused, transaction.atomic():
-        libpq.copy_in(COPY.format("ours"), [row(), wrong])
+        libpq.copied([(COPY.format("ours"), [row(), wrong])])
     assert refused.value.__cause__ is not None
-    assert libpq.copy_in(COPY.format("ours"), [row("after")]) == 1
+    libpq.copied([(COPY.format("ours"), [row("after")])])
     assert [one[0] for one in stored("ours")] == ["after"]
 
 
 @pytest.mark.usefixtures("_tables")
 def test_what_psycopg_cannot_write_either_sends_nothing() -> None:
     with pytest.raises(UnicodeEncodeError):
-        libpq.copy_in(COPY.format("ours"), [row("\ud800")])
+        libpq.copied([(COPY.format("ours"), [row("\ud800")])])
     assert stored("ours") == []
+
+
+@pytest.mark.usefixtures("_tables")
+def test_several_tables_and_what_follows_go_together() -> None:
+    libpq.copied(
+        [(COPY.format("ours"), [row("a")]), (COPY.format("theirs"), [row("b"), row("c", 15)])],
+        then=["UPDATE ours SET n = 99", "SELECT 1"],
+    )
+    assert [(one[0], one[1]) for one in stored("ours")] == [("a", 99)]
+    assert [one[0] for one in stored("theirs")] == ["b", "c"]
+
+
+@pytest.mark.usefixtures("_tables")
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_fault_in_any_of_several_undoes_all_and_the_connection_goes_on(at: int) -> None:
+    wrong = [[row("a")], [row("b")]]
+    then = "SELECT 1"
+    if at < 2:
+        wrong[at] = [row(number=13)]
+    else:
+        then = "SELECT 1 / 0"
+    expected = DataError if at == 2 else IntegrityError
+    with pytest.raises(expected), transaction.atomic():
+        libpq.copied(
+            list(zip([COPY.format("ours"), COPY.format("theirs")], wrong, strict=True)), then=[then]
+        )
+    assert stored("ours") == stored("theirs") == []
+    assert libpq.asked("SELECT 5") == [(5,)]
+
+
+@pytest.mark.usefixtures("_tables")
+def test_the_rows_of_the_last_of_several_questions_come_back() -> None:
+    libpq.copied([(COPY.format("ours"), [row("a")])])
+    assert libpq.asked_in_turn("DELETE FROM ours", "SELECT count(*) FROM ours") == [(0,)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_message_may_carry_the_commit_and_django_goes_on_from_there() -> None:
+    done: list[str] = []
+
+    def commit_twice() -> None:
+        with transaction.atomic():
+            transaction.on_commit(lambda: done.append("never"))
+            libpq.copied([("COPY committed FROM STDIN", [[2], [1]])], then=["COMMIT"])
+
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TABLE committed (n int, "
+            "CONSTRAINT once UNIQUE (n) DEFERRABLE INITIALLY DEFERRED)"
+        )
+    try:
+        with transaction.atomic():
+            transaction.on_commit(lambda: done.append("told"))
+            libpq.copied([("COPY committed FROM STDIN", [[1]])], then=["COMMIT"])
+            status = connection.connection.pgconn.transaction_status
+            assert status == pq.TransactionStatus.IDLE
+        assert done == ["told"]
+        with pytest.raises(IntegrityError):
+            commit_twice()
+        assert done == ["told"]
+        assert libpq.asked("SELECT n FROM committed") == [(1,)]
+        assert connection.get_autocommit()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE committed")
 
 
 @pytest.mark.django_db(transaction=True)
@@ -127,12 +192,13 @@ def test_it_begins_the_transaction_that_it_is_the_first_statement_of() -> None:
         cursor.execute("CREATE TABLE first_of_all (m timestamptz)")
     try:
         with transaction.atomic():
-            libpq.copy_in("COPY first_of_all FROM STDIN", [[datetime.now(UTC) - timedelta(1)]])
+            old = datetime.now(UTC) - timedelta(1)
+            libpq.copied([("COPY first_of_all FROM STDIN", [[old]])])
             status = connection.connection.pgconn.transaction_status
             assert status == pq.TransactionStatus.INTRANS
             transaction.set_rollback(True)
         assert count() == 0
-        libpq.copy_in("COPY first_of_all FROM STDIN", [[datetime.now(UTC)]])
+        libpq.copied([("COPY first_of_all FROM STDIN", [[datetime.now(UTC)]])])
         assert count() == 1
     finally:
         with connection.cursor() as cursor:
@@ -149,7 +215,7 @@ def test_who_waits_for_another_thread_lets_it_run() -> None:
             with transaction.atomic():
                 if not first:
                     meet.wait(10)
-                libpq.copy_in("COPY one_at_a_time FROM STDIN", [[1]])
+                libpq.copied([("COPY one_at_a_time FROM STDIN", [[1]])])
                 if first:
                     meet.wait(10)
                     time.sleep(0.2)  # the other is in libpq by now, and must not hold this thread

@@ -46,23 +46,24 @@ def test_a_hundred_thousand_from_the_deposit_to_the_day_it_settles(outside: Outs
     deposit(100_000)
     assert told() == {"traded": 100_000, "settled": 100_000, "reserved": 0, "available": 100_000}
     child = trading.routed(qty=D(100_000), limit_price=D("99.5"))
-    # 100,000 par at no more than 99.50 may take 99,500.00: 500.00 are left to be spent.
+    # 100,000 par at no more than 99.50 may take 99,500.00 and 841.53 of interest: more than all.
     assert told() == {
         "traded": 100_000,
         "settled": 100_000,
-        "reserved": D("99500.00"),
-        "available": D("500.00"),
+        "reserved": D("100341.53"),
+        "available": D("-341.53"),
     }
     trading.receive(trading.fill(child, 40_000, cum=40_000, last_px=D("99.0")))
     (first,) = Execution.objects.all()
-    # 40,000 at 99.00 are 39,600.00 and interest, owed tomorrow; 60,000 may still take 59,700.00.
+    # 40,000 at 99.00 are 39,600.00 and interest, owed tomorrow; 60,000 may still take
+    # 59,700.00 and 504.92 of interest.
     paid = D("39600.00") + first.accrued_interest
     assert first.net_money == paid
     assert told() == {
         "traded": 100_000 - paid,
         "settled": 100_000,
-        "reserved": D("59700.00"),
-        "available": 100_000 - paid - D("59700.00"),
+        "reserved": D("60204.92"),
+        "available": 100_000 - paid - D("60204.92"),
     }
     trading.receive(trading.fill(child, 60_000, cum=100_000, last_px=D("99.5")))
     paid = sum((one.net_money for one in Execution.objects.all()), D(0))

@@ -61,8 +61,8 @@ def test_a_fill_moves_position_lot_and_cash_in_its_own_transaction() -> None:
     assert money.traded == -(D("994.00") + fill.accrued_interest)
     # T+1: nothing has changed hands today, and what is owed is not available.
     assert money.settled == 0
-    # 2000 of 3000 are still open at 99.5.
-    assert money.reserved == D("1990.00")
+    # 2000 of 3000 are still open at 99.5, with their interest.
+    assert money.reserved == D("1990.00") + D("16.83")
     assert money.available == money.traded - money.reserved
 
 

@@ -20,11 +20,18 @@ from allocations.holdings.posting import of_trade
 from allocations.models import Movement, Position
 from oms_site.firm.models import User
 from oms_site.journal import actors, unit
-from tests import trading
+from tests import trading, unsourced
 from tests.races.test_holdings import DAY, trade
 from venues import instruments
 
 D = Decimal
+
+
+@pytest.fixture
+def alone(sandbox: datetime) -> datetime:
+    """The sandbox, with a ledger that takes any posting."""
+    unsourced.lift()
+    return sandbox
 
 
 def post(at: datetime, *postings: Any) -> None:
@@ -40,27 +47,27 @@ def statements_of(at: datetime, *postings: Any) -> int:
     return len(seen)
 
 
-def test_a_batch_of_a_hundred_takes_as_many_statements_as_one_of_two(sandbox: datetime) -> None:
+def test_a_batch_of_a_hundred_takes_as_many_statements_as_one_of_two(alone: datetime) -> None:
     def sales(count: int, name: str) -> list[Any]:
         return [
             trade(f"ex_{name}{n}", f"alpha-00{2 + n % 8}", 10, side="sell") for n in range(count)
         ]
 
-    post(sandbox, *[trade(f"ex_{n}", f"alpha-00{2 + n}", 1000) for n in range(8)])
-    few, many = statements_of(sandbox, *sales(2, "f")), statements_of(sandbox, *sales(100, "m"))
+    post(alone, *[trade(f"ex_{n}", f"alpha-00{2 + n}", 1000) for n in range(8)])
+    few, many = statements_of(alone, *sales(2, "f")), statements_of(alone, *sales(100, "m"))
     assert few == many <= 16
 
 
-def test_buying_more_reads_no_lots(sandbox: datetime) -> None:
-    post(sandbox, trade("ex_a", "alpha-002", 1000))
+def test_buying_more_reads_no_lots(alone: datetime) -> None:
+    post(alone, trade("ex_a", "alpha-002", 1000))
     with CaptureQueriesContext(connection) as seen:
-        post(sandbox, trade("ex_b", "alpha-002", 1000))
+        post(alone, trade("ex_b", "alpha-002", 1000))
     assert [q for q in seen if q["sql"].startswith("SELECT") and "taxlot" in q["sql"]] == []
 
 
-def test_batch_readers_ask_once_for_many_accounts(sandbox: datetime) -> None:
+def test_batch_readers_ask_once_for_many_accounts(alone: datetime) -> None:
     for n in range(8):
-        post(sandbox, trade(f"ex_{n}", f"alpha-00{2 + n}", 1000))
+        post(alone, trade(f"ex_{n}", f"alpha-00{2 + n}", 1000))
     accounts = [f"alpha-00{2 + n}" for n in range(8)]
     with CaptureQueriesContext(connection) as seen:
         held, money = holdings.positions(accounts), holdings.cash(accounts)
@@ -80,21 +87,21 @@ def test_batch_readers_ask_once_for_many_accounts(sandbox: datetime) -> None:
         "INSERT INTO allocations_movement SELECT * FROM allocations_movement",
     ],
 )
-def test_the_database_refuses_to_rewrite_holdings(sandbox: datetime, sql: str) -> None:
-    post(sandbox, trade("ex_a", "alpha-002", 1000))
+def test_the_database_refuses_to_rewrite_holdings(alone: datetime, sql: str) -> None:
+    post(alone, trade("ex_a", "alpha-002", 1000))
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql)
 
 
-def test_a_movement_needs_a_source(sandbox: datetime) -> None:
+def test_a_movement_needs_a_source(alone: datetime) -> None:
     with pytest.raises(DatabaseError), transaction.atomic():
-        post(sandbox, trade("", "alpha-002", 1000))
+        post(alone, trade("", "alpha-002", 1000))
 
 
-def test_two_postings_of_one_unit_add_up(sandbox: datetime) -> None:
-    with unit.work(by=actors.system("test"), at=sandbox) as work:
-        ledger.post(work, [trade("ex_a", "alpha-002", 1000)], at=sandbox)
-        ledger.post(work, [trade("ex_b", "alpha-002", 400, side="sell")], at=sandbox)
+def test_two_postings_of_one_unit_add_up(alone: datetime) -> None:
+    with unit.work(by=actors.system("test"), at=alone) as work:
+        ledger.post(work, [trade("ex_a", "alpha-002", 1000)], at=alone)
+        ledger.post(work, [trade("ex_b", "alpha-002", 400, side="sell")], at=alone)
     row = Position.objects.get(account_id="alpha-002")
     # 1000 for 1000.01; 400 of them cost 400.00 (half up), sold for 399.99.
     assert (row.qty, row.cost, row.realized) == (D(600), D("600.01"), D("-0.01"))
@@ -140,11 +147,11 @@ def test_what_no_movement_states_is_posted_by_the_command(sandbox: datetime) -> 
 
 
 # --- papers ----------------------------------------------------------------------------------
-def test_a_statement_is_the_same_bytes_every_time(sandbox: datetime) -> None:
-    post(sandbox, trade("ex_a", "alpha-002", 1000))
+def test_a_statement_is_the_same_bytes_every_time(alone: datetime) -> None:
+    post(alone, trade("ex_a", "alpha-002", 1000))
     for kind in ("pdf", "csv"):
         first, again = (
-            statement.of_account("alpha", "alpha-002", at=sandbox, as_of=sandbox, kind=kind)
+            statement.of_account("alpha", "alpha-002", at=alone, as_of=alone, kind=kind)
             for _ in range(2)
         )
         assert first == again
@@ -152,8 +159,8 @@ def test_a_statement_is_the_same_bytes_every_time(sandbox: datetime) -> None:
     assert b"1000.11" in first  # 1000 and 0.01 fee and 0.10 accrued
 
 
-def test_a_confirm_says_who_pays_what_when(sandbox: datetime) -> None:
-    post(sandbox, trade("ex_a", "alpha-002", 1000))
+def test_a_confirm_says_who_pays_what_when(alone: datetime) -> None:
+    post(alone, trade("ex_a", "alpha-002", 1000))
     movement = Movement.objects.get()
     text = confirm.of_movement("alpha", movement.id, kind="csv").decode()
     for line in ("Bought,1000", "You pay,1000.11 USD", "Settlement date,2026-11-23"):
@@ -175,9 +182,9 @@ def trading_at() -> datetime:
 
 
 def test_the_page_and_its_papers_are_for_people_of_the_firm(
-    sandbox: datetime, caller: Callable[[str], Any]
+    alone: datetime, caller: Callable[[str], Any]
 ) -> None:
-    post(sandbox, trade("ex_a", "alpha-002", 1000))
+    post(alone, trade("ex_a", "alpha-002", 1000))
     movement = Movement.objects.get()
     alpha, beta = Client(), Client()
     alpha.force_login(User.objects.get(username="alpha_trader"))

@@ -11,14 +11,19 @@ import pytest
 from django.test import Client
 
 from allocations.holdings import views
-from allocations.holdings.documents import statement
+from allocations.holdings.documents import confirm, statement
 from allocations.models import Movement
+from oms_site.firm import generation
 from oms_site.firm.models import User
-from oms_site.kit import clock
+from oms_site.kit import clock, numbers
+from orders import lots
+from orders.models import Execution
 from tests import trading
 from tests.client import Api
+from tests.integration.holdings.test_client_side import BLOCK
 from tests.integration.holdings.test_profit_and_loss import BUY, SELL, market, trade
 from venues import market_data
+from venues.models import Instrument
 
 D = trading.D
 ACCOUNT = "alpha-002"
@@ -130,9 +135,9 @@ def test_the_confirm_of_a_sale_adds_up_and_is_the_same_on_both_papers(
     text = browser.get(f"/holdings/confirm/{sold.id}.csv").content.decode()
     told = dict(row[:2] for row in csv.reader(io.StringIO(text)) if len(row) == 2)
     interest = -sold.accrued_interest
-    assert (told["Sold"], told["Price"], told["Principal"]) == ("4000", "99", "3960.00")
-    assert told["Accrued interest"] == f"{interest:.2f}"
-    assert told["Fees"] == "0.00"
+    assert (told["Sold"], told["Price"], told["Principal"]) == ("4000", "99", "3960.00 USD")
+    assert told["Accrued interest"] == f"{interest:.2f} USD"
+    assert told["Fees"] == "0.00 USD"
     # 3,960.00 and the interest, less no fees.
     assert told["You receive"] == f"{D(3960) + interest:.2f} USD"
     assert (told["Trade date"], told["Settlement date"]) == ("2026-11-23", "2026-11-24")
@@ -152,4 +157,144 @@ def test_the_confirm_of_a_bust_says_what_it_takes_back(traded: list[Movement]) -
     assert text.startswith("Cancellation of a trade\r\n")
     assert f"Takes back {bought.source_id}" in text
     told: Any = dict(row[:2] for row in csv.reader(io.StringIO(text)) if len(row) == 2)
-    assert told["You receive"] == f"{-bought.cash:.2f} USD"
+    assert told["Canceled: bought"] == "10000"
+    assert told["You get back"] == f"{-bought.cash:.2f} USD"
+    # It gives a purchase back and does not read as a sale.
+    assert not {"Sold", "Bought", "You receive", "You pay"} & told.keys()
+    assert "Your purchase below is void as if it had not been done" in text
+    assert told["Time of the trade"] == "2026-11-23 10:00:00 New York"
+
+
+def test_the_confirm_of_a_sale_that_was_busted_takes_the_money_back(
+    traded: list[Movement],
+) -> None:
+    from tests.integration.settlement import story
+
+    _, _, sold = traded
+    story.bust(sold.order_id)
+    (bust,) = Movement.objects.filter(kind="bust")
+    text = page().get(f"/holdings/confirm/{bust.id}.csv").content.decode()
+    told: Any = dict(row[:2] for row in csv.reader(io.StringIO(text)) if len(row) == 2)
+    assert (told["Canceled: sold"], told["You give back"]) == ("4000", f"{sold.cash:.2f} USD")
+    assert "Your sale below is void" in text
+
+
+def test_a_bonds_confirm_says_yield_time_capacity_and_currency(traded: list[Movement]) -> None:
+    _, bought, _ = traded
+    fill = Execution.objects.get(id=bought.source_id)
+    text = page().get(f"/holdings/confirm/{bought.id}.csv").content.decode()
+    told = dict(row[:2] for row in csv.reader(io.StringIO(text)) if len(row) == 2)
+    assert fill.ytm is not None
+    assert told["Yield to maturity"] == f"{numbers.plain(fill.ytm)} %"
+    assert told["Time of the trade"] == "2026-11-23 10:00:00 New York"
+    assert told["Our capacity"] == "Agent for you"
+    assert (told["Currency"], told["Price in"]) == ("USD", "percent of par")
+    assert told["Coupon"].endswith("% paid twice a year, 30/360")
+    assert told["Maturity date"] > told["Settlement date"]
+
+
+def test_a_firm_that_deals_as_principal_says_so_from_then_on(
+    traded: list[Movement], sandbox: datetime
+) -> None:
+    from tests.integration.settlement import story
+
+    _, bought, _ = traded
+    with clock.frozen_at(sandbox + timedelta(minutes=1)):
+        story.policy(confirm_capacity="principal")
+    with clock.frozen_at(sandbox + timedelta(minutes=5)):
+        trade(BUY, 1000, "98.00")
+    newest = Movement.objects.filter(kind="trade").order_by("sequence").last()
+    assert newest is not None
+
+    def capacity(movement: Movement) -> str:
+        text = page().get(f"/holdings/confirm/{movement.id}.csv").content.decode()
+        return dict(row[:2] for row in csv.reader(io.StringIO(text)) if len(row) == 2)[
+            "Our capacity"
+        ]
+
+    assert capacity(bought) == "Agent for you"
+    assert capacity(newest) == "Principal for our own account"
+
+
+def test_the_confirm_of_a_share_says_when_the_fills_it_is_of_were_done(sandbox: datetime) -> None:
+    child = trading.execute(trading.submit(account_id=None, allocation=BLOCK), 3000)
+    trading.receive(trading.fill(child, 1000, cum=1000))
+    later = sandbox + timedelta(minutes=2)
+    with clock.frozen_at(later):
+        trading.receive(trading.fill(child, 2000, cum=3000, transact_time=later))
+    lots.drain()
+    share = Movement.objects.get(account_id=ACCOUNT, kind="allocation")
+    text = page().get(f"/holdings/confirm/{share.id}.csv").content.decode()
+    done = "2026-11-23 10:00:00 to 2026-11-23 10:02:00 New York, 2 fills"
+    assert f'Time of the trade,"{done}"' in text
+    # Who is not told says so, as the rule has it.
+    text = confirm.of_movement("alpha", share.id, kind="csv").decode()
+    assert "Time of the trade,furnished on written request" in text
+
+
+EURO = "023135ZA7"
+
+
+@pytest.fixture
+def abroad(traded: list[Movement]) -> Movement:
+    """2,000 of a bond in euro at 89.445 beside what is in dollars."""
+    Instrument.objects.filter(cusip=EURO).update(currency="EUR")
+    generation.check()
+    child = trading.routed(
+        account_id=ACCOUNT, instrument_id=EURO, qty=D(2000), limit_price=D("89.445")
+    )
+    said = trading.fill(
+        child, 2000, cum=2000, last_px=D("89.445"), security_id=EURO, order_qty=D(2000)
+    )
+    trading.receive(said)
+    return Movement.objects.get(order_id=child.order_id)
+
+
+def test_every_amount_of_a_statement_has_its_currency(
+    traded: list[Movement], abroad: Movement
+) -> None:
+    told = sections(of_now())
+    assert [(one["CUSIP"], one["Currency"]) for one in told["Positions"]] == [
+        (EURO, "EUR"),
+        (trading.BOND, "USD"),
+    ]
+    assert [(one["CUSIP"], one["Currency"]) for one in told["Open tax lots"]] == [
+        (EURO, "EUR"),
+        (trading.BOND, "USD"),
+    ]
+    assert sorted((one["Currency"], one["Kind"]) for one in told["Movements"]) == [
+        ("EUR", "trade"),
+        ("USD", "deposit"),
+        ("USD", "trade"),
+        ("USD", "trade"),
+    ]
+    sums = {one["Currency"]: one["Cost"] for one in told["Positions by currency"]}
+    assert sums == {"EUR": "1788.90", "USD": "5880.00"}
+
+
+def test_a_reader_can_add_up_a_statement(traded: list[Movement], abroad: Movement) -> None:
+    told = sections(of_now())
+    parts = ("Principal", "Interest", "Fees", "Other")
+    for one in told["Movements"]:
+        assert sum(D(one[name] or 0) for name in parts) == D(one["Cash"])
+    bought = next(one for one in told["Movements"] if one["Quantity"] == "10000")
+    assert (bought["Principal"], bought["Fees"]) == ("-9800.00", "")
+    balances = {one["Currency"]: one["Traded"] for one in told["Cash"]}
+    for line in told["Cash from the movements"]:
+        mine = [one for one in told["Movements"] if one["Currency"] == line["Currency"]]
+        assert line["Opening"] == "0.00"
+        for name in (*parts, "Cash"):
+            assert D(line[name]) == sum(D(one[name] or 0) for one in mine)
+        assert D(line["Opening"]) + D(line["Cash"]) == D(line["Closing"])
+        assert line["Closing"] == balances[line["Currency"]]
+    assert [one["Currency"] for one in told["Cash from the movements"]] == ["EUR", "USD"]
+
+
+def test_what_came_before_the_movements_shown_is_the_opening_balance(
+    traded: list[Movement], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(statement, "MOST_MOVEMENTS", 1)
+    told = sections(of_now())
+    (shown,) = told["Movements, the latest 1 of 3"]
+    (line,) = told["Cash from the movements"]
+    assert D(line["Opening"]) == D(line["Closing"]) - D(shown["Cash"]) != 0

@@ -35,7 +35,7 @@ from orders.books import holdings as books
 from orders.books.verdicts import Run
 from orders.models import Execution
 from orders.requests import AccountAsk, AllocationAsk
-from tests import trading
+from tests import trading, unsourced
 from tests.client import Api
 from venues import instruments, market_data
 from venues.models import Instrument
@@ -195,6 +195,23 @@ def test_money_goes_only_into_currencies_that_the_account_may_hold(api: Apis) ->
     assert ops.post("/v1/transaction/", {**ask, "to_currency": "GBP"})[0] == 201
 
 
+def test_what_is_no_currency_is_neither_paid_in_nor_bought(api: Apis) -> None:
+    ops = api("alpha_ops")
+    ask = {"kind": "deposit", "account_id": "alpha-002", "amount": 5}
+    for code in ("XXX", "EUX", "usd"):
+        status, refused = ops.post("/v1/transaction/", {**ask, "currency": code})
+        assert (status, refused["code"]) == (422, "currency_unknown")
+    assert holdings.cash(["alpha-002"]) == {}
+    assert ops.post("/v1/transaction/", {**ask, "currency": "CHF"})[0] == 201
+    for base, quote in (("XXX", "USD"), ("usd", "USD"), ("EUR", "E1R")):
+        body = {"base": base, "quote": quote, "rate": "1.25", "source": "desk"}
+        status, refused = ops.post("/v1/fx-rate/", body)
+        assert (status, refused["code"]) == (422, "currencies_not_two")
+    exchange = {**ask, "kind": "exchange", "currency": "CHF", "to_currency": "XXX"}
+    status, refused = ops.post("/v1/transaction/", exchange)
+    assert (status, refused["code"]) == (422, "currency_unknown")
+
+
 def test_a_rate_is_kept_for_ever(sandbox: datetime) -> None:
     rate("1.1", at=sandbox)
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
@@ -205,12 +222,12 @@ def test_a_rate_is_kept_for_ever(sandbox: datetime) -> None:
 def test_nothing_leaves_that_is_owed_reserved_or_not_there(api: Apis) -> None:
     ops = api("alpha_ops")
     ops.post("/v1/transaction/", {"kind": "deposit", "account_id": "alpha-002", "amount": 5000})
-    trading.routed(qty=D(3000))  # an open buy reserves 3000 at 99.5: 2985.00
-    take = {"kind": "withdrawal", "account_id": "alpha-002", "amount": 2015.01}
+    trading.routed(qty=D(3000))  # an open buy reserves 2985.00 and 25.25 of interest
+    take = {"kind": "withdrawal", "account_id": "alpha-002", "amount": 1989.76}
     status, body = ops.post("/v1/transaction/", take)
     assert (status, body["code"]) == (422, "insufficient_cash")
-    assert "2015 is there" in body["error"]
-    assert ops.post("/v1/transaction/", {**take, "amount": 2015})[0] == 201
+    assert "1989.75 is there" in body["error"]
+    assert ops.post("/v1/transaction/", {**take, "amount": 1989.75})[0] == 201
     bonds = {
         "kind": "transfer",
         "account_id": "alpha-003",
@@ -347,6 +364,7 @@ def test_a_split_multiplies_lots_and_leaves_their_cost(later: Callable[[date], A
             }
             ledger.post(work, [of_trade(**terms)], at=clock.now())
 
+    unsourced.lift()
     buy("x1", "100", "1000.00")
     buy("x2", "51", "600.00")
     buy("x3", "-20", "220.00")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from controls import checks, listing, parameters, seed
@@ -19,9 +20,10 @@ def in_force(
     of: str = "alpha",
     regulatory: bool = False,
     readable: bool = True,
+    only: Mapping[str, list[str]] | None = None,
     **params: Any,
 ) -> Control:
-    """A control of alpha's in force, seen by the next batch."""
+    """A control of alpha's in force, for a slice if `only` names one, seen by the next batch."""
     # One that cannot be read rejects everything, whatever the test is about.
     if readable:
         parameters.read(checks.RULES[rule_class].params, params)
@@ -33,6 +35,7 @@ def in_force(
         type=checks.RULES[rule_class].control_type,
         rule_class=rule_class,
         params=params,
+        slice=dict(only or {}),
         remediation=remediation,
         regulatory=regulatory,
         created_at=clock.now(),

@@ -81,3 +81,34 @@ def test_a_canceled_order_that_a_late_share_completed_is_canceled_again_after_it
     stored = VenueOrder.objects.select_related("execution_order").get(pk=child.pk)
     assert (stored.status, stored.execution_order.status) == ("canceled", "canceled")
     trading.check_tree(order.id)
+
+
+@pytest.mark.parametrize("ended", [False, True])
+@pytest.mark.parametrize("corrected", [False, True])
+def test_what_is_taken_back_or_corrected_of_a_closed_order_is_no_late_fill(
+    sandbox: datetime, ended: bool, corrected: bool
+) -> None:
+    child = trading.routed()
+    trade = trading.fill(child, 2000 if ended else 3000, cum=2000 if ended else 3000)
+    over = trading.report(
+        child, ExecType.CANCELED, ord_status=OrdStatus.CANCELED, cum_qty=D(2000), leaves_qty=D(0)
+    )
+    trading.receive(trade, *([over] if ended else []))
+    assert trading.order(child.order_id).is_terminal
+    kind = ExecType.TRADE_CORRECT if corrected else ExecType.TRADE_CANCEL
+    trading.receive(
+        trading.fill(child, 1000, cum=1000, exec_type=kind, exec_ref_id=trade.exec_id)
+        if corrected
+        else trading.report(child, kind, exec_ref_id=trade.exec_id)
+    )
+    assert list(Break.objects.order_by("id").values_list("kind", flat=True)) == ["bust"]
+    assert not Execution.objects.filter(late=True).exists()
+    trading.check_tree(child.order_id)
+
+
+def test_a_trade_that_comes_after_the_end_is_a_late_fill(sandbox: datetime) -> None:
+    child = trading.routed()
+    trading.receive(trading.report(child, ExecType.CANCELED, ord_status=OrdStatus.CANCELED))
+    trading.receive(trading.fill(child, 1000, cum=1000))
+    assert Break.objects.get().kind == "late_fill"
+    assert Execution.objects.get().late

@@ -151,17 +151,17 @@ def test_without_a_price_a_limit_on_money_fails() -> None:
 
 def test_of_two_orders_for_three_fifths_of_the_cash_the_second_is_refused(api: Any) -> None:
     in_force("cash.buying_power")
-    deposit = {"kind": "deposit", "account_id": "alpha-002", "amount": 5000}
+    deposit = {"kind": "deposit", "account_id": "alpha-002", "amount": 5030}
     assert api("alpha_ops").post("/v1/transaction/", deposit)[0] == 201
-    child = trading.routed()  # 3,000 at 99.5: 2,985 of 5,000
+    child = trading.routed()  # 3,000 at 99.5: 2,985 of 5,030, and 25.25 accrued
     assert said() == "insufficient_buying_power"
     assert said(side="sell") == "pending_execution"
     trading.receive(trading.fill(child, 3000, cum=3000))  # at 99.4, and its accrued interest
     left = CashBalance.objects.get(account_id=child.order.account_id, currency="USD").amount
-    assert D(1900) < left < D(2018)
+    assert D(1930) < left < D(2048)
     assert said() == "insufficient_buying_power"
     assert [said(qty=D(1000)) for _ in range(3)] == [
-        *["pending_execution"] * 2,  # 995 each
+        *["pending_execution"] * 2,  # 995 each, and 8.42 accrued
         "insufficient_buying_power",
     ]
 

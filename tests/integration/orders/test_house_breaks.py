@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -85,6 +85,30 @@ def test_two_of_the_house_close_it(opened: dict[str, str], sandbox: datetime) ->
     assert refusal.value.code == "same_person"
     breaks.decide(key, agree=True, by=other, at=sandbox)
     assert Break.objects.get(id=key).closed_at == sandbox
+
+
+def test_the_api_tells_who_has_a_break_since_when_it_stands_and_who_proposed(
+    opened: dict[str, str], api: Apis, sandbox: datetime
+) -> None:
+    key = opened["alpha"]
+    with clock.frozen_at(sandbox + timedelta(seconds=90)):
+        assert api("alpha_ops").post(f"/v1/ops/break/{key}/assign/")[0] == 200
+        said = {"reason_code": "timing", "text": "It is back."}
+        status, proposed = api("alpha_ops").post(f"/v1/ops/break/{key}/propose/", said)
+        assert status == 200, proposed
+    who = User.objects.get(username="alpha_ops")
+    with clock.frozen_at(sandbox + timedelta(seconds=120)):
+        (listed,) = api("alpha_ops").get("/v1/ops/break/")[1]["breaks"]
+    assert (proposed["age_s"], listed["age_s"]) == (90, 120)
+    for row in (proposed, listed):
+        assert (row["owner"], row["owner_id"]) == ("alpha_ops", who.id)
+        assert (row["proposed"], row["proposed_by"], row["proposed_by_id"]) == (
+            True,
+            "alpha_ops",
+            who.id,
+        )
+        assert row["proposed_at"] is not None
+        assert (row["closed_by"], row["closed_at"]) == (None, None)
 
 
 def test_what_a_custodian_says_of_nobody_here_is_the_house_s(sandbox: datetime) -> None:

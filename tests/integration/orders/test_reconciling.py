@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -17,7 +18,7 @@ from oms_site.firm.models import User
 from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
-from orders import breaks, reconciliation, start_of_day
+from orders import breaks, fitness, last_look, reconciliation, start_of_day
 from orders.models import Adjustment, Break, Execution, ReplaceLeg, VenueOrder
 from orders.reconciling import custodian, internal, venue
 from orders.reconciling.differences import Difference
@@ -26,6 +27,7 @@ from tests.client import Api
 from tests.integration.replacing import story
 from venues.drop_copy import DropCopy, TheirOrder, TheirTrade
 from venues.messages import ExecType, OrdStatus
+from venues.models import Outbound
 
 D = Decimal
 SOON = timedelta(hours=1)
@@ -172,6 +174,20 @@ def test_an_order_is_one_order_under_every_id_that_its_terms_have_had(sandbox: d
         "vr_alien",
         breaks.HOUSE,
     )
+
+
+def test_what_was_refused_at_the_wire_is_missed_by_nobody(sandbox: datetime) -> None:
+    (filled,) = _filled(1)
+    child = trading.routed()
+    rows = list(Outbound.objects.filter(cl_ord_id=child.id))
+    with patch.object(fitness, "of_children", lambda _, at: {child.id: OmsError("no", "No.")}):
+        assert last_look.before_wire(trading.VENUE, rows) == []
+    told = [one for one in _copy().orders if one.cl_ord_id == filled.id]
+    assert _run(DropCopy(tuple(told), _copy().trades)) == []
+    # One that was sent and is unknown there all the same is missed.
+    Outbound.objects.filter(cl_ord_id=child.id).update(sends=1)
+    (missed,) = _run(DropCopy(tuple(told), _copy().trades))
+    assert (missed.kind, missed.key) == ("venue_order_not_there", child.id)
 
 
 def test_our_own_sums_are_asked_for_a_window_too(sandbox: datetime) -> None:

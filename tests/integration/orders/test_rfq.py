@@ -13,7 +13,7 @@ from oms_site.journal.models import Event
 from oms_site.kit import clock
 from orders import closing, desk, routing, tree
 from orders.models import ExecutionOrder, Quote, Rfq, VenueOrder
-from orders.rfq import sweeping
+from orders.rfq import decisions, sweeping
 from tests import quoting, trading
 from tests.quoting import BROAD, LOOK, SHY, SWIFT
 from venues import messages, transmission
@@ -257,6 +257,26 @@ def test_autoex_tries_the_next_quote_after_a_refusal() -> None:
     assert (row.status, row.reason) == ("canceled", "2 quotes were tried: stage")
     assert trading.order(order_id).status == "pending_execution"
     trading.check_tree(order_id)
+
+
+def test_autoex_takes_the_next_quote_though_a_refusal_left_fewer_than_it_asked_for() -> None:
+    order_id = quoting.staged()
+    made = quoting.automatic(order_id, 3000, min_quotes=2, best_n=2)
+    rfq = Rfq.objects.get(execution_order_id=made.execution_order_id)
+    quoting.quoted(rfq, PRICES[:2])
+    best, next_best = sorted(Decimal(price) for _, price in PRICES[:2])
+    sweeping.sweep()
+    child = quoting.child(made)
+    assert child.limit_price == best
+    quoting.hear(trading.report(child, ExecType.REJECTED, ord_status=OrdStatus.REJECTED))
+    sweeping.sweep()
+    child = quoting.child(made)
+    assert child.limit_price == next_best
+    quoting.hear(trading.fill(child, 3000, cum=3000, last_px=next_best))
+    assert trading.order(order_id).status == "filled"
+    words = [word for look in decisions.of_inquiry(quoting.fresh(rfq)) for word in look["words"]]
+    assert "2 quotes can be hit, at least 2 are asked for: met." in words
+    assert "Enough quotes were there at the first try, 1 can be hit now: met." in words
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from orders.models import ExecutionOrder, Rfq
-from tests import quoting
+from tests import quoting, trading
 from tests.client import Api
 from tests.quoting import BROAD, SWIFT
 
@@ -67,6 +67,32 @@ def test_every_line_has_its_own_outcome_and_the_list_is_read_with_them(
     _, page = trader.get(f"{LIST}{answer['list_rfq_id']}/")
     assert [row["order_id"] for row in page["rfqs"]] == [good]
     assert page["rfqs"][0]["list_rfq_id"] == answer["list_rfq_id"]
+
+
+@pytest.mark.parametrize(
+    ("path", "more", "name"),
+    [(LIST, {}, "rfq"), (BATCH, {"skip_lob_quotes": True}, "execution_order")],
+)
+def test_a_line_that_names_no_order_of_ours_sinks_no_other(
+    api: Callable[[str], Api], path: str, more: dict[str, Any], name: str
+) -> None:
+    trader = api("alpha_trader")
+    first, last = _staged(2)
+    theirs = trading.submit(by="beta_trader", account_id="beta-002", bypass_auto_execution=True)
+    body = _lines([first, "mo_nope", theirs, last, last], amount={"par": 1000}, **more)
+    body["rfqs"][4]["amount"] = {"shares": 1000}
+    _, answer = _queries(trader, path, body)
+    results = answer["results"]
+    assert [line["status"] for line in results] == [202, 404, 404, 202, 422]
+    assert [line["order_id"] for line in results] == [first, "mo_nope", theirs, last, last]
+    assert [line["error"]["code"] for line in results[1:3]] == ["not_found"] * 2
+    assert results[4]["error"]["code"] == "amount_type_differs"
+    assert [line[name]["order_id"] for line in (results[0], results[3])] == [first, last]
+    rows = Rfq.objects.filter(list_id=answer["list_rfq_id"]).order_by("id")
+    assert sorted(rows.values_list("order_id", flat=True)) == sorted([first, last])
+    nobody = _lines(["mo_nope"], amount={"par": 1000}, **more)
+    _, answer = _queries(trader, path, nobody)
+    assert [line["status"] for line in answer["results"]] == [404]
 
 
 def test_lines_of_one_order_do_not_take_the_same_quantity_twice(

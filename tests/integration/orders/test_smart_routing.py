@@ -9,12 +9,15 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, connection, transaction
 
+from oms_site.journal import actors, unit
 from oms_site.journal.models import Event
+from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import desk, routing
+from orders import desk, routing, sor
 from orders.models import ExecutionOrder, VenueOrder
 from tests import trading
 from tests.market import Venue, clean_shelf
+from venues import instruments
 from venues.market_data.shelf import shelf
 from venues.messages import BookUpdate, ExecType, MdEntry
 from venues.models import RoutingDecision
@@ -176,6 +179,32 @@ def test_our_own_resting_orders_are_nothing_to_trade_with(venues: tuple[Venue, V
     best = venues[0].market.levels(trading.BOND, "1")[0].px
     bought = RoutingDecision.objects.get(limit_price=D("100.5"))
     assert bought.quotes["best_ask"]["px"] == best > D("99.3")
+
+
+def test_books_that_are_told_anew_within_a_batch_are_without_our_orders_too(
+    venues: tuple[Venue, Venue],
+) -> None:
+    (mine,) = routed(side="sell", limit_price=D("99.3"))
+    trading.receive(trading.report(mine, ExecType.NEW, order_id="SIMA-O1", side="2"))
+    bond = instruments.find(trading.BOND)
+    assert bond is not None
+
+    def seen(work: Unit) -> dict[str, set[str]]:
+        shelf.forget()  # a process reads a book again after a quarter of a second
+        shelf.look([trading.BOND])
+        books = sor.seen(work, bond.id, at=clock.now()).books
+        return {book.venue_id: {one.entry_id for one in book.asks} for book in books}
+
+    entries = tuple(
+        MdEntry(entry_id=name, entry_type="1", px=D("99.3"), size=mine.qty)
+        for name in ("SIMA-O1", "SIMA-O2")
+    )
+    update = BookUpdate(security_id=trading.BOND, rpt_seq=1, at=clock.now(), entries=entries)
+    with unit.work(by=actors.system("routing"), at=clock.now()) as work:
+        before = seen(work)
+        venues[0].feed.take([update])
+        after = seen(work)
+    assert after == {**before, "SIMA": before["SIMA"] | {"SIMA-O2"}}
 
 
 def test_a_trader_who_names_a_venue_gets_it(venues: tuple[Venue, Venue]) -> None:

@@ -13,6 +13,7 @@ from oms_site.kit import clock
 from orders import desk, halting, mass_canceling
 from orders.models import MassCancel, VenueOrder
 from orders.schedules import commands
+from orders.stopping import selecting, sizing
 from orders.stopping.selecting import Selection
 from tests import scheduling, trading
 from tests.scheduling import at, run, sent, staged, started, statuses, working
@@ -181,7 +182,8 @@ def test_a_switch_over_a_strategy_is_not_flat_while_a_schedule_of_it_is_open() -
     by = trading.person("beta_compliance")
     target = halting.target_of("strategy", TWAP, by=by)
     assert halting.alive(target, "beta") == 1
-    assert halting.preview(target, "beta")["orders"] == 1
+    wanted = selecting.of_scope(target.scope, target.id, organization_id="beta")
+    assert sizing.preview(wanted)["orders"] == 1
     halt = _engaged("strategy", TWAP, minutes=0)
     assert Halt.objects.get(pk=halt.pk).status == "confirmed_flat"
     assert _state(order_id) == ("canceled", "stopped")

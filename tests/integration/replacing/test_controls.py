@@ -375,8 +375,9 @@ def test_cash_is_reserved_for_the_greater_of_old_and_new_too() -> None:
     def reserved() -> Decimal:
         return sum(holdings.reservations([account]).cash.values(), D(0))
 
-    assert reserved() == D(9950)
+    # 10,000 at 99.5 and 84.15 of interest; of 15,000 it is 126.23.
+    assert reserved() == D("10034.15")
     story.amend(order_id, qty=15_000)
-    assert reserved() == D(14_925)
+    assert reserved() == D("15051.23")
     trading.receive(story.refused(order_id))
-    assert reserved() == D(9950)
+    assert reserved() == D("10034.15")

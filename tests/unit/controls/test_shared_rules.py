@@ -45,7 +45,8 @@ BORDERS: list[tuple[str, dict[str, Any], tuple[str, ...], tuple[str, ...]]] = [
     ("window.notional", {"max_notional": "1000000"}, ("5000",), ("5000.01",)),
     ("rate.messages", {"max_messages": 100}, ("99",), ("100",)),
     ("rate.order_to_trade", {"max_ratio": "10", "from_messages": 1}, ("19", "2"), ("20", "2")),
-    ("cash.buying_power", {}, ("995000",), ("994999.99",)),
+    ("cash.buying_power", {}, ("995000", "0"), ("994999.99", "0")),
+    ("cash.buying_power", {}, ("995010.5", "10.5"), ("995010.5", "10.51")),
     ("margin.reg_t", {"rates": {"treasury": "10"}}, ("99500", "0"), ("99499", "0")),
     ("concentration.limit", {"max_percent": "10"}, ("0", "9950000"), ("1", "9950000")),
     ("cross.self", {}, ("0",), ("1000",)),
@@ -290,7 +291,59 @@ def test_an_expression_out_of_bounds_is_refused_when_it_is_written(text: str) ->
         expression.compiled(text)
 
 
-@pytest.mark.parametrize("text", ["qty", "tags.nothing == 'x'", "qty + 'a' == 'b'", "1 / 0 == 1"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 + 1",
+        "qty",
+        "side",
+        "'true'",
+        "accounts",
+        "tags",
+        "limit_price",
+        "null",
+        "qty > 1.0 ? 1 : 2",
+    ],
+)
+def test_an_expression_that_is_neither_true_nor_false_is_refused_when_it_is_written(
+    text: str,
+) -> None:
+    with pytest.raises(ValueError, match="true or false"):
+        expression.compiled(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "limit_price < 100.0",
+        "tags.desk == 'a'",
+        "has(tags.desk) && tags.desk == 'a'",
+        "accounts.all(account, account != 'x')",
+        "ord_type == 'market' || limit_price > reference_price",
+    ],
+)
+def test_a_condition_that_fails_of_a_sample_is_still_one(text: str) -> None:
+    assert expression.compiled(text)
+
+
+def test_the_samples_say_what_tickets_say() -> None:
+    world = expression._world(ticket())
+    for sample in expression.SAMPLES:
+        assert sample.keys() == world.keys() == expression.VARIABLES - {"account"}
+    assert {name: type(value) for name, value in expression.SAMPLES[0].items()} == {
+        name: type(value) for name, value in world.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cusip == '037833DP2' && trader == 'trader' ? true : 1",
+        "tags.nothing == 'x'",
+        "qty + 'a' == 'b'",
+        "1 / 0 == 1",
+    ],
+)
 def test_an_expression_that_fails_does_not_pass(text: str) -> None:
     with pytest.raises(Missing):
         ask("expression.cel", ticket(), expression=text)

@@ -190,6 +190,14 @@ def test_stocks_trade_on_veterans_day_but_nothing_settles_on_it(
     assert Calendar(stocks).settlement_date(date(2026, 11, 10)) == date(2026, 11, 11)
 
 
+def test_money_moves_on_days_that_settle_and_on_no_other(sifma: Calendar, nyse: Calendar) -> None:
+    assert sifma.settles_on(date(2026, 11, 24))
+    assert not sifma.settles_on(date(2026, 11, 26))
+    assert not sifma.settles_on(date(2026, 11, 28))
+    stocks = {day: nyse.day(day) for day in (date(2026, 11, 11), date(2026, 11, 12))}
+    assert not Calendar(stocks, settling=[date(2026, 11, 12)]).settles_on(date(2026, 11, 11))
+
+
 def test_the_trade_date_of_a_late_fill_is_the_day_it_happened_on(sifma: Calendar) -> None:
     assert sifma.trade_date(ny(11, 20, 18)) == date(2026, 11, 20)
     assert sifma.trade_date(ny(11, 20, 23, 59, 59)) == date(2026, 11, 20)
@@ -206,6 +214,7 @@ def test_a_day_outside_the_calendar_is_unknown_rather_than_closed(sifma: Calenda
         lambda: sifma.next_day(far),
         lambda: sifma.previous_day(far),
         lambda: sifma.settlement_date(far),
+        lambda: sifma.settles_on(far),
         lambda: sifma.trade_date(noon),
         lambda: sifma.next_day(date(2027, 12, 31)),
         lambda: sifma.previous_day(date(2026, 1, 2)),
