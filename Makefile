@@ -5,6 +5,8 @@ BIN := .venv/bin
 BOOTSTRAP := $(PYTHON) oms_site/supervisor/bootstrap.py
 BENCH ?=
 ARGS ?=
+OMS_FAULT_SEEDS ?= 0:500
+OMS_FAULT_ORDERS ?= 100
 
 # What commands need to be told that use no database of their own.
 LOOK := OMS_ENV=test OMS_SECRET_KEY=only-for-reading-the-code
@@ -12,7 +14,7 @@ LOOK := OMS_ENV=test OMS_SECRET_KEY=only-for-reading-the-code
 DEPLOYED := OMS_ENV=production OMS_SECRET_KEY=$$(od -An -N48 -tx1 /dev/urandom | tr -d ' \n')
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fix docs bench demo setup lock
+.PHONY: help run test deep check fix docs bench demo setup lock
 
 help: ## what can be done here
 	@echo "make <what>, with Python 3.11 to 3.13 and nothing else installed:"
@@ -24,6 +26,11 @@ run: ## set up what is missing and start everything; Ctrl-C stops it (PORT=8000 
 
 test: setup ## run all tests against servers of their own (ARGS="-k name" to choose)
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+deep: setup ## run the long proofs, for a night (OMS_FAULT_SEEDS=0:500 OMS_FAULT_ORDERS=100)
+	@OMS_FAULT_SEEDS=$(OMS_FAULT_SEEDS) OMS_FAULT_ORDERS=$(OMS_FAULT_ORDERS) $(BIN)/python -m pytest \
+		-n auto --timeout=0 --hypothesis-profile=deep \
+		tests/properties tests/integration/orders/test_venue_faults.py $(ARGS)
 
 check: setup ## lint, format, types, floors, deployment settings, missing migrations
 	$(BIN)/ruff check .

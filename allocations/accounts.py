@@ -56,12 +56,13 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True)
 class CustodianFacts:
-    """Where trades are booked; `adapter` names the kind of wire."""
+    """Where trades are booked; `adapter` names the wire, `desk` the venue if it executes."""
 
     id: str
     name: str
     adapter: str
     active: bool
+    desk: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,12 @@ def find_custodian(custodian_id: str) -> CustodianFacts | None:
     return _parties.get().custodians.get(custodian_id)
 
 
+def desks() -> list[CustodianFacts]:
+    """The custodians that execute, by name."""
+    found = [one for one in _parties.get().custodians.values() if one.active and one.desk]
+    return sorted(found, key=lambda one: (one.name, one.id))
+
+
 def find_risk_group(organization_id: str, risk_group_id: str) -> RiskGroupFacts | None:
     """An organization's risk group."""
     return _parties.get().risk_groups.get((organization_id, risk_group_id))
@@ -179,7 +186,7 @@ def _load() -> _Parties:
     parties.accounts.update({name: tuple(rows) for name, rows in accounts.items()})
     for house in Custodian.objects.all():
         parties.custodians[house.id] = CustodianFacts(
-            house.id, house.name, house.adapter, house.active
+            house.id, house.name, house.adapter, house.active, house.desk_id or ""
         )
     for group in RiskGroup.objects.all():
         parties.risk_groups[group.organization_id, group.id] = RiskGroupFacts(

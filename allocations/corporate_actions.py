@@ -16,7 +16,7 @@ from typing import Any
 
 from django.db import connection
 
-from allocations import accounts, sleeves
+from allocations import payouts
 from allocations.holdings import coupons, ledger
 from allocations.holdings.posting import Posting
 from allocations.models import CorporateAction, Position
@@ -132,12 +132,13 @@ def run_schedule() -> int:
     at = clock.now()
     today = new_york_date(at)
     scheduled: list[CorporateAction] = []
-    draining.each(_held(), lambda one: _schedule(one, scheduled, today, at), aside=_not_announced)
+    wanted = [*_held(), *_called(today)]
+    draining.each(wanted, lambda one: _schedule(one, scheduled, today, at), aside=_not_announced)
     with unit.work(by=_system, at=at) as work:
         _add(work, scheduled)
     due = CorporateAction.objects.filter(status="announced", maker=None, pay_date__lte=today)
     due = due.exclude(pk__in=_odd.keys())
-    wanted = list(due.order_by("pay_date", "id").values_list("id", flat=True)[:500])
+    payable = list(due.order_by("pay_date", "id").values_list("id", flat=True)[:500])
 
     def apply(action_id: str) -> int:
         with unit.work(by=_system, at=at) as work:
@@ -146,7 +147,7 @@ def run_schedule() -> int:
                 _apply(work, row, checker_id=None, at=at)
         return 1
 
-    return draining.each(wanted, apply, aside=_not_applied)
+    return draining.each(payable, apply, aside=_not_applied)
 
 
 def _not_announced(held: tuple[str, int], error: Exception) -> None:
@@ -165,6 +166,12 @@ def _held() -> Iterable[tuple[str, int]]:
     """Who holds what: organization and instrument."""
     held = Position.objects.exclude(qty=0).order_by("organization_id", "instrument_id")
     return held.values_list("organization_id", "instrument_id").distinct()
+
+
+def _called(today: date) -> Iterable[tuple[str, int]]:
+    """What was held until a call that is paid later: a coupon on the way there is still owed."""
+    ended = CorporateAction.objects.filter(status="applied", kind=Kind.CALL, pay_date__gte=today)
+    return ended.values_list("organization_id", "instrument_id").distinct().order_by()
 
 
 def _schedule(
@@ -254,13 +261,15 @@ GROUP BY account_id HAVING sum(qty) <> 0 ORDER BY account_id
 
 def _apply(work: Unit, row: CorporateAction, *, checker_id: int | None, at: datetime) -> None:
     entitled = _entitled(work, row)
-    money = _money(row, entitled)
+    money = payouts.in_cents(row, entitled, payouts.rate(row))
+    interest = payouts.in_cents(row, entitled, payouts.interest(row))
     postings = [
-        _posting(row, account_id, qty, money[account_id]) for account_id, qty in entitled.items()
+        _posting(row, account_id, qty, money[account_id], interest[account_id])
+        for account_id, qty in entitled.items()
     ]
     moving = [one for one in postings if one.cash or one.qty]
-    row.apply(entitled=len(moving), checker_id=checker_id, at=at)
-    _tell(work, row, "corporate_action_apply", entitled=row.entitled)
+    row.apply(entitled=len(moving), accrued=payouts.accrued(row), checker_id=checker_id, at=at)
+    _tell(work, row, "corporate_action_apply", entitled=row.entitled, accrued=row.accrued)
     ledger.post(work, moving, at=at)
     if row.kind in ENDING:
         generation.move()  # nobody takes an order in it any more
@@ -284,18 +293,9 @@ def _entitled(work: Unit, row: CorporateAction) -> Mapping[str, Decimal]:
         return dict(cursor.fetchall())
 
 
-def _money(row: CorporateAction, entitled: Mapping[str, Decimal]) -> dict[str, Decimal]:
-    """What each account is paid on what it holds.
-
-    Half up to the cent, as its custodian will pay it: sleeves get what their account gets.
-    """
-    facts = instruments.by_id(row.instrument_id)
-    wholes = {key: accounts.whole_of(row.organization_id, key) for key in entitled}
-    exact = {key: Fraction(facts.money(qty, row.rate)) for key, qty in entitled.items()}
-    return sleeves.in_cents(exact, wholes)
-
-
-def _posting(row: CorporateAction, account_id: str, qty: Decimal, money: Decimal) -> Posting:
+def _posting(
+    row: CorporateAction, account_id: str, qty: Decimal, money: Decimal, interest: Decimal
+) -> Posting:
     facts = instruments.by_id(row.instrument_id)
     named: dict[str, Any] = {
         "organization_id": row.organization_id,
@@ -317,7 +317,13 @@ def _posting(row: CorporateAction, account_id: str, qty: Decimal, money: Decimal
     if row.kind == Kind.DIVIDEND:
         return Posting(cash=money, consideration=-money, **named)
     return Posting(
-        qty=-qty, price=row.rate, principal=-money, consideration=-money, cash=money, **named
+        qty=-qty,
+        price=row.rate,
+        principal=-money,
+        consideration=-money,
+        accrued_interest=-interest,
+        cash=money + interest,
+        **named,
     )
 
 
@@ -334,6 +340,7 @@ def view(row: CorporateAction) -> dict[str, Any]:
         "record_date": row.record_date,
         "pay_date": row.pay_date,
         "rate": None if row.kind == Kind.SPLIT else row.rate,
+        "accrued": payouts.accrued(row),
         "ratio_new": row.ratio_new or None,
         "ratio_old": row.ratio_old or None,
         "source": row.source,

@@ -7,6 +7,7 @@ speaks to a custodian. Everything here is idempotent: the same fills again chang
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -34,6 +35,7 @@ __all__ = [
     "create",
     "of_orders",
     "release",
+    "slices",
 ]
 _WITH_A_PERSON = frozenset({AllocationStatus.REJECTED.value, AllocationStatus.FAILED.value})
 _LATE = "The order was executed after its allocation was canceled."
@@ -116,6 +118,33 @@ def calculate(
     elif legs:
         _resume(work, allocation, legs, order, at)
     return queued
+
+
+def slices(
+    allocation: Allocation,
+    accounts: Sequence[AccountAllocation],
+    *,
+    legs: Sequence[BookingLeg],
+    lots: Sequence[Lot],
+) -> list[Slice]:
+    """Whose the fills that stand are: by the legs that book them, the rest as they will be split.
+
+    `legs` may be of other allocations too. Empty where they cannot be split; reads only.
+    """
+    known = {lot.id for lot in lots}
+    mine = {leg.id: leg for leg in legs if leg.allocation_id == allocation.id}
+    counted = [leg for leg in reversing.standing(mine.values()) if known.issuperset(leg.source_ids)]
+    try:
+        taken = bookings.taken(counted, accounts=accounts)
+        fresh = _allot(allocation, accounts, lots, taken)
+    except (OmsError, ArithmeticError, ValueError, LookupError):
+        return []
+    # What a repair has booked elsewhere is that account's.
+    booked = [
+        replace(piece, account_id=leg.booked_account_id or piece.account_id)
+        for leg, piece in zip(counted, taken, strict=True)
+    ]
+    return [*booked, *fresh]
 
 
 def _submit(

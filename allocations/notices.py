@@ -54,6 +54,8 @@ def _claim(custodian_id: str) -> list[Notice]:
         due = list(
             rows.filter(custodian_id=custodian_id, due_at__lte=at).order_by("id")[:ROUND_ROWS]
         )
+        if not due:
+            return []
         for row in due:
             row.attempts, row.due_at = min(row.attempts + 1, 32_000), at + LEASE
         MovementNotice.objects.bulk_update(due, ["attempts", "due_at"])

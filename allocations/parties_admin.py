@@ -171,4 +171,4 @@ class CustodianAdmin(ConfigAdmin):
     list_filter = ("active",)
     search_fields = ("id", "name")
     ordering = ("id",)
-    fields = ("id", "name", "adapter", "active", "keep_files_days")
+    fields = ("id", "name", "adapter", "active", "desk", "keep_files_days")

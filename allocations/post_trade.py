@@ -174,12 +174,19 @@ def requested(row: PostTradeEntry) -> tuple[Requested, ...]:
     )
 
 
-def view(row: PostTradeEntry) -> dict[str, Any]:
-    """An entry as the API tells it."""
+def shown(rows: Sequence[PostTradeEntry]) -> list[dict[str, Any]]:
+    """Entries as the API tells them, each with the allocation it has made: one query."""
+    made = Allocation.objects.filter(entry_id__in=[row.id for row in rows])
+    found = dict(made.values_list("entry_id", "id"))
+    return [_view(row, found.get(row.id)) for row in rows]
+
+
+def _view(row: PostTradeEntry, allocation_id: str | None) -> dict[str, Any]:
     return {
         "id": row.id,
         "entry_id": row.id,
         "order_id": row.order_id,
+        "allocation_id": allocation_id,
         "client_allocation_id": row.client_allocation_id,
         "status": str(row.status),
         "strategy": row.strategy,

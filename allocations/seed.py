@@ -121,6 +121,11 @@ def seed(at: datetime) -> None:
         matching.seed(organization_id)
 
 
+def open_desk(custodian_id: str, venue_id: str) -> None:
+    """Say that a custodian executes, and where; one that was given a desk before keeps it."""
+    Custodian.objects.filter(id=custodian_id, desk=None).update(desk_id=venue_id)
+
+
 def _seed_house(organization_id: str, house: House) -> None:
     IntroducingBroker.objects.bulk_create(
         [

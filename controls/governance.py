@@ -19,6 +19,7 @@ from controls.models import Control, ControlChange
 from controls.states import ControlStatus
 from oms_site.firm.models import Organization
 from oms_site.firm.principals import Principal
+from oms_site.kit import expecting
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
 
 MANAGE = "control.manage"
@@ -115,12 +116,18 @@ def revise(
     )
     with transaction.atomic():
         locked(by.organization_id)
+        expecting.check(old.code, tag(Control.objects.get(pk=old.pk)))
         made = store(
             by.organization_id, old.code, values, reason=_said(reason), by_id=by.user_id, at=at
         )
         if not content.diff(old, made):
             raise OmsError("nothing_changed", "The new version would state the same.", status=409)
         return made
+
+
+def tag(control: Control) -> str:
+    """What changes with every step of a version: its number, its state, and what is asked of it."""
+    return ".".join((str(control.version), control.status, control.pending or "none"))
 
 
 def store(

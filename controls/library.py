@@ -41,7 +41,7 @@ BUILTIN_NAMES = {
     "instrument.status": "Instrument status",
 }
 REDUCE_ONLY = "order.reduce_only"
-WATCHED = "universe.watched"
+WATCHED, RESTRICTED = "universe.watched", "universe.restricted"
 DUPLICATES = "duplicates.economic"
 CONTROL_UNAVAILABLE = "control_unavailable"
 KEEP_MOST = 10_000

@@ -18,6 +18,7 @@ from controls.models import Control
 from controls.states import ControlStatus, Pending
 from oms_site.firm import policies
 from oms_site.firm.principals import Principal
+from oms_site.kit import expecting
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
 
 _STEP = ("status", "pending", "requested_by", "decided_by", "change_reason", "changed_at")
@@ -114,7 +115,9 @@ def _locked(control_id: int, by: Principal) -> Control:
     if owner != by.organization_id:
         raise NotFound("control")
     governance.locked(owner)
-    return Control.objects.get(pk=control_id)
+    control = Control.objects.get(pk=control_id)
+    expecting.check(control.code, governance.tag(control))
+    return control
 
 
 def _refuse_unless(control: Control, step: Callable[[], None], done: str) -> None:

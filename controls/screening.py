@@ -25,10 +25,12 @@ from oms_site.kit import ids
 
 log = logging.getLogger(__name__)
 PASS = "pass"  # noqa: S105  a verdict, no password
-SUPPRESSED, OVERRIDDEN = "suppressed", "overridden"
+SUPPRESSED, OVERRIDDEN, EXEMPT = "suppressed", "overridden", "exempt"
 # Told to compliance alone, who reads it in the evidence.
 NOTED = "noted"
-LET_PASS = frozenset({SUPPRESSED, OVERRIDDEN, NOTED})
+LET_PASS = frozenset({SUPPRESSED, OVERRIDDEN, EXEMPT, NOTED})
+# What holds for every order, whoever agreed to it.
+ALWAYS = frozenset({*library.BUILTIN, library.REDUCE_ONLY, library.RESTRICTED})
 
 
 class Result(msgspec.Struct, frozen=True):
@@ -181,6 +183,10 @@ def _ask(control: ActiveControl, ticket: Ticket) -> Result:
 
 def _failed(control: ActiveControl, finding: Finding, ticket: Ticket) -> Result:
     """A breach, or what two people have let pass; a regulatory control is nobody's to lift."""
+    if ticket.exempt_by and not control.regulatory and control.rule_class not in ALWAYS:
+        message = messages.filled(control.message, finding, ticket) or finding.message
+        code = control.failure_code
+        return Result(control, EXEMPT, finding.limit, ticket.exempt_by, code, message)
     about = () if control.regulatory else finding.about
     by = ticket.overrides.get(control.code)
     lifted = by is not None and by.covers(about, str(finding.actual))

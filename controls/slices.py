@@ -16,8 +16,8 @@ Values: TypeAlias = tuple[str, ...] | None
 Scope: TypeAlias = Mapping[str, frozenset[str]]
 
 STAGES = ("order", "execution_order", "replace", "release", "wire", "post_trade")
-PROTOCOLS = ("limit_order_book", "rfq", "external", "internal_cross")
-SIDES = ("buy", "sell", "sell_short")
+PROTOCOLS = ("limit_order_book", "rfq", "external", "custodian", "internal_cross")
+SIDES = ("buy", "sell", "sell_short", "sell_short_exempt")
 MOST_VALUES = 1000
 
 
@@ -51,6 +51,12 @@ def _of_accounts(name: str) -> Callable[[Ticket], Values]:
     return read
 
 
+def _sides(ticket: Ticket) -> Values:
+    """A short sale is a sale too; one that is exempt has a side of its own."""
+    mark = {"short": ("sell_short",), "exempt": ("sell_short_exempt",)}
+    return (ticket.side, *mark.get(ticket.short_sale, ()))
+
+
 def _instrument(ticket: Ticket) -> Values:
     return (ticket.cusip,)
 
@@ -69,7 +75,7 @@ READERS: dict[str, Callable[[Ticket], Values]] = {
     "asset_class": _one("asset_class"),
     "instrument": _instrument,
     "instrument_list": _lists,
-    "side": _one("side"),
+    "side": _sides,
     "protocol": _one("protocol"),
     "stage": lambda ticket: (str(getattr(ticket, "stage", None) or "order"),),
 }

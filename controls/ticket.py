@@ -29,6 +29,8 @@ _WHEN_GIVEN = (
     "halted",
     "reduced",
     "reduce_only",
+    "short_sale",
+    "exempt_by",
     "api_key",
     "quiet",
     "overrides",
@@ -173,6 +175,10 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
     api_key: str = ""
     # The order itself asks that it only lessens a position.
     reduce_only: bool = False
+    # A sale that is marked: short, or short exempt (Regulation SHO 200(g)).
+    short_sale: str = ""
+    # What two people agreed to close out by it: most controls only note what they have to say.
+    exempt_by: str = ""
     # Figures shared with other orders, by `Need.key`; absent or None is "cannot be known".
     figures: Mapping[str, Decimal | None] = {}
     # The sets of fees of which its fills may be charged one; not kept, what they come to is.

@@ -181,8 +181,14 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "AmountType": ["par", "shares"],
         "OrderType": "orders.order_types.KNOWN",
+        "SideEnum": ["buy", "sell"],
+        "OrderSide": "orders.sides.KNOWN",
+        "FlattenStatus": ["proposed", "approved", "refused", "done"],
         "ControlType": ["universe", "exposure", "order", "attestation"],
         "TransactionKind": ["deposit", "withdrawal", "transfer", "correction", "exchange"],
+        "TransactionKindTold": [
+            *("deposit", "withdrawal", "transfer", "correction", "exchange", "fee"),
+        ],
         "CorporateActionKind": ["coupon", "dividend", "redemption", "call", "split"],
         "RetryOutcome": ["queued", "refused"],
         "SecondPersonStatus": ["requested", "approved", "refused"],

@@ -8,12 +8,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from oms_site.admin import ReadOnlyAdmin, access, commands, unfolded
 from oms_site.admin.filters import one_of
 from oms_site.kit import clock
-from orders import desk
+from orders import desk, searching
 from orders.claims_admin import DeskClaimAdmin
 from orders.facts_admin import CrossAdmin, NotionalPartAdmin
 from orders.models import (
@@ -91,7 +92,7 @@ class OrderAdmin(ReadOnlyAdmin):
         "instrument__cusip__exact",
         "account__code__exact",
     )
-    search_help_text = "Exact order id, client order id, CUSIP or account code"
+    search_help_text = "Words: ids, CUSIP, trader, account code, words of the annotation"
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     actions = ("cancel_selected",)
@@ -103,6 +104,15 @@ class OrderAdmin(ReadOnlyAdmin):
         ("Screenings", "controls_screening", "subject"),
         ("Events", "journal_event", "order_id"),
     )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Order], search_term: str
+    ) -> tuple[QuerySet[Order], bool]:
+        """Words in all of history, by the index of words."""
+        if not search_term.strip():
+            return queryset, False
+        whose = "" if access.is_superuser(request) else access.principal(request).organization_id
+        return searching.find(queryset, search_term, organization_id=whose), False
 
     def has_cancel_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Those whose role may cancel; a superuser only when he has one of them."""

@@ -24,6 +24,7 @@ from orders import (
     markups,
     remainders,
     rescreen,
+    sides,
 )
 from orders.models import Execution, ExecutionOrder, Order
 from orders.states import Pending
@@ -109,6 +110,8 @@ def faults_of(
         faults.append(f"security {report.security_id}, ordered {cusip}")
     if report.side != execution.SIDES[order.side]:
         faults.append(f"side {report.side}, ordered {execution.SIDES[order.side]}")
+    if report.short_sale and report.short_sale != (marked := sides.WIRE[order.short_sale]):
+        faults.append(f"side {report.short_sale}, ordered {marked or report.side}")
     if limit is not None and price is not None:
         worse = price > limit if order.side == "buy" else price < limit
         if worse:

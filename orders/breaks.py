@@ -15,6 +15,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
+from orders import fee_entries
 from orders.models import Adjustment, Break
 
 RESOLVE = "break.resolve"
@@ -31,9 +32,13 @@ def open(
     at: datetime,
     organization_id: str = HOUSE,
     order_id: str = "",
+    figures: Mapping[str, Any] | None = None,
     by: Actor | None = None,
 ) -> bool:
-    """Open a break, unless the same one is open already; whether it is new."""
+    """Open a break, unless the same one is open already; whether it is new.
+
+    `figures` are what it comes to, where that will `follow` what happens next.
+    """
     known = Break.objects.filter(
         organization_id=organization_id, kind=kind, key=key, closed_at=None
     )
@@ -47,6 +52,7 @@ def open(
         key=key,
         order_id=order_id,
         evidence=dict(evidence),
+        figures=None if figures is None else dict(figures),
         opened_at=at,
     )
     work.add(row)
@@ -58,6 +64,19 @@ def open(
         at=at,
         by=by,
     )
+    return True
+
+
+def follow(work: Unit, row: Break, figures: Mapping[str, Any], *, at: datetime) -> bool:
+    """Bring a locked open break to what it comes to now; whether that is something else.
+
+    An explanation of the old figures is void: it has to be proposed again.
+    """
+    if row.figures == figures:
+        return False
+    row.follow(figures)
+    body = {"break_id": row.id, "kind": row.kind, "key": row.key, "figures": dict(figures)}
+    work.record(row, "break_follow", body=body, order_id=row.order_id, at=at)
     return True
 
 
@@ -105,7 +124,11 @@ def propose(
     at: datetime,
     correlation_id: str = "",
 ) -> Break:
-    """Say why a break may be closed; another person has to agree. Raises `NotFound`, `OmsError`."""
+    """Say why a break may be closed; another person has to agree.
+
+    Raises `NotFound`, `OmsError` (422 `reason_code_unknown`, `reason_code_unfit`,
+    `explanation_required`; 409 `already_closed`).
+    """
     if reason_code not in Break.Reason.values:
         known = ", ".join(Break.Reason.values)
         raise OmsError("reason_code_unknown", f"Give one of {known}.", field="reason_code")
@@ -113,6 +136,7 @@ def propose(
         raise OmsError("explanation_required", "Say why it may be closed.", field="text")
     with unit.work(by=actors.person(by, correlation_id), at=at) as work:
         row = _held(work, break_id, by)
+        fee_entries.check_reason(row, reason_code)
         row.propose(reason_code=reason_code, text=text.strip(), user_id=by.user_id, at=at)
         _tell(work, row, "break_propose", reason_code=reason_code, text=row.resolution)
     return row
@@ -145,7 +169,8 @@ def decide(
             row.refuse()
             _tell(work, row, "break_refuse")
             return row
-        _close(work, row, by.user_id, row.evidence, at)
+        entry = fee_entries.post(work, row, by_id=by.user_id, at=at)
+        _close(work, row, by.user_id, {**row.evidence, **entry}, at)
     return row
 
 

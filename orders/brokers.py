@@ -67,12 +67,13 @@ def _allows(rules: Mapping[str, Any], broker: str) -> bool:
 
 def _bound(order: Order) -> list[str]:
     """The accounts of an order, with those that they are sleeves of, which speak for all parts."""
-    own = _accounts(order)
+    own = accounts_of(order)
     wholes = (accounts.whole_of(order.organization_id, name) for name in own)
     return list(dict.fromkeys([*own, *wholes]))
 
 
-def _accounts(order: Order) -> list[str]:
+def accounts_of(order: Order) -> list[str]:
+    """The ids of the accounts that an order is for; a query where it is a block."""
     if order.account_id is not None:
         return [order.account_id]
     rows = AccountAllocation.objects.filter(allocation_id=order.allocation_id)

@@ -36,7 +36,7 @@ def of_fill(
 
     A fee in yield of what has no yield costs nothing: the trade is a fact and is not refused.
     """
-    charged = fees.parse(_given(one.order, row))
+    charged = fees.parse(given(one.order, row))
     if not charged:
         return ZERO
     so_far = [ZERO] * len(charged)
@@ -86,9 +86,40 @@ def _cancels_out(fill: Execution, bust: Execution) -> bool:
     return all(getattr(fill, name) == -getattr(bust, name) for name in names)
 
 
-def _given(order: Order, row: ExecutionOrder) -> Sequence[Mapping[str, Any]]:
+def given(order: Order, row: ExecutionOrder | None) -> Sequence[Mapping[str, Any]]:
+    """The schedule that fills of this execution order are charged by, as it stands now."""
     group = accounts.find_risk_group(order.organization_id, order.risk_group_id or "")
-    return fees.effective(row.fees or order.fees, accounts.fees_for(group))
+    return fees.effective((row.fees if row else None) or order.fees, accounts.fees_for(group))
+
+
+def replay(
+    order: Order, charged: Sequence[Fee], executed: Sequence[Execution]
+) -> tuple[dict[str, tuple[Decimal, ...]], list[Execution]]:
+    """What each fill of these cost as it came, fee by fee, and which of them stand."""
+    cost: dict[str, tuple[Decimal, ...]] = {}
+    live: list[Execution] = []
+    for fill in executed:
+        if fill.qty < 0:
+            taken = _matching(fill, live)
+            if taken is not None:
+                live.remove(taken)
+            continue
+        so_far = sums(charged, [cost[before.id] for before in live])
+        cost[fill.id] = cost_of(order, charged, fill, so_far)
+        live.append(fill)
+    return cost, live
+
+
+def cost_of(
+    order: Order, charged: Sequence[Fee], fill: Execution, so_far: Sequence[Decimal]
+) -> tuple[Decimal, ...]:
+    """What a fill costs by each of these fees, which have come to `so_far` before it."""
+    return _each(order, charged, fill.qty, fill.price, fill.principal, fill.settlement_date, so_far)
+
+
+def sums(charged: Sequence[Fee], costs: Sequence[tuple[Decimal, ...]]) -> list[Decimal]:
+    """What each fee comes to over several fills."""
+    return [sum((each[n] for each in costs), ZERO) for n in range(len(charged))]
 
 
 def _so_far(one: Tree, row: ExecutionOrder, charged: Sequence[Fee]) -> list[Decimal]:
@@ -96,32 +127,13 @@ def _so_far(one: Tree, row: ExecutionOrder, charged: Sequence[Fee]) -> list[Deci
     order's fills (F44), or over those of all execution orders without fees of their own."""
     rows = {other.id: other for other in one.execution_orders}
     own = bool(row.fees)
-    cost: dict[str, tuple[Decimal, ...]] = {}
-    live: list[Execution] = []
-    for fill in _history(one):
+
+    def counts(fill: Execution) -> bool:
         other = rows.get(fill.execution_order_id)
-        if not (fill.execution_order_id == row.id if own else not (other and other.fees)):
-            continue
-        if fill.qty < 0:
-            taken = _matching(fill, live)
-            if taken is not None:
-                live.remove(taken)
-            continue
-        cost[fill.id] = _each(
-            one.order,
-            charged,
-            fill.qty,
-            fill.price,
-            fill.principal,
-            fill.settlement_date,
-            _sums(charged, [cost[before.id] for before in live]),
-        )
-        live.append(fill)
-    return _sums(charged, [cost[fill.id] for fill in live])
+        return fill.execution_order_id == row.id if own else not (other and other.fees)
 
-
-def _sums(charged: Sequence[Fee], costs: Sequence[tuple[Decimal, ...]]) -> list[Decimal]:
-    return [sum((each[n] for each in costs), ZERO) for n in range(len(charged))]
+    cost, live = replay(one.order, charged, [fill for fill in _history(one) if counts(fill)])
+    return sums(charged, [cost[fill.id] for fill in live])
 
 
 def _each(

@@ -91,6 +91,11 @@ def reference(request: HttpRequest, by: Principal) -> HttpResponse:
                 {"id": a.id, "code": a.code, "name": a.name, "status": a.status} for a in mine
             ],
             "venues": extending.offered(),
+            "desks": [
+                {"id": one.id, "name": one.name}
+                for one in accounts.desks()
+                if one.id in {account.custodian_id for account in mine}
+            ],
             "templates": [one["name"] for one in templates.listed(by.organization_id)],
             "instruments": [
                 {"cusip": i.cusip, "name": i.description, "cls": i.asset_class, "symbol": i.symbol}

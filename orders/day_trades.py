@@ -18,12 +18,14 @@ from allocations.holdings.documents.paper import Paper, Table
 from allocations.settlement import daily
 from oms_site.kit import numbers
 from oms_site.kit.numbers import round_fraction
+from orders import sides
 from orders.models import Execution
 from venues import instruments
 
 ZERO = Decimal(0)
 _FIELDS = (
-    *("id", "order_id", "order__side", "order__account_id", "order__instrument_id", "kind"),
+    *("id", "order_id", "order__side", "order__short_sale", "order__account_id"),
+    *("order__instrument_id", "kind"),
     *("qty", "price", "principal", "accrued_interest", "fees", "net_money", "source"),
     *("counterparty", "executed_at", "settlement_date"),
 )
@@ -33,6 +35,7 @@ class _Trade(NamedTuple):
     id: str
     order_id: str
     side: str
+    short_sale: str | None
     account_id: str | None
     instrument_id: int
     kind: str
@@ -75,7 +78,7 @@ def _each(organization_id: str, rows: Iterable[_Trade]) -> Table:
                 f"{row.executed_at:%Y-%m-%d %H:%M:%S.%f}",
                 _code(organization_id, row.account_id),
                 instruments.by_id(row.instrument_id).cusip,
-                row.side,
+                sides.named(row.side, row.short_sale),
                 row.kind,
                 *(numbers.plain(value) for value in (row.qty, row.price)),
                 *(f"{value:.2f}" for value in (row.principal, row.accrued_interest)),

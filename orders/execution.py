@@ -17,11 +17,14 @@ from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
 from orders import (
     brokers,
+    custodial,
     destinations,
     extending,
     handling,
     markups,
+    notional,
     render,
+    sides,
     sor,
     terms,
     time_in_force,
@@ -31,7 +34,7 @@ from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.requests import Extension, Instruction
 from orders.states import ORDER_EXECUTABLE, Pending
 from orders.tree import Tree
-from venues import instruments, messages, transmission
+from venues import capabilities, instruments, messages, transmission
 from venues.instruments import InstrumentFacts
 from venues.models import RoutingDecision, VenueExtension
 from venues.smart_routing import Decision
@@ -49,6 +52,8 @@ class Issue:
     rule: str = ""
     fingerprint: str = ""
     id: str = ""
+    # What money came to, where it was given in money.
+    money: notional.Part | None = None
     # What the controls said of it, kept with the event of its creation.
     evidence: tuple[Screening, ...] = ()
 
@@ -73,7 +78,8 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
     if instruction.protocol != "external" and time_in_force.waits(order, at=at):
         raise OmsError("market_closed", "The order waits for the next session.", status=409)
     refuse(destinations.faults(instruction))
-    if instruction.venue_id and instruction.protocol == "limit_order_book":
+    custodial.check(order, instruction, at=at)
+    if instruction.venue_id and instruction.protocol == capabilities.BOOK:
         brokers.refuse(order, instruction.venue_id)
     faults = extending.faults(instruction)
     terms.check_size("amount", instruction.qty, facts, faults)
@@ -113,7 +119,7 @@ def check(tree: Tree, instruction: Instruction, *, at: datetime) -> None:
 def _check_venue(order: Order, instruction: Instruction, faults: list[Detail]) -> None:
     """Who names a venue is told at once what it cannot do; smart routing leaves it out."""
     venue = destinations.of(instruction)
-    if venue is None or venue.capabilities is None or instruction.protocol != "limit_order_book":
+    if venue is None or venue.capabilities is None or instruction.protocol != capabilities.BOOK:
         return
     if why := venue.capabilities.why_not_handling(handling.needs(order)):
         faults.append(Detail("venue_id", "venue_not_capable", f"{venue.name} {why}."))
@@ -143,7 +149,8 @@ def issue(
         tree.order.routed(execution_orders=1)
         extension = one.instruction.extension
         evidence = [*one.evidence, *kept, *extending.keep(work, row, extension)]
-        _record_created(work, tree, row, children, decision, evidence, by=by, at=at)
+        money = one.money
+        _record_created(work, tree, row, children, decision, evidence, money=money, by=by, at=at)
         for child in children:
             message = new_order(tree, row, child, at, extension=extension)
             transmission.queue(work, child.venue_id, message, at=at)
@@ -168,6 +175,8 @@ def _row(tree: Tree, one: Issue, clearance: Clearance, at: datetime) -> Executio
         protocol=asked.protocol,
         strategy=asked.strategy,
         venue_id=venue.id if venue else None,
+        custodian_id=asked.custodian_id or None,
+        notional=one.money.notional if one.money else None,
         qty=asked.qty,
         leaves_qty=asked.qty,
         limit_price=asked.limit_price if asked.limit_price is not None else order.limit_price,
@@ -184,7 +193,10 @@ def _row(tree: Tree, one: Issue, clearance: Clearance, at: datetime) -> Executio
 def _children(
     work: Unit, tree: Tree, row: ExecutionOrder, at: datetime
 ) -> tuple[list[VenueOrder], Decision | None, tuple[RoutingDecision, ...]]:
-    if row.protocol != "limit_order_book":
+    if row.protocol == capabilities.CUSTODIAN:
+        handed = custodial.decision(row)
+        return children_of(tree.order, row, handed, at), handed, ()
+    if row.protocol != capabilities.BOOK:
         return [], None, ()
     decision, kept = sor.decide(work, tree.order, row, qty=row.qty, at=at)
     return children_of(tree.order, row, decision, at), decision, (kept,)
@@ -219,6 +231,7 @@ def _record_created(
     decision: Decision | None,
     evidence: Sequence[Screening | RoutingDecision | VenueExtension],
     *,
+    money: notional.Part | None,
     by: Actor,
     at: datetime,
 ) -> None:
@@ -227,6 +240,7 @@ def _record_created(
         "execution_order": render.execution_order(row, tree.order.amount_type),
         "routing": None if decision is None else decision.reason,
         "venue_orders": [{"cl_ord_id": c.id, "venue_id": c.venue_id} for c in children],
+        **({"money": notional.view([money])} if money else {}),
     }
     made = (row, *children, *evidence)
     record(work, tree, "execution_order_create", body, also=made, by=by, at=at)
@@ -265,6 +279,7 @@ def new_order(
         **handling.wire(tree.order, row, qty=child.qty),
         **extending.wire(row, extension),
         expire_time=time_in_force.leaves_venue_at(tree.order, at=at),
+        **sides.wire(tree.order),
     )
 
 
@@ -321,6 +336,7 @@ def request_cancel(
             security_id=instruments.by_id(tree.order.instrument_id).cusip,
             side=SIDES[tree.order.side],
             transact_time=at,
+            **sides.mark(tree.order),
         ),
         at=at,
     )

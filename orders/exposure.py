@@ -374,6 +374,19 @@ def _any_at_a_loss(parts: Sequence[Sequence[Decimal]]) -> Decimal | None:
     return losses[0] if losses else None if None in said else ZERO
 
 
+def open_quantities(
+    organization: str, account_ids: Sequence[str], *, at: datetime
+) -> dict[tuple[str, int, str], Decimal]:
+    """What is open, by account, instrument and side, as the gate counts it. Locks nothing."""
+    query: dict[str, Any] = {"organization": organization, "accounts": list(account_ids)}
+    query |= {"without": [], "everybody": False, "costs": False, "since": at - _LOOK_BACK}
+    found: dict[tuple[str, int, str], Decimal] = {}
+    for account, _, *key, qty in (row[:5] for row in _rows(_OPEN_ORDERS, query)):
+        named = (account, *key)
+        found[named] = found.get(named, ZERO) + qty
+    return found
+
+
 def entered_today(organization: str, *, at: datetime) -> list[Entered]:
     """What was entered today, by account, trader, instrument and side: the day's accumulators."""
     query = {

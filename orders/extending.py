@@ -17,6 +17,7 @@ from oms_site.kit.errors import Detail
 from orders.models import ExecutionOrder, Schedule
 from orders.requests import Extension, Instruction
 from venues import formats, registry
+from venues.capabilities import WORKED
 from venues.models import VenueExtension
 
 
@@ -29,7 +30,7 @@ def faults(instruction: Instruction, *, field: str = "") -> list[Detail]:
     venue = registry.find(instruction.venue_id) if instruction.venue_id else None
     if venue is None and instruction.venue_id:
         return []  # said of every instruction, by `destinations`
-    if venue is None or instruction.protocol != "limit_order_book":
+    if venue is None or instruction.protocol not in WORKED:
         text = "Name the order book whose parameters these are."
         return [Detail(f"{where}venue_id", "extension_needs_venue", text)]
     return formats.check(
@@ -47,7 +48,7 @@ def offered() -> list[dict[str, Any]]:
     """
     found = []
     for venue in registry.every():
-        if venue.internal or venue.status != "active" or not _readable(venue.id):
+        if venue.internal or venue.desk or venue.status != "active" or not _readable(venue.id):
             continue
         content = formats.of(venue.id)
         algorithms = [

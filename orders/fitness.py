@@ -45,11 +45,12 @@ def fault(
         return None
     if venue.status != "active":
         return OmsError("venue_not_active", f"{venue_id} is {venue.status}.", status=409)
-    if protocol == capabilities.BOOK and (why := brokers.why_not(order, venue_id)):
+    worked = protocol in capabilities.WORKED
+    if worked and (why := brokers.why_not(order, venue_id)):
         return OmsError("broker_not_approved", f"{venue_id} {why}.", status=409)
     if why := _why_not_kind(venue, order, limit, protocol):
         return OmsError("venue_type_refused", f"{venue_id} {why}.", status=409)
-    if protocol == capabilities.BOOK and (why := takes.why_not_handling(handling.needs(order))):
+    if worked and (why := takes.why_not_handling(handling.needs(order))):
         return OmsError("venue_capability_refused", f"{venue_id} {why}.", status=409)
     if why := takes.why_not(time_in_force=order.time_in_force, at=at, protocol=protocol):
         return OmsError("venue_capability_refused", f"{venue_id} {why}.", status=409)
@@ -61,7 +62,7 @@ def _why_not_kind(venue: VenueFacts, order: Order, limit: Decimal | None, protoc
     if venue.asset_classes and asset_class not in venue.asset_classes:
         return f"does not trade {asset_class}"
     ord_type = "market" if limit is None else "limit"
-    if protocol == capabilities.BOOK and venue.ord_types and ord_type not in venue.ord_types:
+    if protocol in capabilities.WORKED and venue.ord_types and ord_type not in venue.ord_types:
         return f"takes no {ord_type} orders"
     return ""
 
@@ -76,7 +77,7 @@ def of_children(children: Iterable[VenueOrder], *, at: datetime) -> dict[str, Om
             qty=child.qty,
             limit=child.limit_price,
             at=at,
-            protocol=RFQ if child.execution_order.protocol == RFQ else capabilities.BOOK,
+            protocol=child.execution_order.protocol,
         )
         if why is not None:
             found[child.id] = why
@@ -109,6 +110,7 @@ def of_leg(
     *,
     at: datetime,
     order: Order | None = None,
+    protocol: str | None = None,
 ) -> OmsError | None:
     """Why its venue would not work an order as this much at this limit; None when it would.
 
@@ -118,7 +120,8 @@ def of_leg(
         return None
     more = qty > child.qty or limit != child.limit_price
     of = order or child.order
-    return fault(child.venue_id, of, qty=qty, limit=limit, at=at, fresh=more)
+    by = protocol or child.execution_order.protocol
+    return fault(child.venue_id, of, qty=qty, limit=limit, at=at, protocol=by, fresh=more)
 
 
 def refuse_leg(
@@ -128,9 +131,10 @@ def refuse_leg(
     *,
     of: Order,
     at: datetime,
+    protocol: str,
 ) -> None:
     """Raises `OmsError` (409) when the venue of a planned leg would not take its new terms."""
-    why = of_leg(child, qty, limit, at=at, order=of)
+    why = of_leg(child, qty, limit, at=at, order=of, protocol=protocol)
     if why is not None:
         raise why
 

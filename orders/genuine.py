@@ -15,7 +15,7 @@ import msgspec
 
 from oms_site.journal import unit
 from oms_site.journal.actors import Actor
-from orders import breaks, execution
+from orders import breaks, execution, sides
 from orders.models import Quote, ReplaceLeg, VenueOrder
 from venues import instruments, messages, transmission
 from venues.messages import NewOrder, QuoteResponse, QuoteRespType, ReplaceRequest
@@ -39,6 +39,7 @@ class Terms:
     qty: object
     price: object
     once_sent: bool = False
+    short_sale: str = ""
     quote: tuple[str, str] = ("", "")  # of a hit: its inquiry, and the dealer's id of the quote
 
 
@@ -95,6 +96,7 @@ def _decided(asked: Iterable[_Trading]) -> Mapping[str, Terms]:
             child.qty,
             child.limit_price,
             bool(child.cl_ord_id),
+            sides.WIRE[child.order.short_sale],
             quotes.get(child.id, ("", "")),
         )
         for child in rows
@@ -110,6 +112,7 @@ def _decided(asked: Iterable[_Trading]) -> Mapping[str, Terms]:
                 leg.order.instrument_id,
                 leg.qty,
                 leg.limit_price,
+                short_sale=sides.WIRE[leg.order.short_sale],
             )
     return found
 
@@ -135,6 +138,8 @@ def _fault(
     who = (terms.venue_id, execution.SIDES[terms.side])
     if (venue_id, said.side) != who:
         return "it goes to another venue, or the other way"
+    if said.short_sale != terms.short_sale:
+        return "its sale is marked otherwise"
     if said.security_id != instruments.by_id(terms.instrument_id).cusip:
         return "it is another security"
     if terms.once_sent:

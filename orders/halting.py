@@ -10,6 +10,7 @@ import zlib
 from datetime import datetime, timedelta
 from operator import itemgetter
 
+import msgspec
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
@@ -56,8 +57,11 @@ LOCKS = 0x0E35_0020  # the first half of the advisory locks of drains
 
 
 def selected(halt: Halt) -> Selection:
-    """What a switch stands over."""
-    return selecting.of_scope(halt.scope, halt.target, organization_id=halt.organization_id)
+    """What a switch stops: under a reducing one orders that pass afterwards are left alone."""
+    found = selecting.of_scope(halt.scope, halt.target, organization_id=halt.organization_id)
+    if halt.mode == Halt.Mode.REDUCING:
+        return msgspec.structs.replace(found, before=halt.engaged_at.isoformat())
+    return found
 
 
 def within(target: Target, organization_id: str) -> QuerySet[Order]:
@@ -97,8 +101,7 @@ def release(halt_id: str, *, by: Principal, at: datetime) -> Halt:
     by.require(halts.RELEASE)
     halt = Halt.objects.filter(pk=halt_id, organization_id=by.organization_id).first()
     if halt is not None and halt.cancels:
-        target = Target(halt.scope, halt.target, halt.target_name)
-        left = alive(target, halt.organization_id)
+        left = selecting.alive(selected(halt)).count()
         if left:
             raise OmsError("not_flat", f"{left} orders in it are alive.", status=409)
     return halts.release(halt_id, by=by, at=at)

@@ -50,12 +50,13 @@ def named(asked: Handling) -> list[str]:
 def needs(order: Order) -> frozenset[str]:
     """What a venue must be able to do for this order."""
     found = {name for name in _QUANTITIES if getattr(order, name) is not None}
-    return frozenset(found | ({"post_only"} if order.post_only else set()))
+    marks = {"post_only": order.post_only, "short_sale": bool(order.short_sale)}
+    return frozenset(found.union(name for name, given in marks.items() if given))
 
 
 def stays_together(order: Order) -> bool:
     """Whether smart routing may not split it: what it shows, takes or waits for is one place's."""
-    return bool(needs(order)) or order.time_in_force in time_in_force.AUCTIONS
+    return bool(needs(order) - {"short_sale"}) or order.time_in_force in time_in_force.AUCTIONS
 
 
 def wire(order: Order, row: ExecutionOrder, *, qty: Decimal) -> dict[str, Any]:

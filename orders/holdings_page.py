@@ -147,7 +147,7 @@ def _content(
         "movements": views.movements(asked, limit=100, as_of=as_of) if one else None,
         "whole": _whole(organization, asked[0], at=at, as_of=as_of) if one and asked else None,
         "above": _above(organization, asked[0]) if one and asked else "",
-        "stale": sum(p["price_stale"] and bool(p["amount"]) for p in positions) if not as_of else 0,
+        "stale": sum(p["price_stale"] and bool(p["amount"]) for p in positions),
     }
 
 
@@ -198,4 +198,7 @@ def _moment(text: str) -> tuple[datetime | None, str]:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return None, "Give a date and a time in New York."
-    return (moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)), ""
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=NEW_YORK)
+    if moment > clock.now():
+        return None, "Give a date and a time that have come."
+    return moment, ""

@@ -22,7 +22,9 @@ from controls.states import HaltStatus
 from oms_site.firm import generation, principals
 from oms_site.firm.models import ApiKey, User
 from oms_site.firm.principals import Principal
+from oms_site.kit import clock
 from orders import halting, mass_canceling
+from orders.flattening import proposing, sizing, views, working
 from orders.models import MassCancel
 from orders.stopping import selecting, targets, waiting
 from orders.stopping.selecting import Selection
@@ -74,6 +76,7 @@ def _shown(by: Principal) -> dict[str, Any]:
     return {
         "halts": [_standing(row) for row in standing],
         "masses": [(row, _chosen(row), mass_canceling.counts(row)) for row in _masses(by)],
+        "closing": _closing(by),
         "groups": [_group(row) for row in order_groups.newest(by.organization_id, limit=_GROUPS)],
         "breakers": written.breakers(by.organization_id),
         "log": list(released.order_by("-released_at")[:_LOG]),
@@ -82,6 +85,7 @@ def _shown(by: Principal) -> dict[str, Any]:
             "release": by.may(halts.RELEASE),
             "cancel": by.may(mass_canceling.CANCEL),
             "reset": by.may(order_groups.SUBMIT),
+            "submit": by.may(proposing.PROPOSE),
         },
         "me": by.user_id,
     }
@@ -94,8 +98,16 @@ def _standing(row: Halt) -> dict[str, Any]:
         "row": row,
         "alive": selecting.alive(wanted).count(),
         "waits": waiting.on(wanted) if waits else [],
+        "closable": row.mode == Halt.Mode.REDUCING and row.scope in sizing.SCOPES,
         "foreign": row.imposed and row.organization_id != halts.HOUSE,
     }
+
+
+def _closing(by: Principal) -> list[dict[str, Any]]:
+    rows, at = views.of(by.organization_id)[:_MASSES], clock.now()
+    return [
+        {"row": row, "count": working.counts(row), "late": at >= row.expires_at} for row in rows
+    ]
 
 
 def _group(row: OrderGroup) -> dict[str, Any]:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from functools import partial
 
 from allocations import accounts, engine
 from allocations.holdings import shares, suspense
-from allocations.models import AccountAllocation, Allocation
+from allocations.models import AccountAllocation, Allocation, BookingLeg
 from allocations.states import AllocationStatus
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import breaks, charges, fills, render
+from orders import breaks, charges, fee_breaks, fills, render
+from orders.fee_gaps import Piece
 from orders.models import AllocationDue, Break, Execution, Order
 from orders.states import ORDER_TERMINAL
 
@@ -49,6 +51,8 @@ def _drain(limit: int, taken: list[int], only: int | None = None) -> int:
             if rows is not None:
                 _allocate(work, order, rows, executed[order.id], at=at)
                 split[rows.allocation.id] = rows.allocation
+            pieces = () if rows is None else _pieces(work, rows, executed[order.id])
+            fee_breaks.look(work, order, executed[order.id], pieces, at=at)
         shares.settle(work, shares.of(work, split), at=at)
         AllocationDue.objects.filter(pk__in=[entry.pk for entry in due]).delete()
     return len(due)
@@ -77,6 +81,22 @@ def _allocate(
         order=render.order_json(order),
         at=at,
     )
+
+
+def _pieces(work: Unit, rows: engine.Rows, executed: Sequence[Execution]) -> Sequence[Piece]:
+    """Whose the standing fills are, the first in precedence first; nothing without busts."""
+    if not any(fill.qty < 0 for fill in executed):
+        return ()
+    lots = [lot_of(fill) for fill in charges.standing(executed)]
+    slices = engine.slices(
+        rows.allocation,
+        rows.accounts,
+        legs=[*rows.legs, *work.added(BookingLeg)],
+        lots=lots,
+    )
+    place = {one.account_id: (-one.requested_qty, one.position) for one in rows.accounts}
+    ordered = sorted(slices, key=lambda one: place.get(one.account_id, (Decimal(0), len(place))))
+    return [Piece(one.account_id, one.lot_ids, one.qty) for one in ordered]
 
 
 def _nobodys(

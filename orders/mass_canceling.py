@@ -25,8 +25,7 @@ from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
 from oms_site.kit.errors import NotFound, OmsError
 from orders.models import MassCancel, MassCancelOrder, Order, VenueOrder
-from orders.states import VENUE_TERMINAL
-from orders.stopping import asking, selecting
+from orders.stopping import asking, selecting, sizing
 from orders.stopping.asking import Asked
 from orders.stopping.selecting import Selection
 from venues import instruments, market_data
@@ -43,23 +42,16 @@ WHERE i.mass_cancel_id = %s AND i.order_id = s.id AND i.outcome = ''
 
 
 class Size(msgspec.Struct, frozen=True):
-    """How much a mass cancel means: `unpriced` orders are not in the notional."""
+    """How much a mass cancel means; orders without any price are not in the notional."""
 
     orders: int
     leaves_qty: Decimal
     notional: Decimal
-    unpriced: int
 
 
 def preview(wanted: Selection) -> dict[str, Any]:
-    """What would be asked now, and where it works. Nothing is changed."""
-    size, named = _measure(wanted)
-    working = VenueOrder.objects.filter(order_id__in=named)
-    if wanted.venue:
-        working = working.filter(venue_id=wanted.venue)
-    rows = working.exclude(status__in=sorted(VENUE_TERMINAL)).values("venue_id")
-    venues = rows.annotate(orders=Count("pk")).order_by("venue_id")
-    return {**msgspec.structs.asdict(size), "venues": list(venues)}
+    """What would be asked now, par and shares apart, and where it works. Nothing is changed."""
+    return sizing.preview(wanted)
 
 
 def create(
@@ -209,18 +201,16 @@ def _person(user: User) -> Principal:
 def _measure(wanted: Selection) -> tuple[Size, list[str]]:
     """The orders meant now, and their size at limit or reference price."""
     rows = selecting.open_orders(wanted).order_by("pk")
-    leaves, money, unpriced, named = _ZERO, _ZERO, 0, list[str]()
+    leaves, money, named = _ZERO, _ZERO, list[str]()
     for key, qty, limit, instrument_id in rows.values_list(
         "pk", "leaves_qty", "limit_price", "instrument_id"
     ):
         named.append(key)
         leaves += qty
         price = limit if limit is not None else _reference(instrument_id)
-        if price is None:
-            unpriced += 1
-        else:
+        if price is not None:
             money += ticket.value(qty, price, instruments.by_id(instrument_id).asset_class)
-    return Size(len(named), leaves, money, unpriced), named
+    return Size(len(named), leaves, money), named
 
 
 def _reference(instrument_id: int) -> Decimal | None:

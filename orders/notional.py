@@ -77,10 +77,8 @@ def converted(
     """
     if ask.amount_type != KIND or KIND not in policy["allowed_amount_types"]:
         return ask, ()
-    priced = _price(ask, facts)
+    priced = _priced_at(ask.side, ask.limit_price, facts, faults)
     if priced is None:
-        text = "There is neither a limit nor a market price to turn money into a quantity."
-        faults.append(Detail("amount", "notional_needs_price", text))
         return ask, ()
     accounts = ask.allocation.accounts if ask.allocation else ()
     monies = [one.qty for one in accounts] or [ask.qty]
@@ -105,15 +103,43 @@ def converted(
     return (ask if short else _in_quantities(ask, parts, facts, terms, faults)), parts
 
 
-def _price(ask: OrderAsk, facts: InstrumentFacts) -> Priced | None:
-    """The limit, else where the market stands on the other side."""
-    if ask.limit_price is not None:
-        return Priced(ask.limit_price, "limit")
-    known = market_data.reference(facts.id)
-    if known is None:
+def of_part(
+    money: Decimal,
+    facts: InstrumentFacts,
+    *,
+    side: str,
+    limit: Decimal | None,
+    faults: list[Detail],
+) -> Part | None:
+    """What becomes of money for a part of an order; None where a fault was noted."""
+    priced = _priced_at(side, limit, facts, faults)
+    if money % CENT:
+        faults.append(Detail("amount", "too_many_places", "Give money in cents."))
+    if priced is None or faults:
         return None
-    price = (known.ask if ask.side == "buy" else known.bid) or known.mid
-    return Priced(price, known.source, known.at) if price > 0 else None
+    unit = facts.money(ONE, ONE)
+    made = part(money, priced=priced, factor=unit, increment=facts.min_increment)
+    if not made.qty:
+        text = f"{money:f} buys no {facts.min_increment.normalize():f} of it."
+        faults.append(Detail("amount", "notional_too_small", text))
+    return made
+
+
+def _priced_at(
+    side: str, limit: Decimal | None, facts: InstrumentFacts, faults: list[Detail]
+) -> Priced | None:
+    """The limit, else where the market stands on the other side; without either it is a fault."""
+    if limit is not None:
+        return Priced(limit, "limit")
+    known = market_data.reference(facts.id)
+    price = Decimal(0)
+    if known is not None:
+        price = (known.ask if side == "buy" else known.bid) or known.mid
+    if known is None or price <= 0:
+        text = "There is neither a limit nor a market price to turn money into a quantity."
+        faults.append(Detail("amount", "notional_needs_price", text))
+        return None
+    return Priced(price, known.source, known.at)
 
 
 def _in_quantities(

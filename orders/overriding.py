@@ -39,6 +39,8 @@ def hash_of(order: Order, ticket: Ticket) -> str:
     said = [_plain(order.economics), *(_plain(getattr(order, name)) for name in _SAID)]
     if order.time_in_force == time_in_force.GTD:
         said.append(str(order.expires_at.timestamp()))
+    if order.short_sale:
+        said.append(order.short_sale)
     said += [f"{one.id}:{_plain(one.qty)}" for one in ticket.accounts]
     return hashlib.sha256("|".join(said).encode()).hexdigest()
 

@@ -97,7 +97,8 @@ def _tree(order: Order) -> list[Branch]:
     children: dict[str, list[VenueOrder]] = {}
     for child in order.venue_orders.order_by("id"):
         children.setdefault(child.execution_order_id, []).append(child)
-    rows = list(order.execution_orders.order_by("created_at", "id"))
+    parts = order.execution_orders.select_related("custodian")
+    rows = list(parts.order_by("created_at", "id"))
     decided: dict[str, list[dict[str, Any]]] = {}
     kept = RoutingDecision.objects.filter(subject__in=[row.id for row in rows])
     for decision in kept.order_by("decided_at", "id"):

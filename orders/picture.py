@@ -15,7 +15,7 @@ from controls.models import Review
 from controls.states import ReviewStatus
 from oms_site.journal.models import Event
 from oms_site.kit import clock, numbers
-from orders import figures, order_types
+from orders import figures, order_types, sides
 from orders.models import ExecutionOrder, Order, Rfq, Schedule
 from orders.states import ORDER_OPEN, ORDER_TERMINAL, OrderStatus, Pending
 from venues import instruments
@@ -39,6 +39,7 @@ _FIELDS = (
     "account__code",
     "allocation_id",
     "side",
+    "short_sale",
     "instrument_id",
     "amount_type",
     "order_qty",
@@ -145,7 +146,7 @@ def _row(found: dict[str, Any]) -> Row:
         "t": figures.iso(found["created_at"]),
         "trader": found["submitted_by__username"],
         "acct": found["account__code"] or ("block" if found["allocation_id"] else ""),
-        "side": found["side"],
+        "side": sides.named(found["side"], found["short_sale"]),
         "sec": facts.description,
         "cusip": facts.cusip,
         "cls": facts.asset_class,

@@ -17,7 +17,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import numbers
 from oms_site.kit.errors import NotFound, OmsError
-from orders import breaks, execution, reports, tree
+from orders import breaks, execution, reports, sides, tree
 from orders.models import Break, Execution, Recovery, VenueOrder
 from orders.reconciling import explained
 from orders.recoveries import LIVE, tell
@@ -123,6 +123,7 @@ def _report(row: Recovery, one: Tree, child: VenueOrder, at: datetime) -> Execut
         last_qty=row.qty,
         last_px=row.price,
         text=f"recovered from the drop copy: {row.id}",
+        **sides.mark(one.order),
     )
 
 

@@ -28,8 +28,9 @@ from orders.states import (
     VenueStatus,
 )
 from orders.tree import Tree
+from venues.capabilities import WORKED
 
-BOOK, RFQ = "limit_order_book", "rfq"
+RFQ = "rfq"
 _ASKING = (RfqStatus.SENT, RfqStatus.QUOTING)
 _by = actors.system("remainders")
 _turns, _odd = draining.Turns(), draining.Aside("settle_rest")
@@ -53,7 +54,7 @@ def has_owner(work: Unit, one: Tree, row: ExecutionOrder) -> bool:
         return True
     if row.protocol == RFQ:
         return not row.pending and not one.order.pending and _asks(work, row)
-    return row.protocol != BOOK
+    return row.protocol not in WORKED
 
 
 def settle(
@@ -117,7 +118,7 @@ def sweep(*, limit: int = 200) -> int:
     """Settle what no report settled; how many were ended. One at fault holds up no other."""
     at_venues = VenueOrder.objects.filter(execution_order_id=OuterRef("pk"))
     loose = ExecutionOrder.objects.filter(
-        protocol=BOOK, status__in=sorted(status.value for status in ORDER_EXECUTABLE)
+        protocol__in=sorted(WORKED), status__in=sorted(status.value for status in ORDER_EXECUTABLE)
     ).exclude(Exists(at_venues.exclude(status__in=sorted(VENUE_TERMINAL))))
     loose = loose.exclude(order_id__in=_odd.keys())
     names = sorted({row.order_id for row in _turns.page(loose, limit)})

@@ -100,6 +100,8 @@ class OrderView(msgspec.Struct):
     reduce_only: bool | msgspec.UnsetType = msgspec.UNSET
     order_list_id: str | msgspec.UnsetType = msgspec.UNSET
     released_amount: dict[str, Any] | msgspec.UnsetType = msgspec.UNSET
+    locate_id: str | msgspec.UnsetType = msgspec.UNSET
+    locate_broker: str | msgspec.UnsetType = msgspec.UNSET
 
 
 def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
@@ -129,7 +131,7 @@ def view(order: Order, facts: InstrumentFacts | None = None) -> OrderView:
         amount(order.leaves_qty, kind),
         average,
         order.ord_type,
-        order.side,
+        order.named_side,
         None if order.limit_price is None else tidy(order.limit_price),
         None if order.stop_price is None else tidy(order.stop_price),
         order.triggered_at,
@@ -177,6 +179,9 @@ def _handling(order: Order, kind: str) -> dict[str, Any]:
         found["order_list_id"] = order.order_list_id
     if order.released_qty is not None:
         found["released_amount"] = amount(order.released_qty, kind)
+    for name in ("locate_id", "locate_broker"):
+        if held[name]:
+            found[name] = held[name]
     return found
 
 
@@ -224,6 +229,8 @@ def execution_order(row: ExecutionOrder, kind: str) -> dict[str, Any]:
         "protocol": row.protocol,
         "strategy": row.strategy,
         "venue_id": row.venue_id,
+        "custodian_id": row.custodian_id,
+        **({} if row.notional is None else {"notional": row.notional}),
         "amount": amount(row.qty, kind),
         "filled_amount": amount(row.cum_qty, kind),
         "leaves_amount": amount(row.leaves_qty, kind),

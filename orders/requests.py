@@ -39,6 +39,9 @@ class Instruction(msgspec.Struct, frozen=True, kw_only=True):
     annotation: str = ""
     # Left out of the fingerprint when it was not asked for: older fingerprints stay true.
     extension: Extension | msgspec.UnsetType = msgspec.UNSET
+    # Of the protocol custodian: whose desk, and the money asked for, which `qty` is made of later.
+    custodian_id: str | msgspec.UnsetType = msgspec.UNSET
+    notional: Decimal | msgspec.UnsetType = msgspec.UNSET
 
 
 class QuoteHit(Instruction, frozen=True, kw_only=True):
@@ -154,6 +157,12 @@ class OrderAsk(msgspec.Struct, frozen=True, kw_only=True):
     order_group_id: str | msgspec.UnsetType = msgspec.UNSET
 
     handling: Handling | msgspec.UnsetType = msgspec.UNSET
+    # The mark of a short sale, of which `side` says only that it sells; where its shares are.
+    short_sale: str | msgspec.UnsetType = msgspec.UNSET
+    locate_id: str | msgspec.UnsetType = msgspec.UNSET
+    locate_broker: str | msgspec.UnsetType = msgspec.UNSET
+    # Of what two people agreed to close out; no entrance reads it.
+    flatten_line: str | msgspec.UnsetType = msgspec.UNSET
 
     @property
     def handled(self) -> Handling:

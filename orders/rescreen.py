@@ -372,10 +372,10 @@ def _ticket(
         stage=stage,
         parts=[qty for _, qty in named],
         ib_id=order.ib_id or "",
-        tags=tickets.tags_of(order.trader_profile),
+        tags=tickets.tags_of(order.trader_profile, order.locate_id, order.locate_broker),
+        marks=tickets.marks_of(order),
         api_key=str(order.api_key_id or ""),
         order_group=order.order_group_id or "",
-        reduce_only=order.reduce_only,
         strategies=_strategies(order) if stage in ("release", "replace") else (),
     )
     charged = costs.sets_of(order)

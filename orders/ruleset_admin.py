@@ -10,14 +10,18 @@ from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest
 
+from allocations.models import Custodian
 from oms_site.admin import VersionedAdmin, commands, unfolded
 from oms_site.firm.models import Organization
 from oms_site.kit import clock
+from orders import sides
 from orders.models import Ruleset
 from orders.rulesets import PROTOCOLS
+from venues.capabilities import CUSTODIAN
 from venues.models import Instrument, Venue
 
 _CONDITIONS = {"asset_class", "side", "min_qty", "max_qty"}
+_WAYS = {"protocol", "strategy", "venue_id", "custodian_id"}
 
 
 def problem_of(rule: Any) -> str:
@@ -30,18 +34,27 @@ def problem_of(rule: Any) -> str:
     classes = when.get("asset_class", [])
     if not isinstance(classes, list) or set(classes) - set(Instrument.AssetClass.values):
         return f"'asset_class' is a list of {', '.join(Instrument.AssetClass.values)}"
-    if when.get("side", "buy") not in ("buy", "sell"):
-        return "'side' is buy or sell"
+    if when.get("side", "buy") not in sides.KNOWN:
+        return f"'side' is one of {', '.join(sides.KNOWN)}"
     if any(not _is_quantity(when[name]) for name in ("min_qty", "max_qty") if name in when):
         return 'quantities are decimals as text, such as "1000000"'
-    if not isinstance(then, dict) or set(then) - {"protocol", "strategy", "venue_id"}:
-        return "'then' takes protocol, strategy and venue_id"
+    if not isinstance(then, dict) or set(then) - _WAYS:
+        return f"'then' takes {', '.join(sorted(_WAYS))}"
     if then.get("strategy") not in PROTOCOLS.get(str(then.get("protocol")), ()):
         ways = "; ".join(f"{name}: {', '.join(how)}" for name, how in PROTOCOLS.items())
         return f"'then' names a protocol and one of its strategies ({ways})"
-    venue_id = then.get("venue_id")
+    return _problem_of_place(then)
+
+
+def _problem_of_place(then: dict[str, Any]) -> str:
+    venue_id, custodian_id = then.get("venue_id"), then.get("custodian_id")
+    handed = then["protocol"] == CUSTODIAN
+    if venue_id if handed else custodian_id:
+        return "a custodian is named for the protocol custodian, a venue for any other"
     if venue_id and not Venue.objects.filter(pk=venue_id).exists():
         return f"there is no venue {venue_id}"
+    if custodian_id and not Custodian.objects.filter(pk=custodian_id, active=True).exists():
+        return f"there is no custodian {custodian_id}"
     return ""
 
 

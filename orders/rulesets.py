@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from oms_site.firm.generation import Cached
-from orders import extending
+from orders import destinations, extending
 from orders.models import Order, Ruleset
 from orders.requests import SCHEDULED, Instruction, Scheduled, ScheduleTerms
 from venues.instruments import InstrumentFacts
@@ -20,6 +20,7 @@ PROTOCOLS = {
     "limit_order_book": ("smart_order_routing", "manual", "broker_wheel", *SCHEDULED),
     "rfq": ("manual", "auto_ex"),
     "external": ("external",),
+    "custodian": ("manual",),
 }
 
 
@@ -37,7 +38,12 @@ class Choice:
             "origin": self.origin,
             "rule": self.rule or None,
             "instructions": [
-                {"protocol": i.protocol, "strategy": i.strategy, "quantity": i.qty}
+                {
+                    "protocol": i.protocol,
+                    "strategy": i.strategy,
+                    "quantity": i.qty,
+                    **({"custodian_id": i.custodian_id} if i.custodian_id else {}),
+                }
                 for i in self.instructions
             ],
         }
@@ -54,8 +60,9 @@ _rulesets = Cached(_load)
 def choose(order: Order, facts: InstrumentFacts) -> Choice:
     """The order's next step. The order of precedence is the guide's: first what it says itself."""
     if order.execution_instructions:
-        asked = tuple(instruction_of(i) for i in order.execution_instructions)
-        return Choice("instruction", asked)
+        asked = (instruction_of(i) for i in order.execution_instructions)
+        named = tuple(destinations.resolved(one, order.custodian_id) for one in asked)
+        return Choice("instruction", named)
     if order.bypass_auto_execution:
         return Choice("staged")
     version, rules = _rulesets.get().get(order.organization_id, (0, []))
@@ -69,8 +76,10 @@ def choose(order: Order, facts: InstrumentFacts) -> Choice:
                 venue_id=then.get("venue_id", ""),
                 qty=order.leaves_qty,
                 all_or_none=order.all_or_none,
+                custodian_id=then.get("custodian_id", msgspec.UNSET),
             )
-            return Choice("ruleset", (instruction,), f"v{version}/{rule['id']}")
+            handed = destinations.resolved(instruction, order.custodian_id)
+            return Choice("ruleset", (handed,), f"v{version}/{rule['id']}")
     return Choice("unmatched")
 
 
@@ -86,7 +95,7 @@ def matches(when: Mapping[str, Any], order: Order, facts: InstrumentFacts) -> bo
     classes = when.get("asset_class")
     if classes and facts.asset_class not in classes:
         return False
-    if when.get("side") and order.side != when["side"]:
+    if when.get("side") and when["side"] not in (order.side, order.named_side):
         return False
     if when.get("min_qty") is not None and order.order_qty < Decimal(str(when["min_qty"])):
         return False
@@ -104,6 +113,8 @@ def instruction_json(instruction: Instruction, kind: str) -> dict[str, Any]:
         more["fees"] = list(instruction.fees)
     if instruction.annotation:
         more["annotation"] = instruction.annotation
+    if instruction.custodian_id:
+        more["custodian_id"] = instruction.custodian_id
     return {
         "protocol": instruction.protocol,
         "strategy": instruction.strategy,
@@ -133,6 +144,7 @@ def instruction_of(stored: Mapping[str, Any]) -> Instruction:
         fees=tuple(stored.get("fees") or ()),
         annotation=stored.get("annotation") or "",
         extension=extending.read(stored),
+        custodian_id=stored.get("custodian_id", msgspec.UNSET),
     )
     if made.strategy not in SCHEDULED:
         return made

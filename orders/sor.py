@@ -155,7 +155,7 @@ def _decide(
 def _open_to(order: Order) -> list[smart_routing.VenueFacts]:
     """All venues as an order may use them now: by kill switches, and its accounts' brokers."""
     halted = halts.venues(order.organization_id)
-    outside = [venue for venue in registry.every() if not venue.internal]
+    outside = [venue for venue in registry.every() if not (venue.internal or venue.desk)]
     refused = brokers.why_none_of(order, tuple(venue.id for venue in outside))
     return [
         replace(

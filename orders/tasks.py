@@ -21,11 +21,13 @@ from orders import (
     remainders,
     rerouting,
     routing,
+    searching,
     street,
     trailing,
     triggers,
 )
 from orders.contingent import settling
+from orders.flattening import working
 from orders.replacing import resuming, stuck
 from orders.rfq import sweeping
 from orders.schedules import sending
@@ -112,6 +114,18 @@ def drain_mass_cancels() -> int:
     return _empty(mass_canceling.drain)
 
 
+@shared_task(name="orders.tasks.flatten")
+def flatten() -> int:
+    """Order what two people agreed to close out."""
+    return _empty(working.drain)
+
+
+@shared_task(name="orders.tasks.note_words")
+def note_words() -> int:
+    """Note by which words new orders are found."""
+    return _empty(searching.note)
+
+
 @shared_task(name="orders.tasks.look_at_breakers")
 def look_at_breakers() -> int:
     """Halt what a circuit breaker says, and lift what has ended."""
@@ -167,6 +181,7 @@ _ROUND: tuple[tuple[Task, Callable[[], int]], ...] = (
     (drain_halts, halting.drain),
     (drain_order_groups, halting.drain_groups),
     (drain_mass_cancels, mass_canceling.drain),
+    (flatten, working.drain),
     (look_at_breakers, breaking.drain),
     (expire, expiry.sweep),
     (settle_lists, settling.drain),

@@ -63,10 +63,12 @@ def resolve(request: SubmitRequest, *, at: datetime) -> Terms:
     _check_amount(ask, instrument, faults)
     _check_policy(ask, policy, faults)
     handling.check(ask, instrument, policy, faults)
+    _check_short_sale(ask, instrument, faults)
     _check_instructions(ask, faults)
     _check_schedules(ask, policy, faults)
     found = _accounts(ask, organization, policy, faults)
     parties = _parties(ask, organization, found, faults)
+    _check_custodians(ask, parties["custodian_id"], found, faults)
     if ask.allocation is not None and not faults:
         faults.extend(
             engine.check_request(ask.allocation, order_qty=ask.qty, policy=policy, accounts=found)
@@ -142,6 +144,12 @@ def _check_policy(ask: OrderAsk, policy: PolicyFacts, faults: list[Detail]) -> N
         )
 
 
+def _check_short_sale(ask: OrderAsk, instrument: InstrumentFacts, faults: list[Detail]) -> None:
+    if ask.short_sale and instrument.amount_type != "shares":
+        text = f"Only shares are sold short: sell {instrument.cusip} as it is held."
+        faults.append(Detail("side", "short_sale_not_allowed", text))
+
+
 def _check_instructions(ask: OrderAsk, faults: list[Detail]) -> None:
     total = sum((i.qty for i in ask.instructions), Decimal(0))
     if total > ask.qty:
@@ -186,6 +194,24 @@ def _check_instructions(ask: OrderAsk, faults: list[Detail]) -> None:
                     "An all-or-none order takes one all-or-none instruction for all of it.",
                 )
             )
+
+
+def _check_custodians(
+    ask: OrderAsk,
+    custodian_id: str | None,
+    found: tuple[AccountFacts, ...],
+    faults: list[Detail],
+) -> None:
+    """What is handed to a custodian: shares, to one that executes and keeps all accounts."""
+    kept_by = {one.custodian_id for one in found}
+    for n, instruction in enumerate(ask.instructions):
+        handed = destinations.resolved(instruction, custodian_id)
+        where = f"execution_instructions[{n}]"
+        faults.extend(
+            destinations.custodian_faults(
+                handed, kind=ask.amount_type, kept_by=kept_by, field=where
+            )
+        )
 
 
 def _check_schedules(ask: OrderAsk, policy: PolicyFacts, faults: list[Detail]) -> None:

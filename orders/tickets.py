@@ -17,6 +17,7 @@ from controls.ticket import AccountFacts, Reference, Ticket
 from oms_site.firm.principals import Principal
 from orders import costs, order_types
 from orders.models import Order
+from orders.requests import OrderAsk
 from orders.terms import Terms
 from venues import market_data
 from venues.instruments import InstrumentFacts
@@ -64,11 +65,11 @@ def of_terms(
     made = ticket(
         parts=[one.qty for one in ask.allocation.accounts] if ask.allocation else (),
         ib_id=terms.ib_id or "",
-        tags=tags_of(ask.trader_profile),
+        tags=tags_of(ask.trader_profile, ask.locate_id, ask.locate_broker),
+        marks=marks_of(ask),
         api_key=str(principal.api_key_id or ""),
         strategies=[f"{one.protocol}/{one.strategy}" for one in ask.instructions],
         order_group=ask.group,
-        reduce_only=ask.handled.reduce_only,
         instrument=terms.instrument,
         accounts=terms.accounts,
         order_id=order_id,
@@ -114,7 +115,7 @@ def ticket(
     api_key: str = "",
     strategies: Sequence[str] = (),
     order_group: str = "",
-    reduce_only: bool = False,
+    marks: Mapping[str, Any] | None = None,
 ) -> Ticket:
     """All that a control may know, gathered from memory: no query is asked here."""
     return Ticket(
@@ -145,7 +146,7 @@ def ticket(
         protocol=protocol,
         ib_id=ib_id,
         **_standing(instrument, accounts, principal, api_key, strategies, order_group),
-        reduce_only=reduce_only,
+        **(marks or {}),
         tags=tags or {},
         pmp_suppressed_by=pmp_suppressed_by,
     )
@@ -253,7 +254,21 @@ def _named(accounts: Iterable[AccountFacts]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def tags_of(profile: Mapping[str, Any] | None) -> dict[str, str]:
-    """The order's tags, from its trader profile: every plain value, as text."""
+def marks_of(one: OrderAsk | Order) -> dict[str, Any]:
+    """What few orders have, by the ticket's names: a short sale's mark, what exempts it."""
+    if isinstance(one, Order):
+        line, reduces = one.flatten_line_id, one.reduce_only
+    else:
+        line, reduces = one.flatten_line or None, one.handled.reduce_only
+    found = {"short_sale": one.short_sale, "exempt_by": line, "reduce_only": reduces or bool(line)}
+    return {name: said for name, said in found.items() if said}
+
+
+def tags_of(
+    profile: Mapping[str, Any] | None, locate_id: object = None, locate_broker: object = None
+) -> dict[str, str]:
+    """The order's tags: every plain value of its trader profile, as text, and its locate."""
     plain = (str, int, bool, Decimal)
-    return {k: str(v) for k, v in (profile or {}).items() if isinstance(v, plain)}
+    located = {"locate_id": locate_id, "locate_broker": locate_broker}
+    said = {**(profile or {}), **{name: one for name, one in located.items() if one}}
+    return {k: str(v) for k, v in said.items() if isinstance(v, plain)}

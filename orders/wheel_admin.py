@@ -23,7 +23,7 @@ class WheelForm(unfolded.RowForm):
 
     def clean_weights(self) -> Any:
         """Whole numbers of venues that there are."""
-        known = frozenset(one.id for one in registry.every() if not one.internal)
+        known = frozenset(one.id for one in registry.every() if not (one.internal or one.desk))
         if problem := wheel.problem_of(self.cleaned_data["weights"], known):
             raise forms.ValidationError(problem, code="weights")
         return self.cleaned_data["weights"]

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.core.management.commands import flush
 from django.db import connection
 from django.db.backends.postgresql.operations import DatabaseOperations
 from django.db.models import QuerySet
@@ -22,7 +23,7 @@ from oms_site import later
 from oms_site.firm import generation, principals
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
-from tests import migrated
+from tests import migrated, snapshot
 from tests.product import Product, running_product
 from venues import market_data
 from venues.calendar import NEW_YORK
@@ -34,27 +35,10 @@ TEN = datetime(2026, 11, 23, 10, 0, tzinfo=NEW_YORK)
 
 @pytest.fixture(scope="session", autouse=True)
 def _flush_lifts_the_guards() -> Iterator[None]:
-    """Committed tests end with a TRUNCATE, which our tables refuse: lifted for that moment only."""
-    flush = DatabaseOperations.execute_sql_flush
-
-    def lifted(self: DatabaseOperations, sql_list: list[str]) -> None:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger "
-                "WHERE tgname LIKE '%no_truncate'"
-            )
-            tables = [row[0] for row in cursor.fetchall()]
-            for table in tables:
-                cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-        try:
-            flush(self, sql_list)
-        finally:
-            with connection.cursor() as cursor:
-                for table in tables:
-                    cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
-
+    """Committed tests end without a row, which the guards of our tables would refuse."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "execute_sql_flush", lifted)
+        patch.setattr(DatabaseOperations, "execute_sql_flush", snapshot.remove_all)
+        patch.setattr(flush, "emit_post_migrate_signal", lambda *args, **kwargs: None)
         yield
 
 
@@ -126,7 +110,7 @@ def committed_sandbox(transactional_db: None, ten_oclock: datetime) -> datetime:
 def _seed() -> datetime:
     from orders.management.commands.seed_sandbox import seed
 
-    seed(clock.now(), years=(2026, 2027))
+    snapshot.restore(lambda: seed(clock.now(), years=(2026, 2027)))
     generation.check()
     return clock.now()
 

@@ -25,7 +25,7 @@ from venues.connection import Connection, Handlers
 from venues.gateways.simulator import gateway
 from venues.messages import Logon, WireOut
 from venues.models import Outbound
-from venues.simulator.market import Market
+from venues.simulator.market import Listing, Market
 from venues.simulator.misfortunes import Crashed, Misfortune, Misfortunes, Plan
 from venues.simulator.session import Session
 from venues.simulator.time import VenueClock
@@ -87,7 +87,7 @@ class World:
         session = Session(
             VENUE,
             directory=self.directory,
-            market=Market(catalog.listings(), seed=VENUE),
+            market=Market(_listed(), seed=VENUE),
             clock=VenueClock(clock.now),
         )
         session.misfortunes = Misfortunes(plan)
@@ -249,6 +249,13 @@ class World:
     def _stop(self, order_id: str) -> None:
         if Order.objects.get(pk=order_id).status != "pending_approval":
             desk.cancel([order_id], by=trading.person(), at=clock.now())
+
+
+def _listed() -> list[Listing]:
+    """What is traded here: the tops of all others would be nearly everything that the venue says,
+    and cuts between them would leave the reports whole.
+    """
+    return [one for one in catalog.listings() if one.cusip in BONDS]
 
 
 def _is_resting(order: Any) -> bool:

@@ -76,6 +76,15 @@ FACTS = frozenset(
         "venues.RoutingDecision",
     ]
 )
+_FORGET = """
+SELECT pg_clear_relation_stats(n.nspname, c.relname) FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = 'public' AND c.relkind IN ('r', 'i')
+"""
+_FORGET_COLUMNS = """
+SELECT pg_clear_attribute_stats(schemaname, tablename, attname, inherited) FROM pg_stats
+WHERE schemaname = 'public'
+"""
 _ROOMS = ("orders", "controls", "allocations", "venues", "journal")
 # Before the frozen day of the tests.
 _LONG_AGO = "(timestamptz '2026-11-13 15:00Z' - g * interval '1 minute')"
@@ -114,6 +123,12 @@ OVER: dict[str, dict[str, str]] = {
     "orders.Break": {"closed_at": _LONG_AGO},
     "orders.ExecutionOrder": {"status": _ENDED, "closed_at": _LONG_AGO},
     "orders.ExternalOrder": {"status": _one_of("adopted", "disowned")},
+    "orders.Flatten": {
+        "decision": "'refused'",
+        "decided_at": _LONG_AGO,
+        "decided_by_id": "1",
+    },
+    "orders.FlattenLine": {"outcome": "'ordered'", "side": "'sell'", "position": "1", "qty": "1"},
     "orders.HeldReport": {"status": "'approved'", "decided_at": _LONG_AGO},
     "orders.MassCancel": {"done_at": _LONG_AGO},
     "orders.MassCancelOrder": {"outcome": "'canceled'"},
@@ -217,6 +232,21 @@ def fill(over: int, *, resting: int = 0) -> None:
                 cursor.execute(sql)
             cursor.execute(f"ALTER TABLE {model._meta.db_table} ENABLE TRIGGER USER")
         cursor.execute(_SUMMARIZE)
+
+
+def forget_the_past() -> None:
+    """Tables and statistics as if nothing had run before, or a plan would depend on what did.
+
+    An ANALYZE that is rolled back leaves its count of rows behind, rows that are rolled back their
+    pages, and autovacuum comes when it likes.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for model in growing():
+            table = model._meta.db_table
+            cursor.execute(f"CLUSTER {table} USING {table}_pkey")
+        cursor.execute(_FORGET)
+        cursor.execute(_FORGET_COLUMNS)
 
 
 def _free(cursor: Any, table: str) -> None:

@@ -12,7 +12,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import psycopg
 from hypothesis import settings as hypothesis_settings
 
 
@@ -21,6 +23,12 @@ def _directory(prefix: str) -> str:
     made = tempfile.mkdtemp(prefix=prefix)
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
+
+
+def _allow_copies(url: str) -> None:
+    superuser = urlsplit(url)._replace(netloc="postgres@", path="/postgres").geturl()
+    with psycopg.connect(superuser, autocommit=True) as link:
+        link.execute("GRANT SET ON PARAMETER session_replication_role TO oms")
 
 
 # Two runs at once would share pytest's own directory, and whoever starts last closes it to the
@@ -47,5 +55,7 @@ if "DATABASE_URL" not in os.environ:
     servers = stack.enter_context(temporary_servers(directory))
     os.environ["DATABASE_URL"] = servers.database_url
     os.environ["REDIS_URL"] = servers.redis_url
-    # Servers of this run alone: a database in them may be left for all of its workers.
+    # Servers of this run alone: a database in them may be left for all of its workers, and their
+    # role may copy rows without triggers.
     os.environ["OMS_TEST_SHARED"] = str(directory)
+    _allow_copies(servers.database_url)

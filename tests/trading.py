@@ -15,7 +15,7 @@ from oms_site.firm import principals
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from orders import desk, reports, routing
-from orders.models import ExecutionOrder, Order, VenueOrder
+from orders.models import Order, VenueOrder
 from orders.requests import Instruction, OrderAsk, SubmitRequest
 from venues import inbox, messages
 from venues.inbox import Raw
@@ -165,12 +165,24 @@ def for_this_example() -> Iterator[None]:
 
 def check_tree(order_id: str) -> None:
     """What holds of every order at every moment, whatever happened to it."""
-    one = order(order_id)
+    check_trees([order_id])
+
+
+def check_trees(order_ids: Sequence[str]) -> None:
+    """The same of each of these orders, read together."""
+    found = Order.objects.filter(pk__in=order_ids).order_by("id")
+    rows = found.prefetch_related("executions", "execution_orders__venue_orders")
+    assert {one.id for one in rows} == set(order_ids)
+    for one in rows:
+        _check_tree(one)
+
+
+def _check_tree(one: Order) -> None:
     fills = list(one.executions.all())
     assert one.cum_qty == sum((f.qty for f in fills), D(0))
     assert one.executions_made == len(fills)
     assert one.leaves_qty == _leaves(one.status, one.order_qty, one.cum_qty)
-    rows = list(ExecutionOrder.objects.filter(order_id=order_id))
+    rows = list(one.execution_orders.all())
     assert one.cum_qty == sum((row.cum_qty for row in rows), D(0))
     live = [row for row in rows if not row.is_terminal]
     late = any(f.late or f.overfill or f.qty < 0 for f in fills)

@@ -101,11 +101,16 @@ def accrued_interest(*, bond: Bond | None, par: Decimal, settlement_date: date) 
     Exact per 100 of par, times par, then rounded once, half-up. Zero for what is not a bond, on
     a coupon date, before the issue and from maturity on.
     """
-    if bond is None or not _is_outstanding(bond, settlement_date):
-        return Decimal("0.00")
-    with _quantlib:
-        per_hundred = _remaining(bond, settlement_date).accrued
+    per_hundred = accrued_per_hundred(bond=bond, settlement_date=settlement_date)
     return numbers.round_fraction(per_hundred * Fraction(par) / 100, places=2)
+
+
+def accrued_per_hundred(*, bond: Bond | None, settlement_date: date) -> Fraction:
+    """The same on 100 of par, exact: nothing is rounded yet."""
+    if bond is None or not _is_outstanding(bond, settlement_date):
+        return Fraction(0)
+    with _quantlib:
+        return _remaining(bond, settlement_date).accrued
 
 
 def principal(*, par: Decimal, price: Decimal) -> Decimal:

@@ -14,12 +14,15 @@ from zoneinfo import ZoneInfo
 
 NEW_YORK = ZoneInfo("America/New_York")
 
-BOOK = "limit_order_book"
+BOOK, CUSTODIAN = "limit_order_book", "custodian"
+# By these a venue is given an order to work; by any other nobody is.
+WORKED = frozenset({BOOK, CUSTODIAN})
 _NOT_FOR_THE_DAY = frozenset({"ioc", "fok", "opg", "cls"})
 _WORDS = {
     "display_qty": "orders that are shown in parts",
     "min_qty": "least quantities",
     "post_only": "orders that only wait",
+    "short_sale": "short sales",
 }
 
 

@@ -307,7 +307,12 @@ def _questions(row: Outbound) -> list[messages.WireOut]:
 def _status_of(
     cl_ord_id: str, about: messages.NewOrder | messages.QuoteResponse | messages.ReplaceRequest
 ) -> StatusRequest:
-    return StatusRequest(cl_ord_id=cl_ord_id, security_id=about.security_id, side=about.side)
+    return StatusRequest(
+        cl_ord_id=cl_ord_id,
+        security_id=about.security_id,
+        side=about.side,
+        short_sale=about.short_sale,
+    )
 
 
 def _mark_connected(venue_id: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oms_site.firm.generation import Cached
-from venues.capabilities import Capabilities
+from venues.capabilities import CUSTODIAN, Capabilities
 from venues.models import Venue, VenueProfile, VenueSymbol
 from venues.smart_routing import VenueFacts
 
@@ -29,6 +29,7 @@ def _load() -> dict[str, VenueFacts]:
             # Others cancel and begin anew.
             replaces=row.amends == Venue.Amends.REPLACE,
             internal=row.gateway == INTERNAL,
+            desk=CUSTODIAN in row.protocols,
             capabilities=_capabilities(row),
             **_costs(profiles.get(row.id)),
         )

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from venues import calendar_source, catalog, certification, fix_seed, registry
 from venues.calendar import Market
+from venues.capabilities import CUSTODIAN
 from venues.catalog import Listing, SecurityType
 from venues.models import (
     Dealer,
@@ -25,6 +26,7 @@ _DEALERS = (
     ("DLR-SHY", "Shy Brothers"),
     ("DLR-MUTE", "Mute Markets"),
 )
+DESK = "LPLDESK"
 MARKETS: tuple[Market, ...] = ("SIFMA", "NYSE")
 _ASSET_CLASS = {
     SecurityType.NOTE: Instrument.AssetClass.TREASURY,
@@ -60,6 +62,19 @@ def seed(*, at: datetime, years: tuple[int, int]) -> None:
             "ord_types": ["cross"],
             "protocols": ["internal_cross"],
             "preference": 200,
+        },
+    )
+    Venue.objects.get_or_create(
+        id=DESK,
+        defaults={
+            "name": "LPL Financial's desk",
+            "mpid": DESK,
+            "asset_classes": [Instrument.AssetClass.EQUITY.value],
+            "ord_types": ["limit", "market"],
+            # Nobody chooses it: its custodian is named.
+            "protocols": [CUSTODIAN],
+            "times_in_force": ["day"],
+            "preference": 250,
         },
     )
     fix_seed.seed(at=at)

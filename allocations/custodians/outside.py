@@ -148,6 +148,9 @@ def _bind(wanted: int, former: int) -> socket.socket:
     for port in [wanted] if wanted else [former, 0]:
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Connections inherit it; asyncio does not set it on those of a socket it was handed, and an
+        # answer in two pieces would wait 40 ms for an acknowledgment.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             sock.bind((HOST, port))
         except OSError:

@@ -30,7 +30,8 @@ from venues import instruments
 from venues.calendar import new_york_date
 
 ZERO = Decimal("0.00")
-KINDS = tuple(kind.value for kind in Transaction.Kind)
+# A fee is charged by `adjusting`, never asked for.
+KINDS = tuple(kind.value for kind in Transaction.Kind if kind != Transaction.Kind.FEE)
 MAKE, CHECK = "transaction.submit", "transaction.check"
 _SUSPENSE = "suspense"
 
@@ -108,10 +109,7 @@ def submit(ask: Ask, *, by: Principal, at: datetime, correlation_id: str = "") -
             created_at=at,
             **changed,
         )
-        work.add(row)
-        _tell(work, row, "transaction_request", at, **_terms(row))
-        if not needs_checker(row):
-            _apply(work, row, at=at)
+        enter(work, row, at=at)
     return Result(row)
 
 
@@ -144,6 +142,21 @@ def decide(
             row.decision, row.decided_at = "rejected", at
             _tell(work, row, "transaction_reject", at, annotation=row.annotation)
     return row
+
+
+def enter(
+    work: Unit, row: Transaction, *, at: datetime, checker_id: int | None = None, note: str = ""
+) -> None:
+    """Write a new transaction, and apply it unless a second person has to look at it first.
+
+    `checker_id` is who has looked already, elsewhere.
+    """
+    work.add(row)
+    _tell(work, row, "transaction_request", at, **_terms(row))
+    if checker_id is not None:
+        row.checker_id, row.annotation = checker_id, note[:300]
+    if checker_id is not None or not needs_checker(row):
+        _apply(work, row, at=at)
 
 
 def needs_checker(row: Transaction) -> bool:
@@ -189,6 +202,7 @@ def _postings(row: Transaction, at: datetime) -> Iterator[Posting]:
         account_id=row.account_id,
         instrument_id=row.instrument_id,
         kind=kind,
+        fees=row.cost if row.kind == Transaction.Kind.FEE else ZERO,
         qty=sign * row.qty,
         consideration=sign * row.cost,
         cash=sign * row.amount,

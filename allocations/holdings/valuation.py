@@ -10,6 +10,7 @@ from fractions import Fraction
 from oms_site.kit.numbers import round_cents, round_fraction
 from venues import analytics, instruments, market_data, sessions
 from venues.calendar import new_york_date
+from venues.market_data import Price
 
 STALE_AFTER = timedelta(minutes=15)
 
@@ -30,7 +31,13 @@ class Value:
 
 def value(instrument_id: int, *, qty: Decimal, cost: Decimal, at: datetime) -> Value:
     """Value a signed quantity that had cost `cost`, clean; accrued interest stands beside it."""
-    known = market_data.reference(instrument_id)
+    return at_price(market_data.reference(instrument_id), instrument_id, qty=qty, cost=cost, at=at)
+
+
+def at_price(
+    known: Price | None, instrument_id: int, *, qty: Decimal, cost: Decimal, at: datetime
+) -> Value:
+    """The same at this price, which was known at that moment."""
     if known is None:
         return Value(None, None, "", None, True, None, None, None)
     facts = instruments.by_id(instrument_id)

@@ -14,14 +14,24 @@ from typing import Any
 from django.db.models import Q, QuerySet
 
 from allocations import accounts
-from allocations.holdings import base_currency, past, reading, reservations, valuation, washed
+from allocations.holdings import (
+    base_currency,
+    past,
+    prices,
+    reading,
+    reservations,
+    valuation,
+    washed,
+)
 from allocations.holdings.past import Held
 from allocations.holdings.suspense import is_suspense, suspense
 from allocations.models import Movement, Position, TaxLot
-from venues import instruments
+from venues import instruments, market_data
+from venues.market_data import Price
 
 ZERO = Decimal("0.00")
 _AT_ONCE = 50  # positions folded at a time
+_TOTALS = ("cost", "market_value", "accrued_interest", "unrealized", "realized")
 
 
 def account_ids(organization_id: str, named: str = "", *, sleeves: bool = False) -> list[str]:
@@ -62,18 +72,27 @@ def positions(
     after: tuple[str, int] | None = None,
     most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """Positions now with their worth, or as they stood at `as_of` with their cost.
+    """Positions with their worth: now, or as they stood at `as_of` at the prices of then.
 
     In order of account and instrument: at most `most`, after the pair `after`.
     """
     page: dict[str, Any] = {"instrument_id": instrument_id, "after": after, "most": most}
     if as_of is not None:
         held = past.positions_at(asked, at=as_of, moved_only=True, **page)
-        return [_position(organization_id, one, None, ZERO) for one in held]
+        known = prices.known_at({one.instrument_id for one in held}, at=as_of)
+        return [
+            _position(organization_id, one, _worth(one, known.get(one.instrument_id), as_of), ZERO)
+            for one in held
+        ]
     held = _now(asked, **page)
     taken = reservations.reserved({one.account_id for one in held}).securities
     told = [
-        _position(organization_id, one, at, taken.get((one.account_id, one.instrument_id), ZERO))
+        _position(
+            organization_id,
+            one,
+            _worth(one, market_data.reference(one.instrument_id), at),
+            taken.get((one.account_id, one.instrument_id), ZERO),
+        )
         for one in held
     ]
     keys = [(one.account_id, one.instrument_id) for one in held]
@@ -106,11 +125,15 @@ def _now(
     ]
 
 
+def _worth(one: Held, known: Price | None, at: datetime) -> valuation.Value:
+    return valuation.at_price(known, one.instrument_id, qty=one.qty, cost=one.cost, at=at)
+
+
 def _position(
-    organization_id: str, one: Held, at: datetime | None, taken: Decimal
+    organization_id: str, one: Held, worth: valuation.Value, taken: Decimal
 ) -> dict[str, Any]:
     facts = instruments.by_id(one.instrument_id)
-    told: dict[str, Any] = {
+    return {
         "account_id": one.account_id,
         "instrument_id": one.instrument_id,
         "account_code": code_of(organization_id, one.account_id),
@@ -128,28 +151,15 @@ def _position(
         "average_price": valuation.average_price(one.instrument_id, qty=one.qty, cost=one.cost),
         "realized": one.realized,
         "moved_at": one.moved_at,
-        "price": None,
-        "price_at": None,
-        "price_source": None,
-        "price_age_seconds": None,
-        "price_stale": True,
-        "market_value": None,
-        "accrued_interest": None,
-        "unrealized": None,
+        "price": worth.price,
+        "price_at": worth.price_at,
+        "price_source": worth.price_source or None,
+        "price_age_seconds": worth.age_seconds,
+        "price_stale": worth.is_stale,
+        "market_value": worth.market_value,
+        "accrued_interest": worth.accrued_interest,
+        "unrealized": worth.unrealized,
     }
-    if at is not None:
-        worth = valuation.value(one.instrument_id, qty=one.qty, cost=one.cost, at=at)
-        told |= {
-            "price": worth.price,
-            "price_at": worth.price_at,
-            "price_source": worth.price_source or None,
-            "price_age_seconds": worth.age_seconds,
-            "price_stale": worth.is_stale,
-            "market_value": worth.market_value,
-            "accrued_interest": worth.accrued_interest,
-            "unrealized": worth.unrealized,
-        }
-    return told
 
 
 def balances(
@@ -347,16 +357,17 @@ def _moved(asked: Sequence[str], as_of: datetime | None) -> QuerySet[Movement]:
     return known if as_of is None else known.filter(at__lte=as_of)
 
 
-def totals(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, Decimal | None]]:
-    """Profit by currency; unrealized is None where a price is missing: a part is no sum."""
-    found: dict[str, dict[str, Decimal | None]] = {}
+def totals(shown: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Worth and profit by currency; `left_out` names what is held and has no price.
+
+    Market value and unrealized profit are of what has one; cost and realized are of everything.
+    """
+    found: dict[str, dict[str, Any]] = {}
     for one in shown:
-        line = found.setdefault(
-            one["currency"],
-            {"market_value": ZERO, "cost": ZERO, "realized": ZERO, "unrealized": ZERO},
-        )
-        for name, so_far in line.items():
-            add = one[name]
+        line = found.setdefault(one["currency"], {**dict.fromkeys(_TOTALS, ZERO), "left_out": []})
+        for name in _TOTALS:
             if one["amount"] or name == "realized":
-                line[name] = None if so_far is None or add is None else so_far + add
+                line[name] += one[name] or ZERO
+        if one["amount"] and one["price"] is None and one["cusip"] not in line["left_out"]:
+            line["left_out"].append(one["cusip"])
     return found

@@ -7,15 +7,29 @@ from django.core.validators import MinValueValidator
 from django.db import models
 
 from oms_site.firm.models import Organization
+from venues.capabilities import CUSTODIAN
+from venues.models import Venue
 
 
 class Custodian(models.Model):
-    """Where trades are booked: which adapter speaks to it and where."""
+    """Where trades are booked: which adapter speaks to it and where.
+
+    One that also executes has a desk: the venue that trades by the protocol `custodian` alone.
+    """
 
     id = models.CharField(primary_key=True, max_length=40)
     name = models.CharField(max_length=80)
     adapter = models.CharField(max_length=20, default="simulated")
     active = models.BooleanField(default=True)
+    desk = models.OneToOneField(
+        Venue,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        limit_choices_to={"protocols": [CUSTODIAN]},
+        help_text="the venue that works what is handed to it; none: it only books",
+    )
     keep_files_days = models.PositiveSmallIntegerField(
         null=True,
         blank=True,

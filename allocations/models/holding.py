@@ -46,6 +46,7 @@ class Movement(LedgerFact):
         SPLIT = "split"
         FX_BUY = "fx_buy", "currency bought"
         FX_SELL = "fx_sell", "currency sold"
+        FEE = "fee", "fee charged later"
 
     account = models.ForeignKey(
         Account, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
@@ -169,7 +170,8 @@ class Position(LedgerRow):
             )
         ]
         indexes = [
-            models.Index(fields=["organization", "account", "instrument"], name="position_list")
+            models.Index(fields=["organization", "account", "instrument"], name="position_list"),
+            models.Index(fields=["instrument"], name="position_of_instrument"),
         ]
 
     def __str__(self) -> str:
@@ -250,6 +252,7 @@ class Transaction(LedgerRow):
         TRANSFER = "transfer"
         CORRECTION = "correction"
         EXCHANGE = "exchange"
+        FEE = "fee"  # agreed by two people in closing a break; nobody submits one
 
     client_transaction_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
@@ -315,6 +318,11 @@ class Transaction(LedgerRow):
                 condition=~Q(kind="correction", decision="applied") | ~Q(checker_id=None),
                 name="correction_has_a_checker",
             ),
+            models.CheckConstraint(
+                condition=~Q(kind="fee")
+                | Q(decision="applied", checker_id__isnull=False, cost=-models.F("amount"), qty=0),
+                name="fee_is_charged_by_two",
+            ),
         ]
         indexes = [
             models.Index(fields=["organization", "created_at", "id"], name="transaction_list")
@@ -322,3 +330,24 @@ class Transaction(LedgerRow):
 
     def __str__(self) -> str:
         return self.id
+
+
+class PastPrice(models.Model):
+    """A reference price that was: the first and the last of every five minutes in which it moved.
+
+    Written by the database as the price moves, of what anybody has ever held; never changed. So
+    a moment of the past is valued by what was known then, at most five minutes older.
+    """
+
+    instrument = models.ForeignKey(
+        Instrument, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
+    )
+    at = models.DateTimeField()
+    mid_px = models.DecimalField(max_digits=18, decimal_places=8)
+    source = models.CharField(max_length=20)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["instrument", "at"], name="past_price_once")]
+
+    def __str__(self) -> str:
+        return f"{self.mid_px} at {self.at:%Y-%m-%d %H:%M:%S}"

@@ -99,8 +99,12 @@ class CorporateAction(LedgerRow):
     )
     decided_at = models.DateTimeField(null=True, blank=True)
     entitled = models.PositiveIntegerField(default=0)
+    # What a call pays beside its price, in percent of par; None until it is applied.
+    accrued = models.DecimalField(max_digits=20, decimal_places=10, null=True, blank=True)
 
-    MUTABLE: ClassVar[tuple[str, ...]] = ("status", "checker_id", "decided_at", "entitled")
+    MUTABLE: ClassVar[tuple[str, ...]] = (
+        *("status", "checker_id", "decided_at", "entitled", "accrued"),
+    )
 
     class Meta:
         constraints = [
@@ -137,9 +141,12 @@ class CorporateAction(LedgerRow):
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
 
-    def apply(self, *, entitled: int, checker_id: int | None, at: datetime) -> None:
+    def apply(
+        self, *, entitled: int, accrued: Decimal | None, checker_id: int | None, at: datetime
+    ) -> None:
         """Everybody entitled got theirs."""
         self.status, self.entitled = self.Status.APPLIED, entitled
+        self.accrued = accrued
         self.checker_id, self.decided_at = checker_id, at
 
     def withdraw(self, *, checker_id: int | None, at: datetime) -> None:

@@ -127,6 +127,8 @@ def _apply(custodian_id: str, limit: int, after: int, taken: list[int]) -> int:
         ledger.serialize(f"settlement/{custodian_id}")
         waiting = CustodianMessage.objects.filter(custodian_id=custodian_id, applied_at=None)
         rows = list(waiting.filter(seq__gt=after).order_by("seq")[:limit])
+        if not rows:
+            return 0
         taken += [row.seq for row in rows]
         batch = _Batch(work, rows, at)
         verdicts = [(row, *batch.apply(row)) for row in rows]

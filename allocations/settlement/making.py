@@ -50,6 +50,8 @@ def _drain(limit: int, taken: list[int], only: int | None = None) -> int:
     with unit.work(by=_by, at=at) as work:
         generation.check()
         due = dues.take(at=at, limit=limit, only=only)
+        if not due:
+            return 0
         taken += [one.pk for one in due]
         held = _Held(work, due, at)
         waiting = [leg.id for leg in held.asked() if not held.follow(leg)]

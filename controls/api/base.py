@@ -7,17 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from controls import governance
 from oms_site.api import asked
+from oms_site.api.conditions import Conditional
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
 from oms_site.kit.errors import Forbidden, OmsError
 
 
-class Endpoint(APIView):
+class Endpoint(Conditional):
     """Base: who asks, and when."""
 
     principal: Principal

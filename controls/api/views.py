@@ -18,6 +18,7 @@ from controls.api import schema
 from controls.api.base import Endpoint, body_of, number, text
 from controls.models import Control, Simulation
 from controls.states import ControlStatus, Pending
+from oms_site.api import conditions
 from oms_site.firm.principals import Principal
 
 _REQUESTS = {"suspend": Pending.SUSPEND, "resume": Pending.RESUME, "retire": Pending.RETIRE}
@@ -83,6 +84,8 @@ class ControlList(Endpoint):
 class ControlDetail(Endpoint):
     """One control: the version in force, or the one asked for."""
 
+    conditional = {"delete": "control_id"}
+
     @extend_schema(
         operation_id="control_retrieve",
         summary="Get a control",
@@ -95,11 +98,12 @@ class ControlDetail(Endpoint):
         row = governance.find(control_id, by=self.principal, version=version)
         newest = simulation.latest(row)
         told = {**view(row, self.principal), "simulation": newest and _simulated(newest)}
-        return Response(told)
+        return Response(told, headers=conditions.etag(governance.tag(row)))
 
     @extend_schema(
         operation_id="control_retire",
         summary="Ask for a control to be retired, or discard a draft",
+        parameters=[conditions.IF_MATCH],
         request=schema.StepRequest,
         responses={202: schema.Control},
     )
@@ -113,6 +117,8 @@ class ControlDetail(Endpoint):
 
 class ControlVersions(Endpoint):
     """The versions of a control."""
+
+    conditional = {"post": "control_id"}
 
     @extend_schema(
         operation_id="control_version_list",
@@ -131,6 +137,7 @@ class ControlVersions(Endpoint):
     @extend_schema(
         operation_id="control_version_create",
         summary="Draft the next version of a control",
+        parameters=[conditions.IF_MATCH],
         description="Fields that are not given are as in the version in force, or in `base`.",
         request=schema.VersionRequest,
         responses={201: schema.Control},
@@ -152,9 +159,11 @@ class ControlStep(Endpoint):
     """One person asks for a change, another decides about it."""
 
     step = ""
+    conditional = {"post": "control_id"}
 
     @extend_schema(
         summary="Ask for, or decide about, a change of a control",
+        parameters=[conditions.IF_MATCH],
         request=schema.StepRequest,
         responses={200: schema.Control},
     )

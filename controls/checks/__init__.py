@@ -310,7 +310,7 @@ add(
     crossing.LocateParams,
     control_type="order",
     code="locate_required",
-    sentence="A sell of more than is held carries a locate.",
+    sentence="A sell of more than is held, or one marked short, carries a locate.",
     needs=crossing.locate_needs,
     stages=BEFORE_WIRE,
 )

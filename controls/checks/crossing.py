@@ -83,10 +83,19 @@ def locate_needs(params: LocateParams) -> tuple[Need, ...]:
 
 
 def short_locate(ticket: Ticket, params: LocateParams) -> Answer:
-    """A sell of more than is held names where the securities were located (Regulation SHO 203)."""
+    """A sell of more than is held names where the securities were located (Regulation SHO 203).
+
+    One that is marked short does so whatever is held.
+    """
     if ticket.signed > 0:
         return Passed(None, "buy")
-    located = ticket.tags.get(params.tag, "")
+    located = ticket.tags.get(params.tag, "") or ticket.tags.get("locate_broker", "")
+    if ticket.short_sale and not located:
+        return Finding(
+            f"A sale of {ticket.cusip} that is marked {ticket.short_sale} needs a locate.",
+            None,
+            ticket.order_qty,
+        )
     for part in ticket.parts("account"):
         free = ticket.figure(HELD, part.entity)
         if part.qty > free and not located:

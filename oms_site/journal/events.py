@@ -4,13 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from django.db import connection
 from django.db.models import Q, QuerySet
 
 from oms_site.journal.feed import Frame
 from oms_site.journal.models import Event
+
+
+class Chosen(TypedDict):
+    """Which events are meant beside their numbers and types."""
+
+    since: datetime | None
+    order_id: str
+    also: tuple[str, Sequence[Any]] | None
+
+
+_FRAMES = """
+SELECT f.position, f.msg_number, e.body, e.order_id, e.subject
+FROM journal_feed f JOIN journal_event e ON e.id = f.event_id
+"""
 
 
 def page(
@@ -29,6 +43,40 @@ def page(
     """
     wheres = ["f.organization_id = %s", "f.msg_number > %s"]
     params: list[Any] = [organization_id, after]
+    _narrow(wheres, params, since=since, order_id=order_id, event_type=event_type, also=also)
+    return _frames(wheres, params, "f.msg_number", limit)
+
+
+def unnumbered(
+    organization_id: str,
+    *,
+    event_type: str,
+    after: int,
+    until: int | None,
+    since: datetime | None = None,
+    order_id: str = "",
+    also: tuple[str, Sequence[Any]] | None = None,
+    limit: int = 1_000,
+) -> list[Frame]:
+    """Events of a type that clients get no number of, by their positions, oldest first."""
+    wheres = ["f.organization_id = %s", "f.position > %s", "f.msg_number IS NULL"]
+    params: list[Any] = [organization_id, after]
+    if until is not None:
+        wheres.append("f.position <= %s")
+        params.append(until)
+    _narrow(wheres, params, since=since, order_id=order_id, event_type=event_type, also=also)
+    return _frames(wheres, params, "f.position", limit)
+
+
+def _narrow(
+    wheres: list[str],
+    params: list[Any],
+    *,
+    since: datetime | None,
+    order_id: str,
+    event_type: str,
+    also: tuple[str, Sequence[Any]] | None,
+) -> None:
     for sql, value in (
         ("e.recorded_at >= %s", since),
         ("(e.subject = %s OR e.order_id = %s)", order_id),
@@ -40,13 +88,12 @@ def page(
     if also is not None:
         wheres.append(also[0])
         params.extend(also[1])
+
+
+def _frames(wheres: list[str], params: list[Any], by: str, limit: int) -> list[Frame]:
+    sql = f"{_FRAMES} WHERE {' AND '.join(wheres)} ORDER BY {by} LIMIT %s"
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT f.position, f.msg_number, e.body, e.order_id, e.subject "
-            "FROM journal_feed f JOIN journal_event e ON e.id = f.event_id "
-            f"WHERE {' AND '.join(wheres)} ORDER BY f.msg_number LIMIT %s",
-            [*params, limit],
-        )
+        cursor.execute(sql, [*params, limit])
         return [Frame(*row) for row in cursor.fetchall()]
 
 

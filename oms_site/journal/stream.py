@@ -30,8 +30,10 @@ HEARTBEAT_SECONDS = 15.0
 STALLED_SECONDS = 5.0
 RECHECK_SECONDS = 5.0
 _START_NAMES = ("starting_msg_number", "starting_msg_num", "from")
-# Who makes the frames of other views from stored ones: the client side, reached by its name.
-_VIEWS = "allocations.holdings.projected"
+# Who makes the frames of other views from stored ones, reached by their names.
+_VIEWS = ("allocations.holdings.projected", "orders.milestones")
+# Who says whether what is made comes before the stored frame; elsewhere it comes after.
+_LEADS = "orders.milestones.leads"
 Projection = Callable[[str, Collection[str]], Iterable[str]]
 
 
@@ -117,9 +119,11 @@ class OrderStream(AsyncWebsocketConsumer):
 
     def _texts(self, frame: Frame) -> Iterable[str]:
         """What this client is sent of one frame."""
-        if frame.number is not None:
-            return (frame.wire(),)
-        return _projection()(frame.body, self._views) if self._views else ()
+        own = () if frame.number is None else (frame.wire(),)
+        if not self._views:
+            return own
+        made = [text for make in _projections() for text in make(frame.body, self._views)]
+        return (*made, *own) if made and _leads()(frame.body) else (*own, *made)
 
     def _may_see(self, principal: Principal) -> bool:
         # Holdings are seen by who may see orders, as everywhere.
@@ -143,13 +147,18 @@ class OrderStream(AsyncWebsocketConsumer):
 
 
 @cache
-def _projection() -> Projection:
-    return cast(Projection, import_string(f"{_VIEWS}.frames"))
+def _projections() -> tuple[Projection, ...]:
+    return tuple(cast(Projection, import_string(f"{name}.frames")) for name in _VIEWS)
+
+
+@cache
+def _leads() -> Callable[[str], bool]:
+    return cast(Callable[[str], bool], import_string(_LEADS))
 
 
 @cache
 def _known_views() -> frozenset[str]:
-    return frozenset(import_string(f"{_VIEWS}.VIEWS"))
+    return frozenset(view for name in _VIEWS for view in import_string(f"{name}.VIEWS"))
 
 
 def _token(scope: dict[str, Any]) -> str:

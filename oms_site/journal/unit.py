@@ -27,7 +27,7 @@ from oms_site.journal import statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
 from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
-from oms_site.kit import clock, ids
+from oms_site.kit import clock, expecting, ids
 
 Row = TypeVar("Row", bound=LedgerRow)
 CHANNEL = "oms_feed"
@@ -74,6 +74,7 @@ class Unit:
         known = self._held.get(key)
         if known is not None:
             return known  # type: ignore[return-value]  # the key holds the type
+        expecting.check(row.id, row.version)
         self._held[key] = row
         state = row.state()
         self._loaded[key] = {**state, "version": row.version}

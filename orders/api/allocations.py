@@ -54,8 +54,8 @@ class OrderAllocate(Endpoint):
         )
         if made.replayed:
             headers = {"Idempotent-Replayed": "true"}
-            return Response(post_trade.view(made.row), status=200, headers=headers)
-        return Response(post_trade.view(made.row), status=202)
+            return Response(post_trade.shown([made.row])[0], status=200, headers=headers)
+        return Response(post_trade.shown([made.row])[0], status=202)
 
     def _template(self, reader: Reader, order_id: str) -> Ask:
         reader.refuse_unknown(("template", "reason", "client_allocation_id", "custodian_id"))
@@ -91,7 +91,7 @@ class EntryList(Endpoint):
         page, cursor = paging.newest_first(rows, "requested_at", given)
         return Response(
             {
-                "entries": [post_trade.view(row) for row in page],
+                "entries": post_trade.shown(page),
                 "next_cursor": cursor,
                 "has_more": cursor is not None,
             }
@@ -122,7 +122,7 @@ class EntryDecision(Endpoint):
             at=self.at,
             correlation_id=self.correlation_id,
         )
-        return Response(post_trade.view(row))
+        return Response(post_trade.shown([row])[0])
 
 
 class AllocationRelease(Endpoint):

@@ -53,6 +53,7 @@ Entry = shape(
     filled_amount=_number(help_text="what was executed when it was entered"),
     first_fill_at=s.DateTimeField(allow_null=True),
     reason=s.CharField(),
+    allocation_id=s.CharField(allow_null=True, help_text="what it has made, once approved"),
     requested_at=s.DateTimeField(),
     decided_at=s.DateTimeField(allow_null=True),
     annotation=s.CharField(allow_null=True),

@@ -9,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import bricks
+from oms_site.api import bricks, conditions
 from oms_site.api.shape import Reader
 from oms_site.firm.principals import Principal
 from orders import desk, render
@@ -110,12 +110,15 @@ def _wire(result: AmendResult, asked: AmendRequest) -> dict[str, Any]:
 class OrderAmend(Endpoint):
     """Ask an order to become something else."""
 
+    conditional = {"post": "order_id"}
+
     @extend_schema(
         operation_id="order_amend",
         summary="Amend an order",
         description=TEXT,
+        parameters=[conditions.IF_MATCH],
         request=schema.AmendRequest,
-        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 422)},
+        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 412, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
         return answer(

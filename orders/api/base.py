@@ -6,9 +6,9 @@ from datetime import datetime
 from typing import Any, TypedDict
 
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from oms_site.api import asked
+from oms_site.api.conditions import Conditional
 from oms_site.firm import generation
 from oms_site.firm.principals import Principal
 from oms_site.kit import clock
@@ -22,7 +22,7 @@ class Told(TypedDict):
     correlation_id: str
 
 
-class Endpoint(APIView):
+class Endpoint(Conditional):
     """Base of all endpoints: `principal` and `correlation_id` of the request being answered."""
 
     principal: Principal

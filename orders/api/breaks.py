@@ -123,6 +123,7 @@ def shown(row: Break, *, at: datetime) -> dict[str, Any]:
         "key": row.key,
         "order_id": row.order_id or None,
         "evidence": row.evidence,
+        "figures": row.figures,
         "opened_at": row.opened_at,
         "age_s": int(((row.closed_at or at) - row.opened_at).total_seconds()),
         "owner": _name(row.owner),

@@ -13,6 +13,7 @@ from oms_site.kit.errors import OmsError
 from orders import desk, fills, finding, render
 from orders.api import answers, intake, schema
 from orders.api.base import Endpoint
+from orders.models import Order
 from orders.requests import Instruction
 
 
@@ -26,6 +27,12 @@ class ExecutionOrderCreate(Endpoint):
         """The amount's type and the instruction that a body asks for."""
         return intake.instruction(data, protocol=self.protocol, strategy=self.strategy)
 
+    def refuse_kind(self, kind: str, order: Order) -> None:
+        """Raises `OmsError` (422) where an order of its kind cannot be executed by this amount."""
+        if kind != order.amount_type:
+            text = f"Give it as {order.amount_type}."
+            raise OmsError("amount_type_differs", text, field="amount")
+
     @extend_schema(
         summary="Create an execution order",
         description="The outcome comes as `execution_order_create` or `execution_order_reject`.",
@@ -35,10 +42,7 @@ class ExecutionOrderCreate(Endpoint):
     def post(self, request: Request, order_id: str) -> Response:
         kind, instruction = self.read(request.data)
         order = finding.find(order_id, by=self.principal)
-        if kind != order.amount_type:
-            raise OmsError(
-                "amount_type_differs", f"Give it as {order.amount_type}.", field="amount"
-            )
+        self.refuse_kind(kind, order)
         result = desk.execute(
             order_id,
             instruction,
@@ -54,6 +58,35 @@ class ExecutionOrderCreate(Endpoint):
             status=200 if result.replayed else 202,
             headers={"Idempotent-Replayed": "true"} if result.replayed else {},
         )
+
+
+class CustodianManualCreate(ExecutionOrderCreate):
+    """An execution order that a custodian works at its desk."""
+
+    protocol, strategy = "custodian", "manual"
+
+    def read(self, data: Any) -> tuple[str, Instruction]:
+        """The body of `custodian/manual`."""
+        return intake.handed(data)
+
+    def refuse_kind(self, kind: str, order: Order) -> None:
+        """Shares, or money for them: what is counted in par no custodian takes."""
+        if order.amount_type != "shares":
+            text = "A custodian takes shares: this order is in par."
+            raise OmsError("amount_type_unsupported", text, field="amount")
+
+    @extend_schema(
+        operation_id="execution_order_custodian_manual",
+        summary="Hand an order in shares to a custodian",
+        description=(
+            "`custodian_id` is the order's own when left out; it keeps all accounts of the order."
+            " Money is turned into shares at the limit, else at the market, rounded down."
+        ),
+        request=schema.CustodianRequest,
+        responses={202: schema.ExecutionOrder, **bricks.errors(401, 403, 404, 409, 422)},
+    )
+    def post(self, request: Request, order_id: str) -> Response:
+        return super().post(request, order_id)
 
 
 class ExecutionOrderDetail(Endpoint):

@@ -64,7 +64,7 @@ def _asked(endpoint: Endpoint, request: Request) -> _Asked:
         organization_id,
         found,
         endpoint.at,
-        paging.moment(given.get("as_of", "")),
+        paging.past(given.get("as_of", ""), at=endpoint.at),
         _instrument(given.get("instrument_id", "")),
         given.get("cursor", ""),
         paging.limit(given.get("limit", "100")),
@@ -100,11 +100,13 @@ class PositionList(Endpoint):
     @extend_schema(
         operation_id="position_list",
         summary="List positions",
-        description="Moved by executions and transactions only. With `as_of`, as they stood then. "
-        "`provisional` is what lies in suspense until it is split over its accounts. `base_…` is "
-        "in the account's currency: cost at the rates when the lots were opened, worth at the "
-        "rate of now. `include=sleeves` lists the account's sleeves after it, and `whole` what all "
-        "of it comes to, on every page.",
+        description="Moved by executions and transactions only. With `as_of`, as they stood then, "
+        "at the last price known by then: `price_at` is at most five minutes older than the one "
+        "that was known, `price_age_seconds` and `price_stale` are of that moment, and all are "
+        "null where nobody knew one. `provisional` is what lies in suspense until it is split "
+        "over its accounts. `base_…` is in the account's currency: cost at the rates when the "
+        "lots were opened, worth at the rate of now. `include=sleeves` lists the account's "
+        "sleeves after it, and `whole` what all of it comes to, on every page.",
         parameters=_filters("account_id", "include", "instrument_id", "as_of"),
         responses={200: shapes.PositionPage, **bricks.errors(401, 403, 422)},
     )

@@ -154,8 +154,10 @@ LotChoiceRequest = shape(
 LotChoiceAnswer = shape(
     "LotChoiceAnswer", movement_id=s.CharField(), cost=_number(), realized=_number()
 )
+_KINDS = ["deposit", "withdrawal", "transfer", "correction", "exchange"]
+_TOLD_KINDS = [*_KINDS, "fee"]  # a fee comes of closing a break
 _terms = {
-    "kind": s.ChoiceField(["deposit", "withdrawal", "transfer", "correction", "exchange"]),
+    "kind": s.ChoiceField(_KINDS),
     "account_id": s.CharField(help_text="id or code; `suspense` is the suspense account"),
     "to_account_id": s.CharField(required=False, allow_null=True),
     "instrument_id": s.CharField(required=False, allow_null=True),
@@ -184,7 +186,7 @@ Transaction = shape(
     fx_rate=_number(allow_null=True),
     fx_source=s.CharField(allow_null=True),
     fx_at=s.DateTimeField(allow_null=True),
-    **_terms,
+    **{**_terms, "kind": s.ChoiceField(_TOLD_KINDS)},
 )
 TransactionPage = _page("TransactionPage", "transactions", Transaction, dated=False)
 TransactionDecision = shape("TransactionDecisionRequest", annotation=s.CharField())

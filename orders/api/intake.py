@@ -12,7 +12,7 @@ from allocations import fees
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import OmsError
 from orders import order_types, time_in_force
-from orders.api import extension_intake, handling_intake, schedule_intake
+from orders.api import extension_intake, handling_intake, schedule_intake, short_sale_intake
 from orders.api.moments import moment as moment
 from orders.desk.external import TradeReport
 from orders.render import FEE_NUMBERS, tidy
@@ -23,6 +23,7 @@ from venues import smart_routing
 ORDER_FIELDS = frozenset(
     [
         *handling_intake.FIELDS,
+        *short_sale_intake.FIELDS,
         "account_id",
         "all_or_none",
         "allocations",
@@ -55,6 +56,7 @@ _INSTRUCTION_FIELDS = frozenset(
         "amount",
         "annotation",
         "client_execution_order_id",
+        "custodian_id",
         "fees",
         "limit_price",
         "parameters",
@@ -67,7 +69,8 @@ _INSTRUCTION_FIELDS = frozenset(
 )
 LONGEST_KEY = 128
 AMOUNT_TYPES = ("par", "shares", "notional")
-EXECUTION_FIELDS = _INSTRUCTION_FIELDS - {"protocol", "strategy", "parameters"}
+EXECUTION_FIELDS = _INSTRUCTION_FIELDS - {"protocol", "strategy", "parameters", "custodian_id"}
+HANDED_FIELDS = (EXECUTION_FIELDS | {"custodian_id"}) - {"venue_id"}
 REPORT_FIELDS = frozenset(
     [
         "amount",
@@ -93,9 +96,10 @@ def order(value: Any) -> OrderAsk:
     kind, qty = amount(body, "amount")
     ord_type = body.choice("type", order_types.KNOWN)
     limit_price, stop_price = _prices(body, ord_type)
+    side, marked = short_sale_intake.read(body)
     ask = OrderAsk(
         instrument_id=body.text("instrument_id", required=True, longest=20) or "",
-        side=body.choice("side", ("buy", "sell")),
+        side=side,
         ord_type=ord_type,
         amount_type=kind,
         qty=qty,
@@ -121,6 +125,7 @@ def order(value: Any) -> OrderAsk:
         annotation=body.text("annotation", longest=2000) or "",
         handling=handling_intake.read(body, ord_type),
         order_group_id=body.text("order_group_id", longest=40) or msgspec.UNSET,
+        **marked,
     )
     body.finish()
     return ask
@@ -188,6 +193,24 @@ def instruction(value: Any, *, protocol: str, strategy: str) -> tuple[str, Instr
     return kind, made
 
 
+def handed(value: Any) -> tuple[str, Instruction]:
+    """What a custodian is to work, in shares or in money. Returns the amount's type, and it.
+
+    How many shares money comes to is not known here: the quantity is 0 until somebody prices it.
+    """
+    body = Reader(value)
+    body.refuse_unknown(HANDED_FIELDS)
+    kind, qty = amount(body, "quantity" if "quantity" in body.value else "amount")
+    if kind == "par":
+        text = "A custodian takes shares, or money for them: give no par."
+        body.fault("amount", "amount_type_unsupported", text)
+    made = _of(body, "custodian", "manual", qty)
+    body.finish()
+    if kind == "notional":
+        made = msgspec.structs.replace(made, qty=Decimal(0), notional=qty)
+    return kind, made
+
+
 def _instruction(part: Reader, kind: str) -> Instruction:
     part.refuse_unknown(_INSTRUCTION_FIELDS)
     protocol = part.choice("protocol", tuple(PROTOCOLS))
@@ -197,6 +220,8 @@ def _instruction(part: Reader, kind: str) -> Instruction:
     own, qty = amount(part, "amount" if "amount" in part.value else "quantity")
     if own and kind and own != kind:
         part.fault("quantity", "amount_type_differs", f"Give it as {kind}, like the order.")
+    if protocol == "custodian" and part.value.get("venue_id"):
+        part.fault("venue_id", "venue_id_forbidden", "Name the custodian: its desk is the venue.")
     return schedule_intake.of_instruction(part, _of(part, protocol, strategy, qty))
 
 
@@ -214,6 +239,7 @@ def _of(part: Reader, protocol: str, strategy: str, qty: Decimal) -> Instruction
         fees=fees_of(part),
         annotation=part.text("annotation", longest=2000) or "",
         extension=extension_intake.read(part),
+        custodian_id=part.text("custodian_id", longest=40) or msgspec.UNSET,
     )
 
 

@@ -87,7 +87,10 @@ class MassCancelPreview(Endpoint):
     @extend_schema(
         operation_id="mass_cancel_preview",
         summary="Preview a mass cancel",
-        description="The fields that choose, as when asking; nothing is changed.",
+        description=(
+            "The fields that choose, as when asking; nothing is changed. What is open of bonds is "
+            "`par`, of equities `shares`; `notional` is by currency, at limits or reference prices."
+        ),
         request=shapes.MassCancelFilter,
         responses={200: shapes.MassCancelPreview, **bricks.errors(401, 403, 422)},
     )

@@ -48,7 +48,14 @@ _RESULT = shape(
     order_status=s.CharField(),
     asked_at=s.DateTimeField(allow_null=True),
 )
-_VENUE = shape("MassCancelVenue", venue_id=s.CharField(), orders=s.IntegerField())
+_VENUE = shape(
+    "MassCancelVenue",
+    venue_id=s.CharField(),
+    orders=s.IntegerField(),
+    par=decimal(),
+    shares=decimal(),
+)
+_MONEY = shape("MassCancelNotional", currency=s.CharField(), amount=decimal())
 MassCancel = shape("MassCancel", **_ROW)
 MassCancels = shape("MassCancels", mass_cancels=s.ListField(child=MassCancel()))
 MassCancelFilter = shape("MassCancelFilter", **_FILTER)
@@ -61,7 +68,10 @@ MassCancelCreate = shape(
 )
 MassCancelPreview = shape(
     "MassCancelPreview",
-    **_SIZE,
+    orders=s.IntegerField(),
+    par=decimal(),
+    shares=decimal(),
+    notional=s.ListField(child=_MONEY()),
     unpriced=s.IntegerField(),
     venues=s.ListField(child=_VENUE()),
 )

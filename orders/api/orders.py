@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import asked, bricks, strict_json
+from oms_site.api import asked, bricks, conditions, strict_json
 from oms_site.api.shape import Reader
 from oms_site.firm import policies
 from oms_site.kit.errors import OmsError
@@ -129,6 +129,8 @@ def _item(result: Result) -> bytes:
 class OrderDetail(Endpoint):
     """One order: read it, or ask it to stop."""
 
+    conditional = {"patch": "order_id"}
+
     @extend_schema(
         operation_id="order_retrieve",
         summary="Get an order",
@@ -149,7 +151,7 @@ class OrderDetail(Endpoint):
         }
         answer = body[:-1] + b',"policy":' + pinned + b',"execution_orders":' + extra
         answer += b"," + strict_json.dumps(past)[1:]
-        return Response(answer, headers={"ETag": f'"{order.version}"'})
+        return Response(answer, headers=conditions.etag(order.version))
 
     @extend_schema(
         operation_id="order_cancel",
@@ -168,8 +170,9 @@ class OrderDetail(Endpoint):
         operation_id="order_partial_update",
         summary="Amend an order",
         description=amendments.TEXT,
+        parameters=[conditions.IF_MATCH],
         request=schema.AmendRequest,
-        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 422)},
+        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 412, 422)},
     )
     def patch(self, request: Request, order_id: str) -> Response:
         return amendments.answer(
@@ -185,12 +188,17 @@ class OrderDecision(Endpoint):
     """Approve or reject a flagged order."""
 
     approve = True
+    conditional = {"post": "order_id"}
 
     @extend_schema(
         summary="Decide on a flagged order",
         description="Needs the entitlement order.release and another person than the submitter.",
+        parameters=[conditions.IF_MATCH],
         request=reviews_schema.DecisionRequest,
-        responses={202: reviews_schema.DecisionAnswer, **bricks.errors(401, 403, 404, 409, 422)},
+        responses={
+            202: reviews_schema.DecisionAnswer,
+            **bricks.errors(401, 403, 404, 409, 412, 422),
+        },
     )
     def post(self, request: Request, order_id: str) -> Response:
         word = "approve" if self.approve else "reject"

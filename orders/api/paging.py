@@ -61,6 +61,15 @@ def moment(text: str, *, field: str = "as_of") -> datetime | None:
     return read_
 
 
+def past(text: str, *, at: datetime, field: str = "as_of") -> datetime | None:
+    """A moment that has come by `at`. Raises `OmsError` (`invalid_filter`) for any other."""
+    asked = moment(text, field=field)
+    if asked is not None and asked > at:
+        said = f"Give a moment that has come: it is {at:%Y-%m-%dT%H:%M:%SZ} now."
+        raise OmsError("invalid_filter", said, field=field)
+    return asked
+
+
 def newest_first(
     rows: QuerySet[Row], name: str, given: Mapping[str, str]
 ) -> tuple[list[Row], str | None]:

@@ -10,17 +10,19 @@ from rest_framework.response import Response
 
 from allocations import accounts, wire
 from allocations.models import Allocation
-from oms_site.api import bricks
+from oms_site.api import asked, bricks, conditions
 from oms_site.firm import policies
-from oms_site.journal import events
+from oms_site.journal import events, feed
 from oms_site.kit.errors import NotFound, OmsError
-from orders import desk, states
+from orders import desk, milestones, states
 from orders.api import schema
 from orders.api.base import Endpoint
 
 
 class AllocationDetail(Endpoint):
     """One allocation: read it, or withdraw it."""
+
+    conditional = {"delete": "allocation_id"}
 
     @extend_schema(
         operation_id="allocation_retrieve",
@@ -35,13 +37,15 @@ class AllocationDetail(Endpoint):
         if row is None:
             raise NotFound("allocation")
         parts = list(row.accounts.order_by("position"))
-        return Response(wire.view(row, parts, list(row.legs.order_by("sequence"))))
+        told = wire.view(row, parts, list(row.legs.order_by("sequence")))
+        return Response(told, headers=conditions.etag(row.version))
 
     @extend_schema(
         operation_id="allocation_cancel",
         summary="Withdraw an allocation",
         description="The outcome comes as `allocation_cancel` or `cancel_allocation_reject`.",
-        responses={202: schema.AllocationCancel, **bricks.errors(401, 403, 404)},
+        parameters=[conditions.IF_MATCH],
+        responses={202: schema.AllocationCancel, **bricks.errors(401, 403, 404, 412)},
     )
     def delete(self, request: Request, allocation_id: str) -> Response:
         result = desk.cancel_allocation(
@@ -113,10 +117,17 @@ class EventList(Endpoint):
     @extend_schema(
         operation_id="event_list",
         summary="List events",
-        description="The last two days; further back with the entitlement events.history.",
+        description=(
+            "The last two days; further back with the entitlement events.history. With "
+            "`milestones` the milestones `validated`, `routed` and `accepted` stand among the "
+            "events, made from them and without a number of their own."
+        ),
         parameters=[
-            OpenApiParameter(name, str)
-            for name in ("account_id", "after", "event_type", "limit", "order_id")
+            *(
+                OpenApiParameter(name, str)
+                for name in ("account_id", "after", "event_type", "limit", "order_id")
+            ),
+            OpenApiParameter("milestones", bool),
         ],
         responses={200: schema.EventPage, **bricks.errors(401, 403, 422)},
     )
@@ -130,16 +141,26 @@ class EventList(Endpoint):
             since = self.at - timedelta(hours=hours)
         limit = _whole(filters.get("limit", "100"), "limit", least=1, most=1000)
         account_id = filters.get("account_id", "")
-        frames = events.page(
-            organization,
-            after=_whole(filters.get("after", "0"), "after", most=2**63 - 1),
-            limit=limit,
-            since=since,
-            order_id=filters.get("order_id", ""),
-            event_type=filters.get("event_type", ""),
-            also=(_OF_ACCOUNT, [account_id, account_id]) if account_id else None,
-        )
-        body = ",".join(frame.wire() for frame in frames)
+        after = _whole(filters.get("after", "0"), "after", most=2**63 - 1)
+        chosen: events.Chosen = {
+            "since": since,
+            "order_id": filters.get("order_id", ""),
+            "also": (_OF_ACCOUNT, [account_id, account_id]) if account_id else None,
+        }
+        only = filters.get("event_type", "")
+        frames = events.page(organization, after=after, limit=limit, event_type=only, **chosen)
+        told = [frame.wire() for frame in frames]
+        if asked.flag(request, "milestones"):
+            full = len(frames) == limit
+            hidden = events.unnumbered(
+                organization,
+                event_type=milestones.UNNUMBERED,
+                after=feed.position_of(organization, after),
+                until=frames[-1].position if full else None,
+                **chosen,
+            )
+            told = milestones.among([*frames, *hidden])
+        body = ",".join(told)
         last = f'"{frames[-1].number}"' if frames else "null"
         more = "true" if len(frames) == limit else "false"
         return Response(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers as s
 
 from oms_site.api.bricks import Error, decimal, moment, shape, text
-from orders import order_types, time_in_force
+from orders import order_types, sides, time_in_force
 from orders.api.schedules_schema import EXTENSION, Parameters
 
 CREATE_TEXT = (
@@ -32,7 +32,7 @@ Fee = shape(
     fee_amount=decimal(),
     max_fee_amount=decimal(required=False, allow_null=True),
 )
-_PROTOCOLS = ["limit_order_book", "rfq", "external"]
+_PROTOCOLS = ["limit_order_book", "rfq", "external", "custodian"]
 Instruction = shape(
     "ExecutionInstruction",
     protocol=s.ChoiceField(_PROTOCOLS),
@@ -40,6 +40,7 @@ Instruction = shape(
     quantity=Amount(),
     limit_price=decimal(required=False, allow_null=True),
     venue_id=text(),
+    custodian_id=text(max_length=40, help_text="of the protocol custodian; else the order's"),
     all_or_none=s.BooleanField(default=False),
     suppress_pmp_check=s.BooleanField(default=False),
     client_execution_order_id=text(max_length=80),
@@ -74,7 +75,11 @@ _terms = {
     "min_qty": decimal(required=False, help_text="how much a trade takes at least (110)"),
     "post_only": s.BooleanField(required=False, help_text="never takes what stands (ExecInst 6)"),
     "reduce_only": s.BooleanField(required=False, help_text="only lessens a position"),
-    "side": s.ChoiceField(["buy", "sell"]),
+    "side": s.ChoiceField(sides.KNOWN),
+    "locate_id": s.CharField(
+        required=False, max_length=80, help_text="where sold shares were found"
+    ),
+    "locate_broker": s.CharField(required=False, max_length=40, help_text="who lends them (5700)"),
     "limit_price": decimal(required=False, allow_null=True, help_text="clean, percent of par"),
     "extended_hours": s.BooleanField(default=False),
     "client_order_id": text(max_length=80),
@@ -241,6 +246,24 @@ ExecutionRequest = shape(
     fees=s.ListField(child=Fee(), required=False),
     **EXTENSION,
 )
+CustodianRequest = shape(
+    "CustodianExecutionOrderRequest",
+    amount=shape(
+        "CustodianAmount",
+        type=s.ChoiceField(["shares", "notional"], required=False),
+        value=decimal(required=False),
+        shares=decimal(required=False),
+        notional=decimal(required=False, help_text="money, in cents at most"),
+    )(),
+    custodian_id=text(max_length=40, help_text="else the order's own"),
+    limit_price=decimal(required=False, allow_null=True, help_text="per share; else the order's"),
+    all_or_none=s.BooleanField(default=False),
+    suppress_pmp_check=s.BooleanField(default=False),
+    client_execution_order_id=text(max_length=80),
+    annotation=text(),
+    fees=s.ListField(child=Fee(), required=False),
+    **EXTENSION,
+)
 ExecutionOrder = shape(
     "ExecutionOrder",
     id=s.CharField(),
@@ -250,6 +273,8 @@ ExecutionOrder = shape(
     protocol=s.ChoiceField([*_PROTOCOLS, "internal_cross"]),
     strategy=s.CharField(),
     venue_id=text(),
+    custodian_id=text(),
+    notional=decimal(required=False, help_text="the money that it was asked for in"),
     amount=Amount(),
     filled_amount=Amount(),
     leaves_amount=Amount(),

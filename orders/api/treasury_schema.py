@@ -63,6 +63,9 @@ CorporateAction = shape(
     record_date=s.DateField(),
     pay_date=s.DateField(),
     rate=_number(allow_null=True),
+    accrued=_number(
+        allow_null=True, help_text="Interest a call pays beside its price, in percent of par"
+    ),
     ratio_new=s.IntegerField(allow_null=True),
     ratio_old=s.IntegerField(allow_null=True),
     source=s.CharField(),

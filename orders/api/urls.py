@@ -13,6 +13,7 @@ from orders.api import (
     controls,
     external_orders,
     feeds,
+    flattens,
     give_ups,
     halts,
     held_reports,
@@ -78,6 +79,11 @@ urlpatterns = [
     path(f"{_below}rfq/manual/", rfqs.RfqManualCreate.as_view(), name="execution-order-rfq-manual"),
     path(f"{_below}rfq/autoex/", rfqs.RfqAutoExCreate.as_view(), name="execution-order-rfq-autoex"),
     _create("external", "external", "external"),
+    path(
+        f"{_below}custodian/manual/",
+        eo.CustodianManualCreate.as_view(),
+        name="execution-order-custodian-manual",
+    ),
     path(
         f"{_below}<str:execution_order_id>/",
         eo.ExecutionOrderDetail.as_view(),
@@ -273,6 +279,22 @@ urlpatterns = [
     path("kill-switch/", halts.KillSwitchList.as_view(), name="kill-switch-list"),
     path("kill-switch/preview/", halts.KillSwitchPreview.as_view(), name="kill-switch-preview"),
     path("kill-switch/<str:halt_id>/", halts.KillSwitchDetail.as_view(), name="kill-switch-detail"),
+    path(
+        "kill-switch/<str:halt_id>/flatten/",
+        flattens.FlattenList.as_view(),
+        name="flatten-list",
+    ),
+    path("flatten/<str:flatten_id>/", flattens.FlattenDetail.as_view(), name="flatten-detail"),
+    path(
+        "flatten/<str:flatten_id>/approve/",
+        flattens.FlattenApprove.as_view(),
+        name="flatten-approve",
+    ),
+    path(
+        "flatten/<str:flatten_id>/refuse/",
+        flattens.FlattenRefuse.as_view(),
+        name="flatten-refuse",
+    ),
     path("security-status/", halts.SecurityStatus.as_view(), name="security-status"),
     path(
         "kill-switch/<str:halt_id>/request-release/",

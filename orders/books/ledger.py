@@ -5,6 +5,7 @@ from __future__ import annotations
 from orders import rerouting
 from orders.books.statements import ENDED, VENUE_ENDED, Question, check, listed
 from orders.states import Pending
+from venues.capabilities import WORKED
 
 _ORDERS = "SELECT count(*) FROM orders_order o WHERE {scope}"
 
@@ -104,13 +105,13 @@ JOIN (SELECT execution_order_id, count(*) n, sum(leaves_qty) leaves,
 WHERE {{scope}} AND (t.status IN {ENDED} OR c.leaves > t.leaves_qty) AND NOT {_WITH_A_PERSON}
 """
 _STOPPING = listed([Pending.CANCEL.value, Pending.EXPIRE.value])
-# Execution orders of order books whose rest nobody has: no venue works one or has yet to answer a
-# replacement of it, and none gave it back to smart routing to be sent on.
+# Execution orders of order books and desks whose rest nobody has: no venue works one or has yet to
+# answer a replacement of it, and none gave it back to smart routing to be sent on.
 _LOOSE = f"""
 SELECT t.id, format('%%s with leaves_qty %%s, and every venue order of it is over', t.status,
     t.leaves_qty)
 FROM orders_executionorder t JOIN orders_order o ON o.id = t.order_id
-WHERE {{scope}} AND t.protocol = 'limit_order_book' AND t.status NOT IN {ENDED}
+WHERE {{scope}} AND t.protocol IN {listed(sorted(WORKED))} AND t.status NOT IN {ENDED}
     AND NOT EXISTS (SELECT 1 FROM orders_venueorder v WHERE v.execution_order_id = t.id
         AND (v.status NOT IN {VENUE_ENDED} OR v.replace_cl_ord_id <> '' OR v.status = 'canceled'
             AND starts_with(v.cancel_cl_ord_id, '{rerouting.CANCELS}_') AND v.cancels_sent > 0

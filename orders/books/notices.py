@@ -11,7 +11,7 @@ from orders.books.statements import Question, check
 # Corrections are not told: they bring our books to what the custodian has.
 _KINDS = (
     "('deposit', 'withdrawal', 'transfer', 'coupon', 'dividend', 'redemption', 'call', 'split',"
-    " 'fx_buy', 'fx_sell')"
+    " 'fx_buy', 'fx_sell', 'fee')"
 )
 # What moves between parts of one account moves nothing at its custodian.
 _IS_TOLD = f"""m.kind IN {_KINDS} AND NOT (m.kind = 'transfer' AND EXISTS (

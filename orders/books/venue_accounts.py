@@ -13,6 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
+from orders import sides
 from orders.books.statements import rows, stream
 from orders.books.verdicts import GRACE, Check, NotChecked, Run, Tally
 from venues import messages
@@ -26,7 +27,7 @@ from venues.messages import (
 )
 from venues.simulator import journal
 
-_SIDES = {"buy": "1", "sell": "2"}
+_SIDES = {"buy": "1", "sell": "2", sides.SHORT: "5", sides.EXEMPT: "6"}
 _UNKNOWN = "NONE"  # OrderID(37) of an answer about an order the venue never had
 
 
@@ -206,7 +207,7 @@ def _same(report: Report, body: str) -> bool:
 
 # --- orders -----------------------------------------------------------------------------------
 _SENT = """
-SELECT t.id, i.cusip, o.side, coalesce(f.was_qty, t.qty),
+SELECT t.id, i.cusip, coalesce(o.short_sale, o.side), coalesce(f.was_qty, t.qty),
     CASE WHEN f.id IS NULL THEN t.limit_price ELSE f.was_limit_price END,
     m.answered_at IS NOT NULL AND m.sends > 0
 FROM orders_venueorder t JOIN orders_order o ON o.id = t.order_id
@@ -236,7 +237,7 @@ def _orders(run: Run) -> Tally:
                 if answered:
                     tally.differs(key, f"{account.venue_id} answered and never had it")
                 continue
-            said = (there.security_id, there.side, there.order_qty, there.price)
+            said = (there.security_id, there.short_sale or there.side, there.order_qty, there.price)
             if said != (cusip, _SIDES[side], qty, price):
                 tally.differs(key, f"{account.venue_id} has it as {' '.join(map(str, said))}")
         for key, order in came.items() if run.is_whole else ():

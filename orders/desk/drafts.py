@@ -96,7 +96,13 @@ def _check_limits(order: Order, ask: OrderAsk) -> None:
 
 def _handled(ask: OrderAsk) -> dict[str, Any]:
     """The columns of what was asked beyond type and price; an order that asks nothing has none."""
-    return {} if ask.handled is PLAIN else msgspec.structs.asdict(ask.handled)
+    found = {} if ask.handled is PLAIN else msgspec.structs.asdict(ask.handled)
+    if ask.flatten_line:
+        found["flatten_line_id"] = ask.flatten_line
+    for name in ("short_sale", "locate_id", "locate_broker"):
+        if given := getattr(ask, name):
+            found[name] = given
+    return found
 
 
 def screen(

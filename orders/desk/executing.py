@@ -14,7 +14,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.kit import ids
 from oms_site.kit.errors import NotFound, OmsError
-from orders import clearances, execution, rescreen, sor, tickets, tree
+from orders import clearances, custodial, execution, notional, rescreen, sor, tickets, tree
 from orders.execution import Issue
 from orders.models import ExecutionOrder
 from orders.requests import Instruction, fingerprint
@@ -40,6 +40,9 @@ class _Line:
     instruction: Instruction
     result: ExecuteResult
     plan: instructing.Plan | None = None
+    money: notional.Part | None = None
+    # What it was asked by: what is made of it may depend on the moment.
+    mark: str = ""
 
     @property
     def named(self) -> dict[str, Any]:
@@ -145,7 +148,9 @@ def _make(
     for line in lines:
         kind = {"protocol": line.instruction.protocol, "strategy": line.instruction.strategy}
         _say(work, line.one, "execution_order_request", {**line.named, **kind}, at)
+        line.mark = fingerprint(line.instruction)
         try:
+            line.instruction, line.money = custodial.settled(line.one.order, line.instruction)
             line.plan = instructing.prepare(work, line.one, line.instruction, at=at)
             execution.check(line.one, line.instruction, at=at)
             if line.one.order.id not in cleared:
@@ -169,9 +174,10 @@ def _make(
         issue = Issue(
             line.instruction,
             "request",
-            fingerprint=fingerprint(line.instruction),
+            fingerprint=line.mark,
             id=line.result.execution_order_id,
             evidence=kept,
+            money=line.money,
         )
         one, clearance = line.one, cleared[line.one.order.id]
         (row,) = execution.issue(work, one, [issue], clearance=clearance, by=work.by, at=at)

@@ -147,11 +147,17 @@ def _begin(
     result.request_id, result.revision = row.id, row.revision
     refusal, shares = None, list[list[str]]()
     try:
+        if order.flatten_line_id:
+            text = "Two people agreed to just this: cancel it, and propose what is left."
+            raise OmsError("closes_position", text, status=409)
         policy = policies.pinned(order.organization_id, order.policy_id)
         amendments.check(one, ask, wanted, policy=policy, at=at)
         legs = planning.plan(one, qty=wanted.qty, limit_price=wanted.limit_price, at=at)
         for leg in legs:
-            fitness.refuse_leg(leg.child, leg.qty, leg.limit_price, of=order, at=at)
+            by_protocol = leg.row.protocol
+            fitness.refuse_leg(
+                leg.child, leg.qty, leg.limit_price, of=order, at=at, protocol=by_protocol
+            )
         shares = amendments.shares(work, order, ask, wanted)
     except OmsError as fault:
         refusal = fault

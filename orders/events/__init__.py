@@ -11,7 +11,7 @@ from orders.events.of_breaks import BREAKS
 from orders.events.of_clearing import CLEARING, EXTERNALS, FEEDS
 from orders.events.of_clients import ALLOCATIONS, HOLDINGS
 from orders.events.of_executions import EXECUTION_ORDERS, VENUE_ORDERS
-from orders.events.of_halts import HALTS, MASS_CANCELS, ORDER_GROUPS, OVERRIDES
+from orders.events.of_halts import FLATTENS, HALTS, MASS_CANCELS, ORDER_GROUPS, OVERRIDES
 from orders.events.of_inquiries import INQUIRIES
 from orders.events.of_lists import ORDER_LISTS
 from orders.events.of_orders import ORDERS
@@ -36,6 +36,7 @@ FAMILIES: dict[str, tuple[Kind, ...]] = {
     "Halts": HALTS,
     "Rate limits": RATES,
     "Mass cancels": MASS_CANCELS,
+    "Closing positions out": FLATTENS,
     "Order groups": ORDER_GROUPS,
     "Overrides": OVERRIDES,
 }

@@ -24,6 +24,13 @@ BREAKS = (
         ("break_id", "kind", "key", "order_id"),
     ),
     Kind(
+        "break_follow",
+        AUDIT,
+        "break",
+        "What it comes to has changed while it was open; an explanation of before is void.",
+        ("break_id", "kind", "key", "figures"),
+    ),
+    Kind(
         "break_assign",
         AUDIT,
         "break",

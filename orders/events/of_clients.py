@@ -264,7 +264,7 @@ HOLDINGS = (
         AUDIT,
         "corporate action",
         "Every entitled account got its part.",
-        (*_ACTION, "entitled"),
+        (*_ACTION, "entitled", "accrued"),
     ),
     Kind(
         "corporate_action_withdraw",

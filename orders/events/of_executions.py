@@ -36,7 +36,7 @@ EXECUTION_ORDERS = (
         WIRE,
         "order",
         "An execution order was made, with its venue orders and why they went where.",
-        (*EXECUTION_ORDER, "execution_order", "routing", "venue_orders"),
+        (*EXECUTION_ORDER, "execution_order", "routing", "venue_orders", "money"),
     ),
     Kind(
         "internal_cross",

@@ -124,3 +124,36 @@ MASS_CANCELS = (
         (*_MASS, "pending", "canceled", "nothing"),
     ),
 )
+_FLATTEN = ("flatten_id", "halt_id", "lines")
+FLATTENS = (
+    Kind(
+        "flatten_propose",
+        SYSTEM,
+        "flatten",
+        "One person proposed to close out what is held under a reducing halt; `orders` of its lines"
+        " would be ordered, `collar` percent behind the reference, null at the market.",
+        (*_FLATTEN, "reason", "orders", "collar"),
+    ),
+    Kind(
+        "flatten_approve",
+        SYSTEM,
+        "flatten",
+        "A second person agreed to what was proposed: its orders go out.",
+        (*_FLATTEN, "reason"),
+    ),
+    Kind(
+        "flatten_refuse",
+        SYSTEM,
+        "flatten",
+        "A second person refused it, or who proposed it took it back.",
+        (*_FLATTEN, "reason"),
+    ),
+    Kind(
+        "flatten_done",
+        SYSTEM,
+        "flatten",
+        "Something has become of every line: ordered, refused by a control that holds for every"
+        " order, waiting for a review, or nothing was left.",
+        (*_FLATTEN, "due", "nothing", "ordered", "refused", "review"),
+    ),
+)

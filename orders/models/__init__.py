@@ -6,6 +6,7 @@ from orders.models.cross import Cross
 from orders.models.execution import AllocationDue, Execution
 from orders.models.execution_order import ExecutionOrder
 from orders.models.external import DeskClaim, ExternalFill, ExternalOrder
+from orders.models.flatten import Flatten, FlattenLine
 from orders.models.held_report import HeldReport
 from orders.models.mass_cancel import MassCancel, MassCancelOrder
 from orders.models.notional import NotionalPart
@@ -19,6 +20,7 @@ from orders.models.reported_trade import ReportedTrade
 from orders.models.ruleset import Ruleset
 from orders.models.schedule import Schedule, ScheduleSlice
 from orders.models.venue_order import VenueOrder
+from orders.models.words import OrderWords
 
 __all__ = [
     "Adjustment",
@@ -31,6 +33,8 @@ __all__ = [
     "ExecutionOrder",
     "ExternalFill",
     "ExternalOrder",
+    "Flatten",
+    "FlattenLine",
     "HeldReport",
     "MassCancel",
     "MassCancelOrder",
@@ -40,6 +44,7 @@ __all__ = [
     "OrderListLeg",
     "OrderListWatch",
     "OrderTerms",
+    "OrderWords",
     "PriceWatch",
     "Quote",
     "QuoteRound",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
@@ -43,6 +44,8 @@ class Break(LedgerRow):
     order_id = models.CharField(max_length=40, blank=True)
     evidence = models.JSONField(default=dict)
     opened_at = models.DateTimeField()
+    # What it comes to now, where that moves on while it is open; `evidence` is how it began.
+    figures = models.JSONField(null=True, blank=True)
 
     closed_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=200, blank=True)
@@ -54,6 +57,7 @@ class Break(LedgerRow):
     closed_by = _person()
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
+        "figures",
         "closed_at",
         "resolution",
         "owner_id",
@@ -97,6 +101,11 @@ class Break(LedgerRow):
         """Another person does not agree: it is open as before."""
         self.reason_code = self.resolution = ""
         self.proposed_by_id = self.proposed_at = None
+
+    def follow(self, figures: Mapping[str, Any]) -> None:
+        """It comes to something else by now: what was proposed for the old figures is void."""
+        self.figures = dict(figures)
+        self.refuse()
 
     def close(self, *, user_id: int, at: datetime) -> None:
         """Another person agrees."""

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django_fsm import RETURN_VALUE, transition
 
+from allocations.models import Custodian
 from controls.models import Review, Screening
 from controls.states import Outcome, ReviewStatus
 from oms_site.journal.fields import StateField
@@ -55,6 +56,16 @@ class ExecutionOrder(LedgerRow):
     venue = models.ForeignKey(
         Venue, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
+    # Who works it at its desk, and the money that it was asked for in: its quantity came of that.
+    custodian = models.ForeignKey(
+        Custodian,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
+    notional = models.DecimalField(max_digits=20, decimal_places=2, null=True, blank=True)
     qty = models.DecimalField(max_digits=20, decimal_places=6)
     limit_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
     all_or_none = models.BooleanField(default=False)
@@ -125,6 +136,15 @@ class ExecutionOrder(LedgerRow):
             models.CheckConstraint(
                 condition=Q(pending__in=[p.value for p in Pending]),
                 name="execution_order_pending_known",
+            ),
+            models.CheckConstraint(
+                condition=Q(protocol="custodian", custodian__isnull=False, venue__isnull=False)
+                | (~Q(protocol="custodian") & Q(custodian=None)),
+                name="execution_order_handed_to_somebody",
+            ),
+            models.CheckConstraint(
+                condition=Q(notional=None) | Q(protocol="custodian", notional__gt=0),
+                name="execution_order_money_for_a_desk",
             ),
             models.CheckConstraint(
                 condition=Q(qty__gt=0) & Q(cum_qty__gte=0) & Q(leaves_qty__gte=0),

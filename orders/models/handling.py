@@ -12,7 +12,7 @@ from decimal import Decimal
 from django.db import models
 from django.db.models import F, Q
 
-from orders import order_types
+from orders import order_types, sides
 
 WITH_LIMIT = sorted(order_types.WITH_LIMIT)
 WITHOUT_LIMIT = sorted(set(order_types.KNOWN) - order_types.WITH_LIMIT)
@@ -68,6 +68,23 @@ CONSTRAINTS = (
         ),
         name="order_released_of_a_list",
     ),
+    models.CheckConstraint(
+        condition=Q(short_sale=None, locate_id=None, locate_broker=None)
+        | Q(side="sell", short_sale=None)
+        | (
+            Q(side="sell", amount_type="shares", short_sale__in=["short", "exempt"])
+            & (
+                Q(locate_id__isnull=False, locate_id__gt="")
+                | Q(locate_broker__isnull=False, locate_broker__gt="")
+            )
+        ),
+        name="order_short_sale_located",
+    ),
+    models.UniqueConstraint(
+        fields=["flatten_line"],
+        name="one_order_for_a_flatten_line",
+        condition=~Q(flatten_line=None),
+    ),
 )
 INDEXES = (
     models.Index(
@@ -112,7 +129,23 @@ class Handling(models.Model):
     # Since when its group lets it watch the market for its stop price.
     armed_at = models.DateTimeField(null=True, blank=True)
 
+    # A sale that is marked short or short exempt, and where its shares have been found.
+    short_sale = models.CharField(max_length=6, null=True, blank=True)
+    locate_id = models.CharField(max_length=80, null=True, blank=True)
+    locate_broker = models.CharField(max_length=40, null=True, blank=True)
+
+    # What two people agreed to close out by it, under a halt: controls but a few let it pass.
+    flatten_line = models.ForeignKey(
+        "orders.FlattenLine",
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+    )
+
     # Declared by the order itself.
+    side: str
     ord_type: str
     stop_price: Decimal | None
     triggered_at: datetime | None
@@ -122,6 +155,11 @@ class Handling(models.Model):
 
     class Meta:
         abstract = True
+
+    @property
+    def named_side(self) -> str:
+        """The side as callers name it: a marked sale by its mark."""
+        return sides.named(self.side, self.short_sale)
 
     @property
     def trails(self) -> bool:

@@ -10,7 +10,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from orders import execution, extending, handling, time_in_force
+from orders import execution, extending, handling, sides, time_in_force
 from orders.models import ReplaceLeg
 from orders.replacing import settling
 from orders.replacing.planning import LegPlan
@@ -88,6 +88,7 @@ def _message(one: Tree, step: LegPlan, leg: ReplaceLeg, at: datetime) -> transmi
             security_id=cusip,
             side=side,
             transact_time=at,
+            **sides.mark(one.order),
         )
     # A venue carries nothing over: every instruction is repeated (FIX, message G).
     return messages.ReplaceRequest(
@@ -103,6 +104,7 @@ def _message(one: Tree, step: LegPlan, leg: ReplaceLeg, at: datetime) -> transmi
         **handling.wire(one.order, step.row, qty=leg.qty),
         **extending.wire(step.row),
         expire_time=time_in_force.leaves_venue_at(one.order, at=at),
+        **sides.wire(one.order),
     )
 
 

@@ -9,7 +9,7 @@ from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import breaks, execution, tree
+from orders import breaks, execution, sides, tree
 from orders.models import Order, Replacement, VenueOrder
 from orders.revisions import rows
 from orders.states import Amending, ReplaceStatus
@@ -100,6 +100,7 @@ def ask_status(work: Unit, one: Tree, child: VenueOrder, *, at: datetime) -> Non
             cl_ord_id=child.current_cl_ord_id,
             security_id=instruments.by_id(one.order.instrument_id).cusip,
             side=execution.SIDES[one.order.side],
+            **sides.mark(one.order),
         ),
         at=at,
     )

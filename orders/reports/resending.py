@@ -7,7 +7,7 @@ from datetime import datetime
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
-from orders import execution
+from orders import execution, sides
 from orders.models import Order, VenueOrder
 from orders.states import VENUE_TERMINAL
 from orders.tree import Tree
@@ -39,6 +39,7 @@ def _ask(work: Unit, order: Order, child: VenueOrder, *, at: datetime) -> None:
             cl_ord_id=child.current_cl_ord_id,
             security_id=instruments.by_id(order.instrument_id).cusip,
             side=execution.SIDES[order.side],
+            **sides.mark(order),
         ),
         at=at,
     )

@@ -91,7 +91,7 @@ def _row(review: Review, order: Order, votes: list[ReviewVote]) -> Row:
         "order": order.id,
         "version": review.subject_version,
         "status": str(review.status),
-        "side": order.side,
+        "side": order.named_side,
         "par": numbers.plain(order.order_qty),
         "sec": facts.description,
         "cusip": facts.cusip,

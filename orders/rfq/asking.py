@@ -12,7 +12,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import Detail, OmsError, refuse
-from orders import brokers, execution, fitness, terms
+from orders import brokers, execution, fitness, sides, terms
 from orders.models import ExecutionOrder, Rfq
 from orders.render import tidy
 from orders.rfq import inquiry, wire
@@ -95,6 +95,11 @@ def check_asked(one: Tree, ask: RfqAsk, *, at: datetime, faults: list[Detail]) -
         faults.append(Detail("due_time", "due_time_invalid", "It is between now and the end."))
 
 
+def count_chosen(one: Tree, names: tuple[str, ...]) -> int:
+    """How many dealers would be asked now: of those named, else of all."""
+    return len(_chosen(one, names))
+
+
 def expires_at(one: Tree, ask: RfqAsk, *, at: datetime) -> datetime:
     """When the inquiry ends: as asked, else soon, never after the order's session."""
     if ask.expire_time is not None:
@@ -155,6 +160,7 @@ def _message(made: Inquiry, at: datetime) -> messages.QuoteRequest:
         expire_time=rfq.expires_at,
         bidding="bin" if rfq.bidding == "bin" else "asap",
         due_time=rfq.due_at if rfq.bidding == "bin" else None,
+        **sides.mark(order),
     )
 
 

@@ -11,7 +11,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 from oms_site.kit.errors import OmsError
-from orders import brokers, execution, fitness, terms
+from orders import brokers, execution, fitness, sides, terms
 from orders.models import ExecutionOrder, Quote, VenueOrder
 from orders.render import tidy
 from orders.rfq import inquiry, layers, wire
@@ -155,6 +155,7 @@ def respond(
             quote_id=quote.quote_ref if quote is not None else "",
             order_qty=qty,
             price=price if price is not None else quote.price if quote is not None else None,
+            **sides.mark(order),
         ),
         at=at,
     )

@@ -92,5 +92,21 @@ def _automatic(one: Tree, instruction: Instruction, at: datetime) -> Plan:
     )
     faults: list[Detail] = []
     asking.check_asked(one, ask, at=at, faults=faults)
+    _check_reachable(rules, asking.count_chosen(one, ask.dealers), faults)
     refuse(faults)
     return Plan(ask=ask, criteria=rules)
+
+
+def _check_reachable(rules: Criteria, asked: int, faults: list[Detail]) -> None:
+    """Note criteria that wait for more dealers than are asked: they would never be met.
+
+    Nobody to ask at all is a fault of its own.
+    """
+    if not asked:
+        return
+    if rules.min_quotes > asked:
+        text = f"{rules.min_quotes} quotes are waited for, and {asked} dealers are asked."
+        faults.append(Detail("execution_criteria.min_quotes", "min_quotes_unreachable", text))
+    if rules.min_dealers > asked:
+        text = f"{rules.min_dealers} answers are waited for, and {asked} dealers are asked."
+        faults.append(Detail("execution_criteria.min_dealers", "min_dealers_unreachable", text))

@@ -19,6 +19,7 @@ from oms_site.journal import statements
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
+from orders import sides
 from orders.states import EXECUTION_STEPS, ORDER_STEPS, VENUE_STEPS, Pending
 from venues import messages, transmission
 
@@ -42,7 +43,8 @@ GROUP BY o.id HAVING bool_and(e.pending = '' AND w.n > 0 AND w.unasked)
 """
 _ASK = """
 WITH asked AS MATERIALIZED (
-    SELECT o.id, o.organization_id, o.version, o.client_order_id, o.side, i.cusip,
+    SELECT o.id, o.organization_id, o.version, o.client_order_id, i.cusip,
+           coalesce(o.short_sale, o.side) AS side,
            row_number() OVER (ORDER BY o.id) AS n
     FROM orders_order o JOIN venues_instrument i ON i.id = o.instrument_id
     WHERE o.id = ANY(%(ids)s)
@@ -73,8 +75,9 @@ WITH asked AS MATERIALIZED (
     FROM asked a JOIN parts p ON p.order_id = a.id WHERE o.id = a.id
 ), sent AS (
     INSERT INTO venues_outbound (venue_id, cl_ord_id, kind, body, created_at, sends)
-    SELECT c.venue_id, c.cancel_id, 'F', format(CASE a.side WHEN 'buy' THEN %(buy)s ELSE %(sell)s
-           END, c.cancel_id, c.orig_id, a.cusip), %(at)s, 0
+    SELECT c.venue_id, c.cancel_id, 'F', format(CASE a.side WHEN 'buy' THEN %(buy)s
+           WHEN 'short' THEN %(short)s WHEN 'exempt' THEN %(exempt)s ELSE %(sell)s END,
+           c.cancel_id, c.orig_id, a.cusip), %(at)s, 0
     FROM child c JOIN asked a ON a.id = c.order_id ORDER BY c.id
 ), moves AS (
     SELECT execution_order_id, string_agg(format(%(child)s, id, cancel_id, version + 1,
@@ -184,6 +187,8 @@ def _texts(work: Unit, at: datetime) -> dict[str, str]:
         ),
         "buy": _message("1", at),
         "sell": _message("2", at),
+        "short": _message("2", at, sides.SHORT),
+        "exempt": _message("2", at, sides.EXEMPT),
     }
 
 
@@ -195,9 +200,14 @@ def _frame(
     return _template({**frame, "update_id": work.update_id})
 
 
-def _message(side: messages.Side, at: datetime) -> str:
+def _message(side: messages.Side, at: datetime, short_sale: str | None = None) -> str:
     request = messages.CancelRequest(
-        cl_ord_id="$1", orig_cl_ord_id="$2", security_id="$3", side=side, transact_time=at
+        cl_ord_id="$1",
+        orig_cl_ord_id="$2",
+        security_id="$3",
+        side=side,
+        transact_time=at,
+        short_sale=sides.WIRE[short_sale],
     )
     return _template(msgspec.Raw(messages.encode(request)))
 

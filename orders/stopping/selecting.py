@@ -39,6 +39,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str = ""
     venue: str = ""
     order_group: str = ""
+    # Only orders that came before this moment (ISO 8601): what passes a reducing switch afterwards
+    # lessens, and stays.
+    before: str = ""
 
     @property
     def narrow(self) -> bool:
@@ -143,6 +146,7 @@ def _of_whom(wanted: Selection) -> QuerySet[Order]:
         "submitted_by__username": wanted.trader,
         "api_key_id": wanted.api_key,
         "order_group_id": wanted.order_group,
+        "created_at__lte": wanted.before,
     }
     rows = rows.filter(**{name: value for name, value in named.items() if value})
     return rows.filter(submitted_by__groups__name=wanted.desk) if wanted.desk else rows

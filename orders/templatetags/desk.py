@@ -102,8 +102,8 @@ def face(status: str) -> SafeString:
 
 @register.filter
 def side(value: str) -> SafeString:
-    """Buy or sell as sign, word and color."""
-    sign, word = ("▲", "Buy") if value == "buy" else ("▼", "Sell")
+    """A side as sign, words and color."""
+    sign, word = "▲" if value == "buy" else "▼", words(value).capitalize()
     return format_html(
         '<span class="side {}"><span aria-hidden="true">{}</span> {}</span>', value, sign, word
     )

@@ -3,6 +3,7 @@ import { call, freshId, order, Refusal } from "./api.js";
 import { clearFaults, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
 import { toast } from "./toasts.js";
+import { sideOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const SAID = {
@@ -29,7 +30,7 @@ export class Amend {
     this.busy = false;
     this.form.reset();
     clearFaults(this.form);
-    byId("amend-title").textContent = `Amend ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
+    byId("amend-title").textContent = `Amend ${sideOf(row)} ${row.sec}`;
     byId("amend-what").textContent = `${grouped(row.par)} ${row.kind}, limit ${row.lim || "market"}, ${grouped(row.cum)} filled.`;
     this.form.elements.amount.value = grouped(row.par);
     this.form.elements.limit_price.value = row.limn;

@@ -4,6 +4,7 @@ import { clearFaults, node, showFaults } from "./dialogs.js";
 import { grouped, parseQty } from "./figures.js";
 import { now } from "./time.js";
 import { toast } from "./toasts.js";
+import { sideOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const MOST = 50;
@@ -21,7 +22,7 @@ export class Ask {
   }
 
   open(row, free) {
-    byId("rfq-title").textContent = `Ask dealers: ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
+    byId("rfq-title").textContent = `Ask dealers: ${sideOf(row)} ${row.sec}`;
     this.begin([row]);
     this.form.elements.amount.value = grouped(free);
     this.form.elements.amount.select();

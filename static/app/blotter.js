@@ -1,7 +1,7 @@
 // The grid of orders. It paints what the store says; nothing moves while a person points at it.
 import { grouped } from "./figures.js";
 import { etShort } from "./time.js";
-import { FACES } from "./words.js";
+import { FACES, sideOf } from "./words.js";
 
 const FLASH_MS = 600;
 const RESORT_MS = 500;
@@ -19,11 +19,11 @@ const FIELDS = {
   t: (row) => etShort(row.t),
   upd: (row) => etShort(row.upd),
   side(row) {
-    const buy = row.side === "buy";
+    const [mark, ...words] = sideOf(row).split(" ");
     const node = make("span", `side ${row.side}`);
-    const sign = make("span", "", buy ? "▲ " : "▼ ");
+    const sign = make("span", "", `${mark} `);
     sign.ariaHidden = "true";
-    node.append(sign, buy ? "Buy" : "Sell");
+    node.append(sign, words.join(" "));
     return node;
   },
   par: (row) => grouped(row.par),

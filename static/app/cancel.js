@@ -3,12 +3,12 @@ import { call, order, saying } from "./api.js";
 import { confirm, list, node } from "./dialogs.js";
 import { grouped, sum } from "./figures.js";
 import { toast } from "./toasts.js";
-import { canCancel, FACES } from "./words.js";
+import { canCancel, FACES, sideOf } from "./words.js";
 
 const AT_ONCE = 6;
 const NAMED = 5;
 
-const name = (row) => `${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${grouped(row.leaves)} ${row.sec}, ${FACES[row.status]?.[1]}`;
+const name = (row) => `${sideOf(row)} ${grouped(row.leaves)} ${row.sec}, ${FACES[row.status]?.[1]}`;
 
 function more(rows, word) {
   const named = rows.slice(0, NAMED).map(word);

@@ -1,9 +1,10 @@
-// The execute dialog: all or part of a staged order to the books by smart order routing.
+// The execute dialog: all or part of a staged order to the books by smart order routing, or to a custodian.
 import { call, freshId, order } from "./api.js";
 import { clearFaults, node, showFaults } from "./dialogs.js";
 import { grouped, parsePrice, parseQty, thirtySeconds } from "./figures.js";
 import { toast } from "./toasts.js";
 import { placed, VenueParameters } from "./venue-parameters.js";
+import { sideOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 
@@ -14,6 +15,7 @@ export class Execute {
     this.where = new VenueParameters(byId("x-where"), "smart order routing");
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.send(); });
     this.form.addEventListener("input", () => { clearFaults(this.form); this.echo(); });
+    byId("x-where").addEventListener("change", () => this.tell());
     this.form.addEventListener("keydown", (event) => {
       if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); this.send(); }
     });
@@ -27,15 +29,23 @@ export class Execute {
     this.busy = false;
     this.form.reset();
     clearFaults(this.form);
-    byId("execute-title").textContent = `Execute ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
+    byId("execute-title").textContent = `Execute ${sideOf(row)} ${row.sec}`;
     byId("execute-what").textContent = `${grouped(free)} of ${grouped(row.par)} ${row.kind} can be sent, limit ${row.lim}.`;
     this.form.elements.amount.value = grouped(free);
-    byId("execute-outcome").replaceChildren(node("p", "Goes to the limit order books at once, by smart order routing where no venue is named.", "hint"));
     byId("execute-go").disabled = false;
     this.echo();
-    this.where.open();
+    this.where.open(row.kind);
+    this.tell();
     this.box.showModal();
     this.form.elements.amount.select();
+  }
+
+  // What sending it means, as it is filled in now.
+  tell() {
+    const desk = this.where.chosen()?.custodian && this.where.chosen().name.replace(" (custodian)", "");
+    const words = desk ? `${desk} works it at its desk, for accounts that it keeps.` : "Goes to the limit order books at once, by smart order routing where no venue is named.";
+    byId("execute-outcome").replaceChildren(node("p", words, "hint"));
+    byId("execute-go").firstChild.textContent = desk ? "Hand it over " : "Send to the book ";
   }
 
   echo() {
@@ -53,8 +63,8 @@ export class Execute {
     const { amount, limit_price: limit } = this.form.elements;
     try {
       const where = this.where.asked();
-      const way = where.venue_id ? "manual" : "sor";
-      const made = await call("POST", order(this.row.id, `execution-order/lob/${way}/`), {
+      const way = where.custodian_id ? "custodian/manual" : `lob/${where.venue_id ? "manual" : "sor"}`;
+      const made = await call("POST", order(this.row.id, `execution-order/${way}/`), {
         ...where,
         amount: { type: this.row.kind, value: parseQty(amount.value) ?? amount.value },
         client_execution_order_id: this.id,

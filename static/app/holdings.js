@@ -12,7 +12,8 @@ function tellAge() {
   const { at, asOf, stale } = stand();
   if (asOf) {
     age.className = "age warn";
-    age.textContent = `As it stood on ${asOf.replace("T", " at ")} New York time. Prices of then are not kept.`;
+    const olds = Number(stale) ? ` ${stale} of them were stale.` : "";
+    age.textContent = `As it stood on ${asOf.replace("T", " at ")} New York time, at the last prices known by then.${olds}`;
     return;
   }
   const seconds = Math.max(0, Math.round((now() - Date.parse(at)) / 1000));

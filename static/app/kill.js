@@ -2,6 +2,7 @@
 import { call, freshId, saying } from "./api.js";
 import { list, node } from "./dialogs.js";
 import { grouped } from "./figures.js";
+import * as flatten from "./flatten.js";
 import { open, sheet } from "./sheet.js";
 import { showConnection, showServer, typing } from "./shell.js";
 import { LiveSocket } from "./socket.js";
@@ -28,8 +29,9 @@ async function refresh() {
     const answer = await fetch("/kill/?part=board", { credentials: "same-origin" });
     const html = await answer.text();
     if (!answer.ok || answer.redirected || html === shown) return;
-    const focused = document.activeElement?.closest?.("[data-halt], [data-mass]");
-    const held = focused && (focused.dataset.halt ? `[data-halt="${CSS.escape(focused.dataset.halt)}"]` : `[data-mass="${CSS.escape(focused.dataset.mass)}"]`);
+    const focused = document.activeElement?.closest?.("[data-halt], [data-mass], [data-closing]");
+    const named = focused && ["halt", "mass", "closing"].find((name) => focused.dataset[name]);
+    const held = named && `[data-${named}="${CSS.escape(focused.dataset[named])}"]`;
     shown = html;
     board.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
     if (held) board.querySelector(`${held} button`)?.focus();
@@ -41,6 +43,13 @@ async function refresh() {
 const count = (n) => `${n} open ${n === 1 ? "order" : "orders"}`;
 // Par of bonds and shares of equities are never added up.
 const size = ({ par, shares }) => [[par, "par"], [shares, shares === 1 ? "share" : "shares"]].filter(([qty]) => Number(qty)).map(([qty, word]) => `${grouped(String(qty))} ${word}`).join(" and ") || "nothing";
+// What a preview says: how much it is, what it is worth, and where it works.
+function sized(what, told, colon = ":") {
+  const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working, ${size(one)} open`);
+  const worth = told.notional.map((one) => `${grouped(String(one.amount))} ${one.currency}`).join(" and ");
+  const priced = told.unpriced ? `, ${told.unpriced} without a price left out` : "";
+  return [node("p", `${what}${colon} ${count(told.orders)}, ${size(told)} still to trade${worth && `, worth ${worth}`}${priced}.`), ...(venues.length ? [list(venues)] : [])];
+}
 const asked = () => ({ scope: form.elements.scope.value, target: form.elements.target.value.trim() });
 const word = () => { const { scope, target } = asked(); return WHOLE.includes(scope) ? scope : target; };
 
@@ -66,10 +75,7 @@ async function preview() {
   if (!WHOLE.includes(scope) && !target) { place.replaceChildren(node("p", "Say which one to see what it would stop.", "hint")); return; }
   try {
     const told = await call("GET", `${PATH}preview/?${new URLSearchParams({ scope, target })}`);
-    const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working, ${size(one)} open`);
-    const worth = told.notional.map((one) => `${grouped(String(one.amount))} ${one.currency}`).join(" and ");
-    const priced = told.unpriced ? `, ${told.unpriced} without a price left out` : "";
-    place.replaceChildren(node("p", `Stops ${told.name}: ${count(told.orders)}, ${size(told)} still to trade${worth && `, worth ${worth}`}${priced}.`), ...(venues.length ? [list(venues)] : []));
+    place.replaceChildren(...sized(`Stops ${told.name}`, told));
   } catch (error) {
     place.replaceChildren(node("p", saying(error), "fault"));
   }
@@ -121,9 +127,7 @@ async function massPreview() {
   if (!Object.keys(asks).length) { place.replaceChildren(node("p", "Choose by at least one field to see what it would cancel.", "hint")); return; }
   try {
     const told = await call("POST", `${MASS}preview/`, asks);
-    const venues = told.venues.map((one) => `${one.venue_id}: ${one.orders} working`);
-    const priced = told.unpriced ? `, ${told.unpriced} without a price left out` : "";
-    place.replaceChildren(node("p", `Cancels ${count(told.orders)}, ${grouped(String(told.leaves_qty))} still to trade, worth ${grouped(String(told.notional))}${priced}.`), ...(venues.length ? [list(venues)] : []));
+    place.replaceChildren(...sized("Cancels", told, ""));
   } catch (error) {
     place.replaceChildren(node("p", saying(error), "fault"));
   }
@@ -147,6 +151,7 @@ async function showResults(id) {
     for (const word of [one.result, one.reason || "", one.order_status.replaceAll("_", " ")]) row.insertCell().textContent = word;
   }
   const more = told.orders > told.results.length ? [node("p", `The first ${told.results.length} of ${told.orders}.`, "hint")] : [];
+  byId("results-title").textContent = "Mass cancel";
   byId("results-body").replaceChildren(table, ...more);
   byId("results").showModal();
 }
@@ -156,6 +161,7 @@ sheet(mass, async () => {
   toast(`Asked: ${made.orders} orders`);
 }, refresh);
 massForm.addEventListener("input", (event) => (["confirm", "reason"].includes(event.target.name) ? massReady() : massChanged()));
+flatten.begin(refresh);
 byId("mass-open")?.addEventListener("click", openMass);
 form.elements.mode.addEventListener("change", () => { form.elements.cancel_orders.checked = form.elements.mode.value === "halt"; });
 form.addEventListener("input", (event) => (["scope", "target"].includes(event.target.name) ? changed() : ready()));
@@ -165,6 +171,10 @@ board.addEventListener("click", async (event) => {
   if (on?.ask) { byId("ask").dataset.about = on.ask; open(byId("ask"), "[name=reason]"); }
   if (on?.results) {
     try { await showResults(on.results); } catch (error) { say("closed", saying(error)); }
+  }
+  const closing = { flatten: flatten.propose, agree: flatten.decide, outcome: flatten.results, refuse: flatten.takeBack };
+  for (const [name, act] of Object.entries(closing).filter(([name]) => on?.[name])) {
+    try { await act(on[name]); await refresh(); } catch (error) { say("closed", saying(error)); }
   }
   if (on?.reset) {
     try {

@@ -2,9 +2,10 @@
 import { call, freshId, order, saying, Unreachable } from "./api.js";
 import { list, node } from "./dialogs.js";
 import { toast } from "./toasts.js";
+import { sideOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
-const name = (row) => `${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.par.replace(/\B(?=(\d{3})+(?!\d))/g, ",")} ${row.sec}, ${row.acct}, ${row.trader}`;
+const name = (row) => `${sideOf(row)} ${row.par.replace(/\B(?=(\d{3})+(?!\d))/g, ",")} ${row.sec}, ${row.acct}, ${row.trader}`;
 let now = null;
 
 export const deciding = () => byId("decide").open;

@@ -2,6 +2,7 @@
 import { node } from "./dialogs.js";
 import { grouped } from "./figures.js";
 import { now } from "./time.js";
+import { sideOf } from "./words.js";
 
 const FLASH_MS = 700;
 const SOON_MS = 15 * 60 * 1000;
@@ -30,7 +31,7 @@ export function item(row, me, looking) {
   box.dataset.id = row.id;
   box.setAttribute("role", "option");
   const title = node("span", undefined, "title");
-  title.append(node("span", row.side === "buy" ? "▲ Buy" : "▼ Sell", `side ${row.side}`), ` ${grouped(row.par)} ${row.sec}`);
+  title.append(node("span", sideOf(row), `side ${row.side}`), ` ${grouped(row.par)} ${row.sec}`);
   const age = node("span", "", "right age");
   const what = `${row.lim}${row.away ? ` (${row.away})` : ""} · ${row.acct} · ${row.trader}`;
   box.append(title, age, node("span", what, "line"), state(row, me), node("span", `⚑ ${row.failed.join(", ")}`, "line"), node("span", row.required > 1 ? `${row.approvals} of ${row.required} approvals` : "", "right face warn"), node("span", people(row, me, looking), "who"));

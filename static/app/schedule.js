@@ -5,6 +5,7 @@ import { grouped, parsePrice, parseQty } from "./figures.js";
 import { now } from "./time.js";
 import { toast } from "./toasts.js";
 import { placed, VenueParameters } from "./venue-parameters.js";
+import { sideOf } from "./words.js";
 
 const byId = (id) => document.getElementById(id);
 const TICK_MS = 500;
@@ -95,7 +96,7 @@ export class Plan {
     this.busy = false;
     this.form.reset();
     clearFaults(this.form);
-    byId("plan-title").textContent = `Schedule ${row.side === "buy" ? "▲ Buy" : "▼ Sell"} ${row.sec}`;
+    byId("plan-title").textContent = `Schedule ${sideOf(row)} ${row.sec}`;
     byId("plan-what").textContent = `${grouped(free)} of ${grouped(row.par)} ${row.kind} can be sent, limit ${row.lim}.`;
     this.form.elements.amount.value = grouped(free);
     byId("plan-outcome").replaceChildren(node("p", "Every slice passes the controls again as it goes out. The order stays with you: stop it at any time.", "hint"));

@@ -42,6 +42,20 @@ export function asked(fields) {
   return found;
 }
 
+// Only shares are sold short; a sale that is marked says where they were found.
+export function mark(fields, shares) {
+  byId("t-mark-field").hidden = !shares || fields.side.value !== "sell";
+  byId("t-locate-field").hidden = byId("t-mark-field").hidden || !fields.mark.value;
+}
+
+// The side as the API names it, with the locate of a short sale.
+export function sold(fields) {
+  const side = fields.side.value;
+  if (byId("t-locate-field").hidden) return { side };
+  const locate = fields.locate_id.value.trim();
+  return { side: `${side}_${fields.mark.value}`, ...(locate && { locate_id: locate }) };
+}
+
 // The list that an entry becomes with what closes it; null for an order of its own.
 export function bracket(fields, entry) {
   const [profit, loss] = CLOSES.map((name) => fields[name].value.trim());

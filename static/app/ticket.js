@@ -141,6 +141,7 @@ export class Ticket {
     const qty = parseQty(this.form.elements.amount.value), money = moneyOf(this.form.elements.amount.value);
     byId("t-par-echo").textContent = money ? `${grouped(money)} of money, rounded down to whole steps` : qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
     this.split.follow(security, qty);
+    more.mark(this.form.elements, shares);
     const type = this.form.elements.type.value;
     const market = !LIMITED.has(type);
     const limit = this.form.elements.limit_price;
@@ -171,7 +172,7 @@ export class Ticket {
     return {
       client_order_id: this.id,
       instrument_id: security?.cusip || fields.instrument_id.value.trim(),
-      side: fields.side.value,
+      ...more.sold(fields),
       amount,
       ...(where.venue_id && { execution_instructions: [{ protocol: "limit_order_book", strategy: "manual", quantity: amount, ...where }] }),
       type: fields.type.value,
@@ -218,7 +219,7 @@ export class Ticket {
   // What the books would give now; a ticket without an answer is as good as before.
   async estimate(asked, content) {
     const where = `/v1/trading/market/${encodeURIComponent(asked.instrument_id)}/estimate/`;
-    const query = new URLSearchParams({ side: asked.side, amount: asked.amount.value, ...(asked.limit_price && { limit_price: asked.limit_price }) });
+    const query = new URLSearchParams({ side: this.form.elements.side.value, amount: asked.amount.value, ...(asked.limit_price && { limit_price: asked.limit_price }) });
     let found = null;
     try { found = await call("GET", `${where}?${query}`); } catch { return; }
     if (this.previewed !== content || !this.ready) return;

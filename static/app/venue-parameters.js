@@ -3,11 +3,14 @@ import { node } from "./dialogs.js";
 
 let asked = null;
 
-// The venues that know more than the standard, asked for once; null where that failed.
-async function venues() {
+// The venues that know more than the standard, and of an order in shares the desks of custodians, asked
+// for once; null where that failed.
+async function places(kind) {
   asked ??= fetch("/desk/reference.json", { credentials: "same-origin" }).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)));
   try {
-    return (await asked).venues || [];
+    const known = await asked;
+    const desks = (kind === "shares" && known.desks) || [];
+    return [...(known.venues || []), ...desks.map((one) => ({ id: `custodian:${one.id}`, custodian: one.id, name: `${one.name} (custodian)`, algorithms: [], parameters: [] }))];
   } catch {
     asked = null;
     return null;
@@ -50,11 +53,11 @@ export class VenueParameters {
     });
   }
 
-  // A dialog opens: nothing is chosen.
-  async open() {
-    const found = await venues();
-    this.known = found || [];
+  // A dialog opens: nothing is chosen. Custodians are offered where the order's kind of amount is given.
+  async open(kind = "") {
     this.venue = null;
+    const found = await places(kind);
+    this.known = found || [];
     this.box.hidden = found?.length === 0;
     this.box.replaceChildren();
     if (!found) this.box.append(node("p", "What venues take besides could not be asked for. Close this and open it again to name a venue.", "fault whole"));
@@ -99,6 +102,7 @@ export class VenueParameters {
   asked() {
     const venue = this.chosen();
     if (!venue) return {};
+    if (venue.custodian) return { custodian_id: venue.custodian };
     const typed = [...this.rest.querySelectorAll("input, select")].map((one) => [one.name.slice("venue:".length), one.value.trim()]).filter(([, value]) => value);
     return {
       venue_id: venue.id,
@@ -113,7 +117,7 @@ export function placed(error) {
   for (const detail of error.details || []) {
     const own = (detail.field || "").replace(/^execution_instructions\[0\]\./, "");
     const found = /^venue_parameters\.(.+)$/.exec(own);
-    if (own === "venue_id") detail.field = own;
+    if (own === "venue_id" || own === "custodian_id") detail.field = "venue_id";
     if (found) detail.field = found[1] === "algorithm" ? "algorithm" : `venue:${found[1]}`;
   }
   return error;

@@ -14,6 +14,9 @@ export const FACES = {
   rejected: ["⊘", "rejected", "bad"],
   expired: ["⌛", "expired", "quiet"],
 };
+// Which way it goes: sign and words.
+const SIDES = { buy: "▲ Buy", sell: "▼ Sell", sell_short: "▼ Sell short", sell_short_exempt: "▼ Sell short exempt" };
+export const sideOf = (row) => SIDES[row.side] || row.side;
 const DONE = new Set(["filled", "canceled", "rejected", "expired"]);
 const OUT = new Set(["queued", "scheduled", "working", "partial", "cancel_pending", "expire_pending", "replace_pending"]);
 

@@ -33,6 +33,8 @@ QUEUE_ROOMS = {
     "Outbound": {"venues.transmission"},
     "Inbound": {"venues.inbox"},
     "MassCancelOrder": {"orders.mass_canceling"},
+    "FlattenLine": {"orders.flattening.proposing", "orders.flattening.working"},
+    "OrderWords": {"orders.searching"},
     "OrderListWatch": {
         "orders.contingent.submitting",
         "orders.contingent.settling",

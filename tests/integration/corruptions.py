@@ -47,6 +47,7 @@ VERSIONS, TENANT, TREE = (
     "one_organization_per_tree",
     "one_order_per_tree",
 )
+FEES = "capped_fees_are_due_or_in_a_break"
 CLEARED, STREET = "cleared_trades_are_their_executions", "clearing_parties_agree"
 NOTICED, WITHDRAWN, REPORTED, FED, NOTED, HEARD = (
     "notices_are_what_moved",
@@ -57,6 +58,14 @@ NOTICED, WITHDRAWN, REPORTED, FED, NOTED, HEARD = (
     "custodians_heard_the_same",
 )
 PLANTED = (
+    corrupt(
+        "an order that was busted is charged by another schedule",
+        """UPDATE orders_order SET fees = '[{"fee_schedule_id": "fs", "recipient_id": "firm",
+        "fee_schedule_asset_level_id": "fsal", "fee_type": "commission", "fee_amount": "1",
+        "fee_amount_type": "percentage_of_par", "max_fee_amount": "5.00"}]'
+        WHERE id = %(corrected)s""",
+        *(ROWS, FEES),
+    ),
     corrupt(
         "the street was told another quantity",
         "UPDATE allocations_clearingreport SET qty = qty + 1000 WHERE execution_id = %(execution)s",

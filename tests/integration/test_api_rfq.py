@@ -91,6 +91,32 @@ def test_autoex_takes_its_criteria_and_refuses_bad_ones(api: Api) -> None:
     assert (row.expires_at - row.created_at).total_seconds() == 60
 
 
+@pytest.mark.parametrize("name", ["min_quotes", "min_dealers"])
+def test_criteria_that_wait_for_more_dealers_than_are_asked_are_refused(
+    api: Api, name: str
+) -> None:
+    trader = api("alpha_trader")
+    order_id = _staged(trader)
+    path = f"/v1/trading/order/{order_id}/execution-order/rfq/autoex/"
+    body = {"amount": {"par": 3000}, "dealers": [SWIFT, BROAD], "execution_criteria": {name: 3}}
+    status, error = trader.post(path, body)
+    assert (status, error["code"]) == (422, f"{name}_unreachable")
+    (fault,) = error["error_details"]
+    assert fault["field"] == f"execution_criteria.{name}"
+    assert fault["message"].endswith(" are waited for, and 2 dealers are asked.")
+    assert not Rfq.objects.filter(order_id=order_id).exists()
+    # In a list each has its own outcome.
+    batch = {"rfqs": [{"order_id": order_id, **body}]}
+    status, told = trader.post("/v1/trading/list-rfq/batch/", batch)
+    assert f"{name}_unreachable" in str(told)
+    # Where we choose the dealers, those count that could be asked now.
+    everybody = {**body, "dealers": None, "execution_criteria": {name: 50}}
+    status, error = trader.post(path, everybody)
+    assert (status, error["code"]) == (422, f"{name}_unreachable")
+    enough = {**body, "execution_criteria": {name: 2}}
+    assert trader.post(path, enough)[0] == 202
+
+
 def test_a_client_rfq_id_is_one_inquiry_for_ever(api: Api) -> None:
     trader = api("alpha_trader")
     order_id = _staged(trader)

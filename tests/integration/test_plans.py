@@ -125,6 +125,7 @@ def here(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _stage(*, over: int, resting: int, analyzed: bool) -> str:
     """Tables full of what asks for nothing, and one order that somebody looks at."""
+    old_rows.forget_the_past()
     old_rows.fill(over, resting=resting)
     order_id = trading.routed().order_id
     for task in sorted(_tasks()):  # what is due is done before anything is counted

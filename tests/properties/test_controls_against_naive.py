@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from controls import library, screening
 from controls.exposure import Book, Traits
 from controls.ticket import AccountFacts, Ticket
+from tests import effort
 from tests.unit.controls.tickets import AT, reference, ticket
 
 D = Decimal
@@ -222,7 +223,7 @@ def concentration(
     return bool((inside + worth(new)) * 100 <= Fraction(params["max_percent"]) * assets)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=effort.examples(400), deadline=None)
 @given(st.lists(orders, min_size=1, max_size=8), positions, st.lists(rules, min_size=1, max_size=4))
 def test_every_verdict_is_the_naive_one(
     asked: list[dict[str, Any]], given_: list[Held], limits: list[tuple[str, dict[str, Any]]]

@@ -26,7 +26,7 @@ from orders import desk, expiry, lots, routing
 from orders.events import KINDS
 from orders.models import ExecutionOrder, VenueOrder
 from orders.requests import AccountAsk, AllocationAsk
-from tests import trading
+from tests import effort, trading
 from venues.messages import ExecType, OrdStatus
 
 D = Decimal
@@ -212,7 +212,7 @@ often = st.sampled_from([*WORDS, "submit", "route", "fill", "fill", "end", "canc
 
 
 @settings(
-    max_examples=60,
+    max_examples=effort.examples(60),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -223,8 +223,7 @@ def test_rows_are_the_fold_of_their_events(sandbox: datetime, words: list[tuple[
         for word, n in words:
             getattr(story, word)(n)
         check_journal()
-        for order_id in story.orders:
-            trading.check_tree(order_id)
+        trading.check_trees(story.orders)
 
 
 def test_the_checker_sees_a_row_that_no_event_explains(sandbox: datetime) -> None:

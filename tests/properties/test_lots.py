@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from allocations.holdings import costing
 from allocations.holdings.costing import Move, State
+from tests import effort
 
 D = Decimal
 DAY = date(2026, 11, 23)
@@ -131,7 +132,7 @@ def test_two_runs_agree_and_pieces_agree_with_the_whole(moves: list[Move]) -> No
 
 
 @given(histories())
-@settings(max_examples=50)
+@settings(max_examples=effort.examples(50))
 def test_taking_everything_back_leaves_nothing(moves: list[Move]) -> None:
     n = len(moves)
     gone = {m.reverses for m in moves if m.reverses}

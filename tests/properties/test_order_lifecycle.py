@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from orders.models import ExecutionOrder, Order, VenueOrder
 from orders.reference.states import machines
 from orders.states import Amending, fix_ord_status
+from tests import effort
 
 AT = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 D = Decimal
@@ -332,7 +333,9 @@ class VenueOrderLife(Lifecycle):
         self.end(step, ended, at=AT, text="t")
 
 
-_often = settings(max_examples=150, stateful_step_count=30, deadline=None)
+_often = settings(
+    max_examples=effort.examples(150), stateful_step_count=effort.steps(30), deadline=None
+)
 OrderLife.TestCase.settings = _often
 ExecutionOrderLife.TestCase.settings = _often
 VenueOrderLife.TestCase.settings = _often

@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from oms_site.kit import clock
 from orders import desk
 from orders.models import ExecutionOrder, Order, OrderTerms, VenueOrder
-from tests import policies, trading
+from tests import effort, policies, trading
 from tests.integration.replacing import story
 from venues.messages import CancelReject, ExecType, ExecutionReport, OrdStatus, Report
 
@@ -35,7 +35,6 @@ D = Decimal
 WHOLE = 10_000
 sizes = st.integers(1, 15).map(lambda n: n * 1000)
 prices = st.sampled_from(["99.3", "99.5", "99.6", "99.7"])
-DEEP = "deep"
 
 
 @dataclass
@@ -290,10 +289,9 @@ class Life(RuleBasedStateMachine):
 
 def test_an_order_is_what_its_venues_facts_make_it(sandbox: datetime) -> None:
     policies.agreed(preset="full", at=sandbox - timedelta(days=1))
-    deep = settings.get_current_profile_name() == DEEP
     chosen = settings(
-        max_examples=1000 if deep else 25,
-        stateful_step_count=60 if deep else 25,
+        max_examples=effort.examples(25),
+        stateful_step_count=effort.steps(25),
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from oms_site.kit.numbers import round_fraction
 from orders.models import Break, Execution, ExecutionOrder, VenueOrder
-from tests import trading
+from tests import effort, trading
 from venues import messages
 from venues.messages import ExecType, OrdStatus, StatusRequest
 from venues.models import Inbound, Outbound
@@ -92,7 +92,7 @@ def _answer_questions(
 
 
 @settings(
-    max_examples=80,
+    max_examples=effort.examples(80),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -22,7 +22,7 @@ from oms_site.kit.errors import OmsError
 from orders import desk
 from orders.models import Quote, Rfq, VenueOrder
 from orders.rfq import sweeping
-from tests import quoting, trading
+from tests import effort, quoting, trading
 from tests.properties.test_journal_fold import fold, stored
 from venues.messages import ExecType, OrdStatus
 
@@ -73,7 +73,7 @@ class Referee:
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.django_db
 @settings(
-    max_examples=40,
+    max_examples=effort.examples(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -21,7 +21,7 @@ from orders.models import Schedule
 from orders.requests import SCHEDULED
 from orders.schedule_states import SCHEDULE_OPEN
 from orders.schedules import commands, sending
-from tests import scheduling, trading
+from tests import effort, scheduling, trading
 from tests.properties.test_journal_fold import fold, stored
 from venues.messages import ExecType, OrdStatus
 
@@ -44,7 +44,7 @@ step = st.one_of(
 @pytest.mark.usefixtures("sandbox")
 @pytest.mark.django_db
 @settings(
-    max_examples=20,
+    max_examples=effort.examples(20),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

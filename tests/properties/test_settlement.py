@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allocations import adapters, holdings
+from allocations import accounts, adapters, holdings
 from allocations.models import BookingLeg, SettlementInstruction, TradeConfirm
 from allocations.settlement import people
 from oms_site.kit import clock
-from tests import trading
+from tests import effort, trading
 from tests.integration.allocations.outside import Outside
 from tests.integration.settlement import story
 from tests.trading import D
@@ -44,6 +44,10 @@ class Play:
 
     def __init__(self, outside: Outside, account: str) -> None:
         self.outside, self.account = outside, account
+        known = accounts.find_account("alpha", account)
+        assert known is not None
+        # The others have nothing to say; they are asked in the end.
+        self.custodians = (known.custodian_id,)
         self.orders: list[str] = []
         self.day = 0
 
@@ -63,8 +67,8 @@ class Play:
         if self.orders:
             story.correct(self.orders[-1], px="98.5")
 
-    def turn(self) -> None:
-        story.turn(1)
+    def turn(self, times: int = 1) -> None:
+        story.turn(times, custodians=self.custodians)
 
     def down(self) -> None:
         self.outside.fault(mode="down", desk="settlement")
@@ -102,9 +106,11 @@ def ended(play: Play) -> None:
         for hour in (11, 12, 18):
             with story.on(*DAYS[n], hour):
                 play.dispute()
-                story.turn(2)
+                play.turn(2)
                 check(play.account)
     with story.on(*DAYS[-1], 20):
+        story.turn(1)
+        check(play.account)
         held = holdings.cash([play.account]).get((play.account, "USD"))
         if held is not None:
             assert held.settled == held.traded
@@ -121,7 +127,7 @@ def ended(play: Play) -> None:
 
 
 @settings(
-    max_examples=8,
+    max_examples=effort.examples(8),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from oms_site.api import strict_json
 from oms_site.api.strict_json import MOST_DEPTH, BadJson
+from tests import effort
 
 # Characters that a text may hold: no half characters and no NUL.
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)
@@ -48,7 +49,7 @@ def _written(value: Any, *, ascii_only: bool, indent: int | None) -> bytes:
     return text.encode()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=effort.examples(400), deadline=None)
 @given(value=documents, ascii_only=st.booleans(), indent=st.none() | st.integers(0, 3))
 @example(value=["\\u0000 is six characters"], ascii_only=False, indent=None)
 @example(value={"\\ud800": "\\\\u0000"}, ascii_only=True, indent=None)
@@ -74,7 +75,7 @@ def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=effort.examples(300), deadline=None)
 @given(value=documents, n=st.integers(0, 10**6), junk=st.binary(min_size=1, max_size=3))
 def test_a_damaged_document_is_read_or_refused_but_never_breaks(
     value: Any, n: int, junk: bytes

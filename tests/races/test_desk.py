@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from functools import partial
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models import Count
-from django.db.models.expressions import RawSQL
 from psycopg.errors import DeadlockDetected
 
 from controls.models import Review
@@ -185,14 +184,34 @@ def test_what_is_no_deadlock_may_be_committed_and_is_not_tried_again(
         desk.submit([trading.request()])
 
 
+_NOTING = """
+CREATE TABLE noted (place bigserial, name text);
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN INSERT INTO noted (name) VALUES (NEW.client_order_id); RETURN NULL; END $$;
+CREATE TRIGGER noting AFTER INSERT ON orders_order FOR EACH ROW EXECUTE FUNCTION note();
+"""
+
+
+@pytest.fixture
+def noted() -> Iterator[Callable[[], list[str]]]:
+    """The client's ids of new orders, in the order in which their rows are inserted."""
+
+    def run(sql: str) -> list[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return [row[0] for row in cursor.fetchall()] if cursor.description else []
+
+    run(_NOTING)
+    yield lambda: run("SELECT name FROM noted ORDER BY place")
+    run("DROP TRIGGER noting ON orders_order; DROP FUNCTION note; DROP TABLE noted")
+
+
 @pytest.mark.parametrize("names", [("b", "a", "c"), ("c", "b", "a")])
 def test_ids_of_a_batch_are_taken_in_one_order_and_its_story_keeps_its_own(
-    names: Sequence[str],
+    names: Sequence[str], noted: Callable[[], list[str]]
 ) -> None:
     desk.submit([trading.request(client_order_id=name) for name in names])
-    rows = RawSQL("SELECT ctid::text FROM orders_order o WHERE o.id = orders_order.id", [])
-    stored = Order.objects.annotate(place=rows).order_by("place")
-    assert list(stored.values_list("client_order_id", flat=True)) == ["a", "b", "c"]
+    assert noted() == ["a", "b", "c"]
     told = Event.objects.filter(event_type="request").order_by("id").values_list("subject")
     named = dict(Order.objects.values_list("id", "client_order_id"))
     assert [named[key] for (key,) in told] == list(names)

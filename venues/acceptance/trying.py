@@ -11,6 +11,8 @@ from venues.gateways.port import GatewayError
 _OF_PROTOCOLS = {
     "limit_order_book": (*order_book.REQUIREMENTS, *prices.REQUIREMENTS),
     "rfq": inquiries.REQUIREMENTS,
+    # A desk works orders as a book does, and shows none.
+    "custodian": order_book.REQUIREMENTS,
     # Nobody is on the other side of a cross: nothing can be asked.
     "internal_cross": (),
 }

@@ -102,6 +102,7 @@ def _execution(given: Given, names: Names, *, seq: int) -> Read:
         exec_ref_id=given.text(19),
         ord_rej_reason=given.whole(103),
         text=given.text(58),
+        short_sale=given.short_sale(),
     )
     return Read(report, "; ".join(filter(None, (strange, doubts))))
 
@@ -203,6 +204,7 @@ def refused(sent: Message, said: Message, content: Content, names: Names, *, seq
             trade_date=at.astimezone(NEW_YORK).date(),
             ord_rej_reason=99,
             text=text,
+            short_sale=ours.short_sale(),
         )
     if sent.type in ("F", "G"):
         return CancelReject(

@@ -49,10 +49,10 @@ def encode(message: WireOut, content: Content, names: Names) -> tuple[str, Field
         case CancelRequest():
             body = [(41, message.orig_cl_ord_id), (11, message.cl_ord_id)]
             body += _instrument(message.security_id, content, names)
-            body += [(54, message.side), (60, timestamp(message.transact_time))]
+            body += [_side(message), (60, timestamp(message.transact_time))]
         case StatusRequest():
             body = [(11, message.cl_ord_id), *_instrument(message.security_id, content, names)]
-            body += [(54, message.side)]
+            body.append(_side(message))
         case MarketDataRequest():
             body = market.request(message, content, names)
         case QuoteRequest():
@@ -70,7 +70,7 @@ def encode(message: WireOut, content: Content, names: Names) -> tuple[str, Field
 def _order(message: NewOrder | ReplaceRequest, content: Content, names: Names) -> Fields:
     body: Fields = [(21, "1")] if content.dialect == "FIX.4.2" else []
     body += _instrument(message.security_id, content, names)
-    body += [(54, message.side), (60, timestamp(message.transact_time))]
+    body += [_side(message), *_located(message), (60, timestamp(message.transact_time))]
     body += [(38, number(message.order_qty)), (40, message.ord_type)]
     if message.price is not None:
         body.append((44, number(message.price)))
@@ -86,6 +86,19 @@ def _order(message: NewOrder | ReplaceRequest, content: Content, names: Names) -
     if message.expire_time is not None and message.time_in_force in _TIMED:
         body.append((126, timestamp(message.expire_time)))
     return [*body, *_extensions(message, content)]
+
+
+def _side(message: NewOrder | CancelRequest | ReplaceRequest | StatusRequest) -> tuple[int, str]:
+    """Side(54): a sale that is marked says its mark."""
+    return 54, message.short_sale or message.side
+
+
+def _located(message: NewOrder | ReplaceRequest) -> Fields:
+    """LocateReqd(114) and LocateBroker(5700): what is sold short has been found already."""
+    if not message.short_sale:
+        return []
+    broker = [(5700, message.locate_broker)] if message.locate_broker else []
+    return [(114, "N"), *broker]
 
 
 def _extensions(message: NewOrder | ReplaceRequest, content: Content) -> Fields:

@@ -35,7 +35,7 @@ _OTHER = 99  # QuoteRequestRejectReason(658)
 def request(message: QuoteRequest, instrument: Fields) -> Fields:
     """The body of R. StrikeTime(443) is when answers of a `bin` inquiry are due."""
     body: Fields = [(131, message.quote_req_id), (146, "1"), *instrument, (537, "1")]
-    body += [(54, message.side), (38, number(message.order_qty))]
+    body += [(54, message.short_sale or message.side), (38, number(message.order_qty))]
     body += [(126, timestamp(message.expire_time)), (60, timestamp(message.transact_time))]
     body += [(443, timestamp(message.due_time))] if message.due_time is not None else []
     body.append((453, str(len(message.dealers))))
@@ -46,7 +46,8 @@ def request(message: QuoteRequest, instrument: Fields) -> Fields:
 
 def response(message: QuoteResponse, instrument: Fields, content: Content) -> tuple[str, Fields]:
     """MsgType and body of an answer to a quote."""
-    terms: Fields = [*instrument, (54, message.side), (60, timestamp(message.transact_time))]
+    terms: Fields = [*instrument, (54, message.short_sale or message.side)]
+    terms.append((60, timestamp(message.transact_time)))
     if message.order_qty is not None:
         terms.append((38, number(message.order_qty)))
     price: Fields = [(44, number(message.price))] if message.price is not None else []

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 
 from venues.fix.codec import Message, digits, moment
 from venues.formats import Content
-from venues.messages import Side
+from venues.messages import ShortSale, Side
 
 # No amount of the world has more, on either side of the point.
 MOST_DIGITS = 30
@@ -63,6 +63,11 @@ class Given:
             return _SIDES[self.text(54)]
         except KeyError:
             raise ValueError(f"54={self.text(54)} is no side") from None
+
+    def short_sale(self) -> ShortSale:
+        """The mark in Side(54): sold short, short exempt, or neither."""
+        said = self.text(54)
+        return "5" if said == "5" else "6" if said == "6" else ""
 
     def needed(self, tag: int) -> str:
         """A value that has to be there. Raises `ValueError`."""

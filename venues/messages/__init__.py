@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from venues.messages.base import ExecType, Extensions, Message, OrdStatus, OrdType, Side
+from venues.messages.base import ExecType, Extensions, Message, OrdStatus, OrdType, ShortSale, Side
 from venues.messages.market import (
     BookSnapshot,
     BookUpdate,
@@ -77,6 +77,7 @@ __all__ = [
     "ReplaceRequest",
     "Report",
     "SecurityStatus",
+    "ShortSale",
     "Side",
     "StatusRequest",
     "TapeMessage",

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 Side = Literal["1", "2"]  # Side(54): buy, sell
+ShortSale = Literal["", "5", "6"]  # Side(54) of a sale that is marked short, or short exempt
 OrdType = Literal["1", "2"]  # OrdType(40): market, limit
 Extensions = tuple[tuple[str, str], ...]  # names and values
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import IntEnum
 from typing import Literal
 
-from venues.messages.base import Message, Side
+from venues.messages.base import Message, ShortSale, Side
 
 
 class QuoteRespType(IntEnum):
@@ -43,6 +43,7 @@ class QuoteRequest(Message, frozen=True, tag="R"):
     expire_time: datetime
     bidding: Literal["asap", "bin"] = "asap"
     due_time: datetime | None = None
+    short_sale: ShortSale = ""
 
     @property
     def cl_ord_id(self) -> str:
@@ -62,6 +63,7 @@ class QuoteResponse(Message, frozen=True, tag="AJ"):
     quote_id: str = ""
     order_qty: Decimal | None = None
     price: Decimal | None = None
+    short_sale: ShortSale = ""
 
 
 class DealerQuote(Message, frozen=True, tag="S"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from decimal import Decimal
 
-from venues.messages.base import ExecType, Extensions, Message, OrdStatus, OrdType, Side
+from venues.messages.base import ExecType, Extensions, Message, OrdStatus, OrdType, ShortSale, Side
 
 
 class Logon(Message, frozen=True, tag="logon"):
@@ -52,6 +52,8 @@ class NewOrder(Message, frozen=True, tag="D"):
     # What only this venue knows, by its name there; the format says which tag it is.
     extensions: Extensions = ()
     algorithm: str = ""
+    short_sale: ShortSale = ""
+    locate_broker: str = ""  # LocateBroker(5700): who lends what is sold short
 
 
 class CancelRequest(Message, frozen=True, tag="F"):
@@ -62,6 +64,7 @@ class CancelRequest(Message, frozen=True, tag="F"):
     security_id: str
     side: Side
     transact_time: datetime
+    short_sale: ShortSale = ""
 
 
 class ReplaceRequest(Message, frozen=True, tag="G"):
@@ -86,6 +89,8 @@ class ReplaceRequest(Message, frozen=True, tag="G"):
     min_qty: Decimal | None = None
     extensions: Extensions = ()
     algorithm: str = ""
+    short_sale: ShortSale = ""
+    locate_broker: str = ""  # LocateBroker(5700): who lends what is sold short
 
 
 class StatusRequest(Message, frozen=True, tag="H"):
@@ -94,6 +99,7 @@ class StatusRequest(Message, frozen=True, tag="H"):
     cl_ord_id: str
     security_id: str
     side: Side
+    short_sale: ShortSale = ""
 
 
 class ExecutionReport(Message, frozen=True, tag="8"):
@@ -119,6 +125,7 @@ class ExecutionReport(Message, frozen=True, tag="8"):
     exec_ref_id: str = ""
     ord_rej_reason: int | None = None
     text: str = ""
+    short_sale: ShortSale = ""
 
 
 class CancelReject(Message, frozen=True, tag="9"):

@@ -6,7 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-PROTOCOLS = ("limit_order_book", "rfq", "internal_cross")
+PROTOCOLS = ("limit_order_book", "rfq", "internal_cross", "custodian")
 
 
 def default_protocols() -> list[str]:

@@ -16,7 +16,9 @@ from venues.messages import Side
 from venues.simulator.behaviors import Act, Script, Step
 from venues.simulator.market import Market
 
-PLATFORM = "SIMQ"  # the session whose peers trade by inquiry and see no book
+PLATFORM = "SIMQ"  # the session whose peers trade by inquiry
+DESK = "LPLDESK"  # where a custodian works what it is handed
+BOOKLESS = frozenset({PLATFORM, DESK})  # sessions whose peers see no book
 _TICK = Decimal("0.001")
 _MILLION = Decimal(1_000_000)
 COUNTER_DELAY = timedelta(milliseconds=300)

@@ -31,6 +31,7 @@ from venues.messages import (
     ReplaceRequest,
     Report,
     SecurityStatus,
+    ShortSale,
     Side,
     StatusRequest,
 )
@@ -77,6 +78,7 @@ class Order:
     dealer: str = ""  # whose quote it hits
     display_qty: Decimal | None = None
     min_qty: Decimal | None = None
+    short_sale: ShortSale = ""
     shown_at: datetime | None = None  # when what it shows was renewed last
 
     @property
@@ -292,6 +294,7 @@ class Register:
             received_at=at,
             display_qty=message.display_qty,
             min_qty=message.min_qty,
+            short_sale=message.short_sale,
         )
         self.orders[order.cl_ord_id] = order
         return order
@@ -322,6 +325,7 @@ class Register:
             expire_time=None,
             received_at=at,
             dealer=quote.dealer if quote is not None else "",
+            short_sale=message.short_sale,
         )
         self.orders[order.cl_ord_id] = order
         return order

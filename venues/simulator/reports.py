@@ -98,6 +98,7 @@ class Reporter:
             exec_ref_id=exec_ref_id,
             ord_rej_reason=ord_rej_reason,
             text=text,
+            short_sale=order.short_sale,
         )
         twice = order.script is not None and order.script.twice
         self._out.append((report, 2 if twice else 1))
@@ -150,6 +151,7 @@ class Reporter:
             trade_date=at.astimezone(NEW_YORK).date(),
             ord_rej_reason=_UNKNOWN_ORDER,
             text="unknown order",
+            short_sale=message.short_sale,
         )
         self._out.append((report, 1))
 

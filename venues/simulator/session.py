@@ -102,7 +102,7 @@ class Session:
                 self.clock.learn(message.now)
                 at = self.clock.now()
             elif isinstance(message, MarketDataRequest):
-                if self.name != dealers.PLATFORM:
+                if self.name not in dealers.BOOKLESS:
                     self._put(self._asked(message, at))
             elif not isinstance(message, Logon):
                 self.journal.add(frame)
@@ -149,7 +149,7 @@ class Session:
 
     def send_quotes(self) -> None:
         """Tell the peer the top of every book."""
-        if self.name != dealers.PLATFORM and self._line is not None and self._reads.is_set():
+        if self.name not in dealers.BOOKLESS and self._line is not None and self._reads.is_set():
             at = self.clock.now()
             quotes = (self.market.quote(cusip, at) for cusip in self.market.securities())
             self._put([messages.encode(self._numbered(quote)) for quote in quotes])

@@ -32,6 +32,7 @@ class VenueFacts:
     replaces: bool = True
     is_dark: bool = False
     internal: bool = False  # our own orders among themselves: nothing is ever routed there
+    desk: bool = False  # a custodian's: named through its custodian, never chosen
     dark_min_size: Decimal = ZERO
     capabilities: Capabilities | None = None
     why_not: str = ""  # what speaks against it, found by who knows more

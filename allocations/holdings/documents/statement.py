@@ -91,7 +91,7 @@ def _of_whole(account_id: str, parts: Sequence[str], moment: _Moment) -> list[Ta
 
 
 def _positions(rows: Iterable[dict[str, Any]], title: str = "Positions") -> Table:
-    names = ("CUSIP", "Security", "Currency", "Quantity", "Average", "Price")
+    names = ("CUSIP", "Security", "Currency", "Quantity", "Average", "Price", "Price time")
     return Table(
         title,
         (*names, *_WORTH.values()),
@@ -99,34 +99,38 @@ def _positions(rows: Iterable[dict[str, Any]], title: str = "Positions") -> Tabl
             (
                 *(one[name] for name in ("cusip", "description", "currency")),
                 *(text(one[name]) for name in ("amount", "average_price", "price")),
+                _price_of(one),
                 *(money(one[name]) for name in _WORTH),
             )
             for one in sorted(rows, key=itemgetter("currency"))
         ],
-        frozenset(range(3, 11)),
+        frozenset((3, 4, 5, *range(7, 12))),
     )
 
 
+def _price_of(one: dict[str, Any]) -> str:
+    """When the price is of, in New York, and whether it was old by then."""
+    if one["price"] is None:
+        return "no price" if one["amount"] else ""
+    told = f"{one['price_at'].astimezone(NEW_YORK):%Y-%m-%d %H:%M:%S}"
+    return f"{told} (stale)" if one["price_stale"] else told
+
+
 def _sums(rows: Sequence[dict[str, Any]], title: str = "Positions by currency") -> Table:
-    """What the positions come to: sums of one currency each, empty where a part is not known."""
+    """What the positions come to, by currency; the last column names what has no price.
+
+    Value, accrued and unrealized are of the others, cost and realized of everything.
+    """
     found = [
-        (currency, *(money(_sum(mine, name)) for name in _WORTH))
-        for currency, mine in _by_currency(rows).items()
+        (
+            currency,
+            *(money(line[name]) for name in _WORTH),
+            f"no price: {', '.join(line['left_out'])}" if line["left_out"] else "",
+        )
+        for currency, line in sorted(views.totals(rows).items())
     ]
-    return Table(title, ("Currency", *_WORTH.values()), found, frozenset(range(1, 6)))
-
-
-def _sum(rows: Sequence[dict[str, Any]], name: str) -> Decimal | None:
-    # What is not held any more is worth nothing, priced or not.
-    values = [one[name] for one in rows if one["amount"] or one[name] is not None]
-    return None if None in values else sum(values, ZERO)
-
-
-def _by_currency(rows: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    for one in sorted(rows, key=itemgetter("currency")):
-        found.setdefault(one["currency"], []).append(one)
-    return found
+    names = ("Currency", *_WORTH.values(), "Left out of value")
+    return Table(title, names, found, frozenset(range(1, 6)))
 
 
 def _cash(rows: Iterable[dict[str, Any]], title: str = "Cash") -> Table:

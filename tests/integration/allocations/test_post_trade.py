@@ -90,6 +90,10 @@ def test_two_people_split_what_was_executed_for_nobody_yet(
     assert [leg.principal for leg in legs] == [D("4970.00"), D("2982.00"), D("1988.00")]
     allocation = Allocation.objects.get()
     assert allocation.entry_id == entry["id"]
+    # Whoever asked finds by the entry what it has made, and nothing before.
+    assert (entry["allocation_id"], body["allocation_id"]) == (None, allocation.id)
+    _, page = api("alpha_trader").get("/v1/trading/allocation-entry/")
+    assert [one["allocation_id"] for one in page["entries"]] == [allocation.id]
     status, body = api("alpha_compliance2").post(decide, {"annotation": "again"})
     assert (status, body["code"]) == (409, "already_decided")
     told = Event.objects.filter(order_id=child.order_id, event_type__startswith="post_trade")

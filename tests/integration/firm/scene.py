@@ -52,6 +52,8 @@ BODIES: dict[str, Any] = {
     "POST ops-give-ups": {"booking_id": "nothing", "clearing_firm_id": "cust_bny", **USUAL},
     "POST ops-give-up-decide": {"approve": True, "note": "a reason"},
     "POST kill-switch-list": {"scope": "organization", "confirm": "organization", **USUAL},
+    "POST flatten-list": {"collar_percent": 1, "seen": "x", "confirm": "close out", **USUAL},
+    "POST flatten-approve": {"seen": "x", "confirm": "close out"},
     "POST order-amend": {"limit_price": 99},
     "PATCH order-detail": {"limit_price": 99},
     "POST order-allocate": {

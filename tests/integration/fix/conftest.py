@@ -27,6 +27,13 @@ from venues.simulator.session import Session
 SESSION = "FIXSIM"
 
 
+def _listening(port: int) -> socket.socket:
+    """A door where nothing said waits for an acknowledgment, as the process has them."""
+    sock = socket.create_server(("127.0.0.1", port))
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock
+
+
 class Outside:
     """The simulated venue with two FIX doors, which can be stopped and started again."""
 
@@ -66,10 +73,8 @@ class Outside:
         servers = []
         for door, port in zip(self.doors, self.ports, strict=True):
             if door in self.open:
-                sock = socket.create_server(("127.0.0.1", port))
-                servers.append(await self.entrance.listen(sock))
-        plain = socket.create_server(("127.0.0.1", self.plain_port))
-        servers.append(await self.venue.listen(plain))
+                servers.append(await self.entrance.listen(_listening(port)))
+        servers.append(await self.venue.listen(_listening(self.plain_port)))
         ready.set()
         try:
             await self.venue.run()

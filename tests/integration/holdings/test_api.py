@@ -63,7 +63,10 @@ def test_as_of_tells_what_was_held_then(api: Api, sandbox: datetime) -> None:
         assert body["positions"] == []
 
 
-@pytest.mark.parametrize("query", ["as_of=yesterday", "as_of=2026-11-23", "limit=0", "cursor=x"])
+@pytest.mark.parametrize(
+    "query",
+    ["as_of=yesterday", "as_of=2026-11-23", "as_of=2026-11-23T15:00:01Z", "limit=0", "cursor=x"],
+)
 def test_what_cannot_be_read_is_refused(api: Api, query: str) -> None:
     bought()
     status, body = api("alpha_trader").get(f"/v1/position/?{query}")

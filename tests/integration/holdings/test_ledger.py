@@ -200,3 +200,5 @@ def test_the_page_and_its_papers_are_for_people_of_the_firm(
     assert Client().get("/holdings/").status_code == 302
     bad = alpha.get("/holdings/?as_of=never").content.decode()
     assert "Give a date and a time in New York." in bad
+    ahead = alpha.get("/holdings/?as_of=2026-11-23T10:00:01").content.decode()
+    assert "Give a date and a time that have come." in ahead

@@ -118,8 +118,9 @@ def test_what_it_all_came_to_is_told_as_of_a_moment(api: Apis, sandbox: datetime
         path = f"/v1/position/?account_id=ALPHA-WHOLE&include=sleeves&as_of={then}"
         _, body = api("alpha_trader").get(path)
         assert [one["amount"] for one in body["whole"]] == [1000]
-        # What is not kept of a part is not known of the whole.
-        assert body["whole"][0]["market_value"] is None
+        # 1000 at the price of then: of what came later there is nothing in it.
+        (part,) = body["positions"]
+        assert body["whole"][0]["market_value"] == part["market_value"] == 10 * part["price"]
 
 
 def test_an_account_is_worth_what_its_parts_are_worth(api: Apis) -> None:

@@ -333,7 +333,10 @@ def test_a_redemption_ends_the_position_its_lots_and_the_open_orders(
         row = Position.objects.get(account_id="alpha-002")
         assert (row.qty, row.cost, row.realized) == (D(0), D(0), D("48.00"))
         assert not TaxLot.objects.exclude(open_qty=0).exists()
-        assert Movement.objects.get(kind="call").cash == D("3030.00")
+        # Since the coupon of 11 September 73 days of 360: 3000 at 4.15 % have earned 25.25.
+        paid = Movement.objects.get(kind="call")
+        assert (paid.principal, paid.accrued_interest) == (D("-3030.00"), D("-25.25"))
+        assert (paid.cash, body["accrued"]) == (D("3055.25"), 0.8415277778)
         assert trading.order(standing).status == "canceled"
         event = Event.objects.get(subject=standing, event_type="cancel")
         assert "corporate actions" in event.actor

@@ -102,6 +102,6 @@ def test_operations_see_the_venues(sandbox: datetime) -> None:
     Venue.objects.filter(pk="SIMA").update(last_heard_at=clock.now())
     board = client.get("/ops/?part=board").content.decode()
     rows = {part.split('"')[0]: part for part in board.split('data-venue="')[1:]}
-    assert set(rows) == {"SIMA", "SIMB", "SIMQ", "FIXSIM"}
+    assert set(rows) == {"SIMA", "SIMB", "SIMQ", "FIXSIM", "LPLDESK"}
     assert "connected" in rows["SIMA"]
     assert "silent" in rows["SIMB"]

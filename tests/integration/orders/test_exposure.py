@@ -210,14 +210,16 @@ def test_shared_limits_cost_the_same_few_queries_for_one_and_for_many(
     # Prices are read anew each second, which is no matter of limits.
     monkeypatch.setattr(prices, "_KEEP_SECONDS", 1e9)
     trading.submit()
+    # Who asks is read anew each second as well.
+    first, second = ([trading.request() for _ in range(count)] for _ in range(2))
     with CaptureQueriesContext(connection) as without:
-        desk.submit([trading.request() for _ in range(count)])
+        desk.submit(first)
     in_force("exposure.gross", max_gross="100000000")
     in_force("window.count", max_count=1000)
     in_force("position.limit", max_qty="100000000", scope="organization")
     trading.submit()
     with CaptureQueriesContext(connection) as given:
-        desk.submit([trading.request() for _ in range(count)])
+        desk.submit(second)
     assert len(given) - len(without) == 4
 
 

@@ -220,6 +220,30 @@ def test_only_what_lessens_a_position_passes_a_reducing_switch() -> None:
     assert last_look.before_wire("SIMA", rows) == rows
 
 
+def test_what_lessens_under_a_reducing_switch_is_not_asked_to_stop_by_it() -> None:
+    _holding(3000)
+    before = _acknowledged(trading.routed(qty=D(4000)))
+    with clock.frozen_at(clock.now() + timedelta(seconds=1)):
+        halt = _engage("organization", mode="reducing", cancels=True)
+    with clock.frozen_at(clock.now() + timedelta(seconds=2)):
+        less = trading.submit(side="sell", qty=D(2000), limit_price=D("99.6"))
+        halting.drain()
+        halting.drain()
+        assert VenueOrder.objects.get(pk=before.pk).pending == "cancel"
+        assert (trading.order(less).status, trading.order(less).pending) == (
+            "pending_execution",
+            "",
+        )
+        _gone(before)
+        halting.drain()
+        assert Halt.objects.get(pk=halt.pk).status == "confirmed_flat"
+        halts.request_release(
+            halt.pk, reason="over", by=trading.person("alpha_compliance"), at=clock.now()
+        )
+        halting.release(halt.pk, by=trading.person("alpha_compliance2"), at=clock.now())
+    assert Halt.objects.get(pk=halt.pk).status == "released"
+
+
 def test_a_buy_on_its_way_does_not_pass_a_reducing_switch_at_the_wire() -> None:
     child = trading.routed()
     _engage("organization", mode="reducing")

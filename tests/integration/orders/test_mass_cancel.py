@@ -82,8 +82,8 @@ def test_only_what_fits_is_asked(chosen: dict[str, str], other: dict[str, Any], 
     names = {"instrument": "instrument_id", "account": "account_id"}
     asked = {names.get(name, name): value for name, value in chosen.items()}
     status, found = api("alpha_trader").post(f"{PATH}preview/", asked)[:2]
-    assert (status, found["orders"], found["leaves_qty"]) == (200, 1, 3000)
-    assert found["notional"] == 2985
+    assert (status, found["orders"], found["par"], found["shares"]) == (200, 1, 3000, 0)
+    assert found["notional"] == [{"currency": "USD", "amount": 2985}]
     status, made = api("alpha_trader").post(PATH, {**asked, **BY})[:2]
     assert (status, made["orders"], made["counts"]["due"]) == (202, 1, 1)
     _drain()

@@ -119,7 +119,7 @@ def test_a_counter_that_could_not_be_hit_is_not_made() -> None:
 
 
 def test_quotes_that_criteria_hit_are_not_countered_by_hand() -> None:
-    made = quoting.automatic(quoting.staged(), 3000, min_quotes=9)
+    made = quoting.automatic(quoting.staged(), 3000, min_quotes=3)
     rfq = Rfq.objects.get(execution_order_id=made.execution_order_id)
     quote = quoting.quoted(rfq, [(SWIFT, "99.30")])[SWIFT]
     with pytest.raises(OmsError) as refused:

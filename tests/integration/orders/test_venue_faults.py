@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -114,8 +114,7 @@ def _compare_orders(one: World) -> None:
         assert row.leaves_qty == order.leaves_qty, row.id
         assert not row.in_doubt, row.id
         assert not row.pending or row.status not in VENUE_TERMINAL, row.id
-    for order_id in Order.objects.values_list("id", flat=True):
-        trading.check_tree(order_id)
+    trading.check_trees(list(Order.objects.values_list("id", flat=True)))
 
 
 def _compare_trades(one: World) -> None:
@@ -152,22 +151,23 @@ def _compare_holdings(one: World) -> None:
     per_order: dict[str, Decimal] = defaultdict(Decimal)
     owners = dict(VenueOrder.objects.values_list("id", "order_id"))
     orders = Order.objects.in_bulk()
+    settles = dict(Execution.objects.values_list("order_id", "settlement_date"))
     for report in journal.executions(one.directory, misfortune.VENUE).values():
         order = orders[owners[report.cl_ord_id]]
         assert report.last_qty is not None
         sign = 1 if order.side == "buy" else -1
         assert order.account_id is not None
         qty[order.account_id, order.instrument_id] += sign * report.last_qty
-        cash[order.account_id] -= sign * _money(order, report)
+        cash[order.account_id] -= sign * _money(order, report, settles[order.id])
         per_order[order.id] += report.last_qty
     held = {
         (row.account_id, row.instrument_id): row.qty
         for row in Position.objects.exclude(qty=0).order_by("id")
     }
     assert held == {key: value for key, value in qty.items() if value}
+    executed = fills.of_orders(orders)
     for order in orders.values():
-        executed = fills.of_order(order.id)
-        cash[order.account_id or ""] -= sum((fill.fees for fill in executed), D(0))
+        cash[order.account_id or ""] -= sum((fill.fees for fill in executed[order.id]), D(0))
         assert order.cum_qty == per_order[order.id]
     purses = {
         row.account_id: row.amount for row in CashBalance.objects.exclude(amount=0).order_by("id")
@@ -176,13 +176,12 @@ def _compare_holdings(one: World) -> None:
     _compare_allocations(per_order)
 
 
-def _money(order: Order, report: ExecutionReport) -> Decimal:
+def _money(order: Order, report: ExecutionReport, settles: date) -> Decimal:
     facts = instruments.by_id(order.instrument_id)
     assert report.last_qty is not None
     assert report.last_px is not None
-    settles = Execution.objects.filter(order_id=order.id).values_list("settlement_date", flat=True)
     accrued = analytics.accrued_interest(
-        bond=facts.bond, par=report.last_qty, settlement_date=settles[0]
+        bond=facts.bond, par=report.last_qty, settlement_date=settles
     )
     return round_cents(facts.money(report.last_qty, report.last_px)) + accrued
 

@@ -47,7 +47,7 @@ def _refuse_hit(child: object) -> None:
 
 def test_a_smaller_order_pulls_back_what_its_criteria_ask_and_keeps_the_order_open() -> None:
     order_id = quoting.staged(qty=D(10_000))
-    made = quoting.automatic(order_id, 10_000, min_quotes=9)
+    made = quoting.automatic(order_id, 10_000, min_quotes=3)
     rfq = Rfq.objects.get(execution_order_id=made.execution_order_id)
     quoting.quoted(rfq, PRICES)
     assert story.amend(order_id, qty=4000).outcome == "replaced"
@@ -63,7 +63,7 @@ def test_a_smaller_order_pulls_back_what_its_criteria_ask_and_keeps_the_order_op
 
 def test_a_pulled_back_inquiry_never_falls_back_to_the_book() -> None:
     order_id = quoting.staged(qty=D(10_000))
-    quoting.automatic(order_id, 10_000, min_quotes=9, fallback="sor")
+    quoting.automatic(order_id, 10_000, min_quotes=3, fallback="sor")
     story.amend(order_id, qty=4000)
     sweeping.sweep()
     assert not Outbound.objects.filter(kind="D").exists()
@@ -184,7 +184,7 @@ def test_an_inquiry_goes_before_what_a_venue_works() -> None:
     order_id = quoting.staged(qty=D(10_000))
     child = trading.execute(order_id, 4000)
     trading.receive(trading.report(child, ExecType.NEW))
-    made = quoting.automatic(order_id, 6000, min_quotes=9)
+    made = quoting.automatic(order_id, 6000, min_quotes=3)
     assert story.amend(order_id, qty=4000).outcome == "replaced"
     assert ReplaceLeg.objects.count() == 0
     rfq = Rfq.objects.get(execution_order_id=made.execution_order_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -57,11 +57,11 @@ def policy(**rules: Any) -> None:
     generation.check()
 
 
-def turn(times: int = 2) -> None:
+def turn(times: int = 2, *, custodians: Sequence[str] = CUSTODIANS) -> None:
     """What the worker does, in one thread: legs, custodians one by one, the calendar."""
     for _ in range(times):
         making.drain()
-        for custodian in CUSTODIANS:
+        for custodian in custodians:
             rounds.turn(custodian)
         fails.sweep()
 

@@ -272,6 +272,8 @@ def test_everything_on_a_ticket_but_its_name_is_stored_as_evidence() -> None:
             "quiet": ("insiders",),
             "overrides": {"restricted-list": ("ov_1", "embargo version 1")},
             "reduce_only": True,
+            "short_sale": "short",
+            "exempt_by": "fl_1-1",
             "named": frozenset({"A1"}),
             "listed": (Listed("watch", "restricted", 3, "912810SX7"),),
             "mandates": (Mandate("A1", 2, {}),),

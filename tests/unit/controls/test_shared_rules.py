@@ -114,6 +114,13 @@ def test_a_short_sale_needs_a_locate() -> None:
     assert ask("short.locate", located) == Passed(None, "L-1")
 
 
+def test_a_sale_that_is_marked_short_needs_a_locate_whatever_is_held() -> None:
+    marked = given("short.locate", ticket(side="sell", short_sale="short"), "9000000")
+    assert isinstance(ask("short.locate", marked), Finding)
+    lent = msgspec.structs.replace(marked, tags={"locate_broker": "LEND"})
+    assert ask("short.locate", lent) == Passed(None, "LEND")
+
+
 # --- the market ------------------------------------------------------------------------------
 @pytest.mark.parametrize(("side", "limit"), [("buy", "101"), ("sell", "99")])
 def test_a_price_through_the_market_by_the_tolerance_passes(side: str, limit: str) -> None:

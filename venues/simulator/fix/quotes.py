@@ -18,9 +18,8 @@ from venues.messages import (
     QuoteResponse,
     QuoteRespType,
     QuoteStatusReport,
-    Side,
 )
-from venues.simulator.fix.reading import Unfit, decimal, moment_of
+from venues.simulator.fix.reading import Unfit, decimal, moment_of, side_of
 from venues.simulator.register import Register
 
 _CONTRA_FIRM = "17"  # PartyRole(452)
@@ -34,16 +33,18 @@ def is_hit(message: Message) -> bool:
 def request(message: Message) -> QuoteRequest:
     """What R asks. Raises `Unfit`."""
     due = message.get(443)
+    side, short = side_of(message)
     return QuoteRequest(
         quote_req_id=message.get(131),
         security_id=message.get(48),
-        side=_side(message),
+        side=side,
         order_qty=decimal(message, 38),
         dealers=tuple(_dealers(message)),
         transact_time=moment_of(message, 60),
         expire_time=moment_of(message, 126),
         bidding="bin" if due else "asap",
         due_time=moment_of(message, 443) if due else None,
+        short_sale=short,
     )
 
 
@@ -51,6 +52,7 @@ def response(message: Message, register: Register) -> QuoteResponse:
     """What AJ, or an order on a quote, answers. Raises `Unfit`."""
     quote_id = message.get(117)
     kind = "1" if message.type == "D" else message.get(694)
+    side, short = side_of(message)
     if kind not in {str(int(one)) for one in QuoteRespType}:
         raise Unfit(694, 5, f"694={kind} is no answer")
     return QuoteResponse(
@@ -58,11 +60,12 @@ def response(message: Message, register: Register) -> QuoteResponse:
         quote_req_id=message.get(131) or _inquiry(register, quote_id),
         resp_type=QuoteRespType(int(kind)),
         security_id=message.get(48),
-        side=_side(message),
+        side=side,
         transact_time=moment_of(message, 60),
         quote_id=quote_id,
         order_qty=decimal(message, 38) if message.get(38) else None,
         price=decimal(message, 44) if message.get(44) else None,
+        short_sale=short,
     )
 
 
@@ -108,9 +111,3 @@ def _dealers(message: Message) -> list[str]:
 def _inquiry(register: Register, quote_id: str) -> str:
     found = (name for name, one in register.inquiries.items() if quote_id in one.quotes)
     return next(found, "")
-
-
-def _side(message: Message) -> Side:
-    if message.get(54) not in ("1", "2"):
-        raise Unfit(54, 5, "only buys and sells")
-    return "2" if message.get(54) == "2" else "1"

@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from venues.fix.codec import Message, moment
+from venues.messages import ShortSale, Side
 
 
 class Unfit(Exception):
@@ -33,3 +34,18 @@ def moment_of(message: Message, tag: int) -> datetime:
         return moment(message.get(tag))
     except ValueError as error:
         raise Unfit(tag, 6, f"{tag} is no moment") from error
+
+
+def side_of(message: Message) -> tuple[Side, ShortSale]:
+    """Which way Side(54) goes, and its mark where it is a short sale. Raises `Unfit`."""
+    match message.get(54):
+        case "1":
+            return "1", ""
+        case "2":
+            return "2", ""
+        case "5":
+            return "2", "5"
+        case "6":
+            return "2", "6"
+        case _:
+            raise Unfit(54, 5, "only buys, sells and short sales")

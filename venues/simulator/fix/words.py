@@ -17,10 +17,11 @@ from venues.messages import (
     OrdType,
     ReplaceRequest,
     SecurityStatus,
+    ShortSale,
     Side,
     StatusRequest,
 )
-from venues.simulator.fix.reading import Unfit, decimal, moment_of
+from venues.simulator.fix.reading import Unfit, decimal, moment_of, side_of
 
 Request = NewOrder | CancelRequest | ReplaceRequest | StatusRequest
 Told = ExecutionReport | CancelReject | SecurityStatus
@@ -55,12 +56,15 @@ def complete(message: Message) -> None:
 def request(message: Message) -> Request:
     """What a peer asks of orders. Raises `Unfit`."""
     complete(message)
-    if message.get(54) not in ("1", "2"):
-        raise Unfit(54, 5, "only buys and sells")
-    side: Side = "2" if message.get(54) == "2" else "1"
+    side, short = side_of(message)
     match message.type:
         case "H":
-            return StatusRequest(cl_ord_id=message.get(11), security_id=message.get(48), side=side)
+            return StatusRequest(
+                cl_ord_id=message.get(11),
+                security_id=message.get(48),
+                side=side,
+                short_sale=short,
+            )
         case "F":
             return CancelRequest(
                 cl_ord_id=message.get(11),
@@ -68,14 +72,15 @@ def request(message: Message) -> Request:
                 security_id=message.get(48),
                 side=side,
                 transact_time=moment_of(message, 60),
+                short_sale=short,
             )
         case "D":
-            return _order(message, side)
+            return _order(message, side, short)
         case _:
-            return _replacement(message, side)
+            return _replacement(message, side, short)
 
 
-def _order(message: Message, side: Side) -> NewOrder:
+def _order(message: Message, side: Side, short: ShortSale) -> NewOrder:
     return NewOrder(
         cl_ord_id=message.get(11),
         security_id=message.get(48),
@@ -89,10 +94,12 @@ def _order(message: Message, side: Side) -> NewOrder:
         expire_time=moment_of(message, 126) if message.get(126) else None,
         display_qty=_shown(message),
         min_qty=decimal(message, 110) if message.get(110) else None,
+        short_sale=short,
+        locate_broker=message.get(5700),
     )
 
 
-def _replacement(message: Message, side: Side) -> ReplaceRequest:
+def _replacement(message: Message, side: Side, short: ShortSale) -> ReplaceRequest:
     return ReplaceRequest(
         cl_ord_id=message.get(11),
         orig_cl_ord_id=message.get(41),
@@ -107,6 +114,8 @@ def _replacement(message: Message, side: Side) -> ReplaceRequest:
         expire_time=moment_of(message, 126) if message.get(126) else None,
         display_qty=_shown(message),
         min_qty=decimal(message, 110) if message.get(110) else None,
+        short_sale=short,
+        locate_broker=message.get(5700),
     )
 
 
@@ -149,7 +158,7 @@ def _execution(one: ExecutionReport, begin: str) -> Fields:
         if one.exec_type in (ExecType.TRADE, *_OLD_TRANSACTIONS):
             kind = str(one.ord_status)
     body += [(150, kind), (39, one.ord_status), (55, "[N/A]"), (48, one.security_id), (22, "1")]
-    body += [(54, one.side), (38, number(one.order_qty))]
+    body += [(54, one.short_sale or one.side), (38, number(one.order_qty))]
     if one.last_qty is not None and one.last_px is not None:
         body += [(32, number(one.last_qty)), (31, number(one.last_px))]
     body += [(151, number(one.leaves_qty)), (14, number(one.cum_qty))]
