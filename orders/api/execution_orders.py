@@ -41,6 +41,7 @@ class ExecutionOrderCreate(Endpoint):
     )
     def post(self, request: Request, order_id: str) -> Response:
         kind, instruction = self.read(request.data)
+        self.principal.require("order.route")
         order = finding.find(order_id, by=self.principal)
         self.refuse_kind(kind, order)
         result = desk.execute(

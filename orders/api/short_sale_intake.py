@@ -13,7 +13,8 @@ def read(body: Reader) -> tuple[str, dict[str, str]]:
 
     Absent keys stay unset in the request, so that older fingerprints stay true.
     """
-    side, mark = sides.split(body.choice("side", sides.KNOWN))
+    named = body.choice("side", sides.KNOWN)
+    side, mark = sides.split(named) if named else ("", None)
     told = {
         "locate_id": body.text("locate_id", longest=80),
         "locate_broker": body.text("locate_broker", longest=40),

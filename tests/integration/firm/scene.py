@@ -29,6 +29,7 @@ BODIES: dict[str, Any] = {
     "POST order-reject": {"annotation": "a reason"},
     "POST execution-order-lob-sor": BOOK,
     "POST execution-order-lob-manual": {**BOOK, "venue_id": trading.VENUE},
+    "POST execution-order-custodian-manual": {"amount": {"shares": 1000}},
     "POST execution-order-external": BOOK,
     "POST execution-order-rfq-manual": {**BOOK, "quote_id": "{quote_id}"},
     "POST execution-order-rfq-autoex": {**BOOK, "dealers": DEALERS},

@@ -80,9 +80,15 @@ def one_break() -> Break:
     return Break.objects.get(kind="fees_differ", closed_at=None)
 
 
+def figures(row: Break) -> dict[str, Any]:
+    """What a break comes to."""
+    found: dict[str, Any] | None = row.figures
+    assert found is not None
+    return found
+
+
 def owed(row: Break) -> dict[str, str]:
-    assert row.figures is not None
-    return {one["account_id"]: one["amount"] for one in row.figures["accounts"]}
+    return {one["account_id"]: one["amount"] for one in figures(row)["accounts"]}
 
 
 def close(row: Break, reason_code: str = "our_error") -> Break:
@@ -151,7 +157,7 @@ def test_later_fills_that_use_the_freed_cap_leave_nothing_due_and_void_what_was_
     split()
     assert fees_of(child.order_id)[-1] == D("50.00")
     row = one_break()
-    assert (owed(row), row.figures["due"]) == ({"alpha-002": "149.00"}, "250.00")  # type: ignore[index]
+    assert (owed(row), figures(row)["due"]) == ({"alpha-002": "149.00"}, "250.00")
     with pytest.raises(OmsError) as told:
         breaks.decide(row.id, agree=True, by=admin, at=clock.now(), version=seen)
     assert told.value.code == "proposal_changed"
@@ -162,7 +168,7 @@ def test_later_fills_that_use_the_freed_cap_leave_nothing_due_and_void_what_was_
     split()
     assert fees_of(child.order_id)[-1] == D("149.00")
     row = one_break()
-    assert (owed(row), row.figures["difference"]) == ({}, "0.00")  # type: ignore[index]
+    assert (owed(row), figures(row)["difference"]) == ({}, "0.00")
     close(row)
     assert not Transaction.objects.filter(kind="fee").exists()
     assert in_the_books(sandbox) == []
@@ -200,7 +206,7 @@ def test_what_was_charged_is_given_back_when_later_fills_pay_the_cap_again(
     split()
     # 51 by the fills, 199 by the entry, and 199 by the new fill: 199 too much.
     row = one_break()
-    assert (owed(row), row.figures["settled"]) == ({"alpha-002": "-199.00"}, "199.00")  # type: ignore[index]
+    assert (owed(row), figures(row)["settled"]) == ({"alpha-002": "-199.00"}, "199.00")
     close(row)
     paid = Transaction.objects.filter(kind="fee").values_list("amount", flat=True)
     assert sorted(paid) == [D("-199.00"), D("199.00")]
