@@ -147,7 +147,9 @@ def _await_ready(product: Product) -> None:
     until(ready, seconds=120, what="the product to be ready")
 
 
-def until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "it") -> Any:
+def until(
+    condition: Callable[[], Any], *, seconds: float = 60, what: str = "it", pause: float = 0.05
+) -> Any:
     """Wait for a condition to be true; fails with what was waited for."""
     end = time.monotonic() + seconds
     while True:
@@ -156,4 +158,4 @@ def until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "it"
             return found
         if time.monotonic() > end:
             raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
-        time.sleep(0.05)
+        time.sleep(pause)
