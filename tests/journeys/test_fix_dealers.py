@@ -79,11 +79,14 @@ def test_dealers_by_fix_are_certified_asked_and_hit(
         assert filled["filled_avg_price"]["pop"] == answers[SWIFT]["price"]
         statuses = {q["dealer_id"]: q["status"] for q in _rfq(desk, rfq_id)["quotes"]}
         assert statuses == {SWIFT: "done", BROAD: "cover", SHY: "passed"}
-    rows = database.execute(
-        "SELECT way, msg_type FROM venues_fixmessage WHERE session = %s", [VENUE]
-    ).fetchall()
-    # The hit as an order on the quote, and how it went for the others.
-    assert {("o", "R"), ("i", "AI"), ("i", "S"), ("o", "D"), ("i", "8"), ("o", "AJ")} <= set(rows)
+    # The hit as an order on the quote, and how it went for the others, who are told afterwards.
+    wanted = {("o", "R"), ("i", "AI"), ("i", "S"), ("o", "D"), ("i", "8"), ("o", "AJ")}
+
+    def told() -> bool:
+        query = "SELECT way, msg_type FROM venues_fixmessage WHERE session = %s"
+        return wanted <= set(database.execute(query, [VENUE]).fetchall())
+
+    until(told, what="everybody to be told how it went")
     booked = database.execute(
         "SELECT sum(e.qty) FROM orders_execution e JOIN orders_venueorder v "
         "ON v.id = e.venue_order_id WHERE v.venue_id = %s AND v.order_id = %s",
