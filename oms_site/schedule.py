@@ -13,7 +13,7 @@ TIMETABLE: dict[str, dict[str, object]] = {
     "settle what is booked": {"task": "allocations.tasks.settle", "schedule": 1.0},
     "tell of positions": {"task": "allocations.tasks.feed", "schedule": 1.0},
     "pay what bonds pay": {"task": "orders.tasks.corporate_actions", "schedule": 300.0},
-    "note the words of orders": {"task": "orders.tasks.note_words", "schedule": 5.0},
+    "note the words of orders": {"task": "orders.tasks.note_words", "schedule": 1.0},
     "remove old files": {"task": "allocations.tasks.prune_files", "schedule": 3600.0},
     "watch margin": {"task": "allocations.tasks.watch_margin", "schedule": 30.0},
     "compare with the outside": {"task": "orders.tasks.compare", "schedule": 900.0},

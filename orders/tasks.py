@@ -123,7 +123,7 @@ def flatten() -> int:
 @shared_task(name="orders.tasks.note_words")
 def note_words() -> int:
     """Note by which words new orders are found."""
-    return _empty(searching.note)
+    return searching.note()
 
 
 @shared_task(name="orders.tasks.look_at_breakers")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from oms_site.journal import locking
 from oms_site.journal.unit import Unit
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
@@ -56,11 +57,9 @@ def below(work: Unit, orders: dict[str, Order]) -> dict[str, Tree]:
     trees = {key: Tree(order) for key, order in orders.items()}
     if not any(order.execution_orders_made for order in orders.values()):
         return trees
-    rows = ExecutionOrder._base_manager.select_for_update(no_key=True).filter(order_id__in=orders)
-    for execution_order in rows.order_by("pk"):
+    for execution_order in locking.rows(ExecutionOrder, orders, by="order_id"):
         trees[execution_order.order_id].execution_orders.append(work.hold(execution_order))
-    children = VenueOrder._base_manager.select_for_update(no_key=True).filter(order_id__in=orders)
-    for venue_order in children.order_by("pk"):
+    for venue_order in locking.rows(VenueOrder, orders, by="order_id"):
         tree = trees[venue_order.order_id]
         tree.venue_orders[venue_order.execution_order_id].append(work.hold(venue_order))
     return trees

@@ -148,14 +148,19 @@ def _await_ready(product: Product) -> None:
 
 
 def until(
-    condition: Callable[[], Any], *, seconds: float = 60, what: str = "it", pause: float = 0.05
+    condition: Callable[[], Any],
+    *,
+    seconds: float = 60,
+    what: str | Callable[[], str] = "it",
+    pause: float = 0.05,
 ) -> Any:
-    """Wait for a condition to be true; fails with what was waited for."""
+    """Wait for a condition to be true; fails with what was waited for, asked for at the end."""
     end = time.monotonic() + seconds
     while True:
         found = condition()
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"waited {seconds:.0f} s in vain for {what}")
+            missing = what if isinstance(what, str) else what()
+            raise AssertionError(f"waited {seconds:.0f} s in vain for {missing}")
         time.sleep(pause)

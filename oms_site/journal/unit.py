@@ -23,7 +23,7 @@ from django.db import connection, models, transaction
 from psycopg import sql
 
 from oms_site import later
-from oms_site.journal import statements
+from oms_site.journal import locking, statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
 from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
@@ -61,12 +61,7 @@ class Unit:
     # --- taking part -------------------------------------------------------------------------
     def lock(self, model: type[Row], keys: Iterable[str]) -> dict[str, Row]:
         """Lock rows in key order and return them by id; unknown ids are absent."""
-        wanted = sorted(set(keys))
-        rows = model._base_manager.select_for_update(no_key=True).filter(pk__in=wanted)
-        found: dict[str, Row] = {}
-        for row in rows.order_by("pk"):
-            found[row.id] = self.hold(row)
-        return found
+        return {row.id: self.hold(row) for row in locking.rows(model, keys)}
 
     def hold(self, row: Row) -> Row:
         """Take part with a row this transaction has locked itself; once held, the same object."""

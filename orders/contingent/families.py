@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -75,14 +76,17 @@ def due(*, at: datetime, limit: int, without: Sequence[str] = ()) -> list[str]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def lock(work: Unit, order_list_id: str) -> Family:
-    """One list with its orders and everything below them, locked in the order of all rooms."""
-    legs: Sequence[OrderListLeg] = list(
-        OrderListLeg.objects.filter(order_list_id=order_list_id).order_by("position")
-    )
-    trees = tree.lock(work, [leg.order_id for leg in legs])
-    row = OrderList.objects.get(pk=order_list_id)
-    return Family(row, tuple((leg, trees[leg.order_id]) for leg in legs))
+def lock(work: Unit, order_list_ids: Collection[str]) -> list[Family]:
+    """Lists with their orders and everything below them, locked in the order of all rooms."""
+    legs: dict[str, list[OrderListLeg]] = defaultdict(list)
+    rows = OrderListLeg.objects.filter(order_list_id__in=order_list_ids)
+    for leg in rows.select_related("order_list").order_by("order_list_id", "position"):
+        legs[leg.order_list_id].append(leg)
+    trees = tree.lock(work, [leg.order_id for some in legs.values() for leg in some])
+    return [
+        Family(some[0].order_list, tuple((leg, trees[leg.order_id]) for leg in some))
+        for some in legs.values()
+    ]
 
 
 def depend(contingency: str) -> bool:

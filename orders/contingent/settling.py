@@ -7,9 +7,11 @@ are asked to stop in a second transaction; if that is lost, the next look asks a
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from decimal import Decimal
+
+from django.db import connection
 
 from oms_site.firm import generation
 from oms_site.journal import actors, draining, unit
@@ -18,7 +20,7 @@ from oms_site.kit import clock
 from orders import breaks, desk, execution, render, rulesets
 from orders.contingent import families, planning
 from orders.contingent.families import Family
-from orders.models import Order, OrderListLeg, OrderListWatch
+from orders.models import Order, OrderListLeg
 from orders.states import ORDER_EXECUTABLE, Pending
 from orders.tree import Tree
 from venues import instruments
@@ -27,20 +29,30 @@ _by = actors.system("contingent")
 _odd = draining.Aside("settle_lists")
 STOPPING = frozenset({Pending.CANCEL.value, Pending.EXPIRE.value})
 EXCESS = "contingent_excess"
+_NOTE = """
+UPDATE orders_orderlistwatch w SET seen = n.seen, over = n.over
+FROM unnest(%s::text[], %s::bigint[], %s::boolean[]) AS n(id, seen, over)
+WHERE w.order_list_id = n.id
+"""
 
 
 def drain(*, limit: int = 100) -> int:
     """Settle every list of which an order has moved. Returns how many there were.
 
-    One that cannot be settled holds up no other: it is left out for a while, with a break.
+    All of them at once; one that cannot be settled holds up no other: it is left out for a while,
+    with a break.
     """
-    taken = families.due(at=clock.now(), limit=limit, without=_odd.keys())
-    draining.each(taken, _settle, aside=_put_aside)
-    return len(taken)
+
+    def together(taken: list[str]) -> int:
+        taken += families.due(at=clock.now(), limit=limit, without=_odd.keys())
+        settle(taken)
+        return len(taken)
+
+    return draining.safely(together, _alone, aside=_put_aside)
 
 
-def _settle(order_list_id: str) -> int:
-    settle(order_list_id)
+def _alone(order_list_id: str) -> int:
+    settle([order_list_id])
     return 1
 
 
@@ -50,24 +62,34 @@ def _put_aside(order_list_id: str, error: Exception) -> None:
     _odd.put(order_list_id, error, order_id=order_id)
 
 
-def settle(order_list_id: str) -> Collection[str]:
-    """Bring the orders of one list to where they belong now. Returns who was asked to stop."""
+def settle(order_list_ids: Collection[str]) -> Collection[str]:
+    """Bring the orders of lists to where they belong now. Returns who was asked to stop."""
+    if not order_list_ids:
+        return ()
     at = clock.now()
+    stop: list[str] = []
+    seen: list[tuple[str, int, bool]] = []
     with unit.work(by=_by, at=at) as work:
         generation.enter()
-        family = families.lock(work, order_list_id)
-        legs = family.facts()
-        plan = planning.plan(legs)
-        trees = {one.order.id: one for _, one in family.legs}
-        for leg, qty, armed in planning.changes(legs, plan):
-            _let_go(work, trees[leg.id], qty, armed, at=at)
-        if plan.excess:
-            _report(work, family, plan.excess, at=at)
-        stop = sorted(name for name in plan.stop if trees[name].order.pending not in STOPPING)
-        _note(family, looked=not stop, at=at)
+        for family in families.lock(work, order_list_ids):
+            found = _let_all_go(work, family, at=at)
+            stop += found
+            seen.append(_seen(family, looked=not found, at=at))
+        _note(seen)
     if stop:
-        desk.stop(stop, by=_by, at=clock.now())
+        desk.stop(sorted(stop), by=_by, at=clock.now())
     return stop
+
+
+def _let_all_go(work: Unit, family: Family, *, at: datetime) -> list[str]:
+    """Let go and arm what may; which of its orders are still to be asked to stop."""
+    plan = planning.plan(legs := family.facts())
+    trees = {one.order.id: one for _, one in family.legs}
+    for leg, qty, armed in planning.changes(legs, plan):
+        _let_go(work, trees[leg.id], qty, armed, at=at)
+    if plan.excess:
+        _report(work, family, plan.excess, at=at)
+    return [name for name in plan.stop if trees[name].order.pending not in STOPPING]
 
 
 def _let_go(work: Unit, one: Tree, qty: Decimal, armed: bool, *, at: datetime) -> None:
@@ -118,13 +140,16 @@ def _report(work: Unit, family: Family, excess: Decimal, *, at: datetime) -> Non
     )
 
 
-def _note(family: Family, *, looked: bool, at: datetime) -> None:
-    """Remember what was seen; a list whose orders have ended, their day with them, is over.
+def _seen(family: Family, *, looked: bool, at: datetime) -> tuple[str, int, bool]:
+    """What is remembered of a list; one whose orders have ended, their day with them, is over.
 
     While somebody is still to be asked to stop it counts as not looked at.
     """
     last = max(one.order.expires_at for _, one in family.legs)
-    over = family.is_over and last <= at
-    OrderListWatch.objects.filter(order_list=family.row).update(
-        seen=family.seen if looked else 0, over=over
-    )
+    return family.row.id, family.seen if looked else 0, family.is_over and last <= at
+
+
+def _note(seen: Sequence[tuple[str, int, bool]]) -> None:
+    keys, sums, over = (list(column) for column in zip(*seen, strict=True))
+    with connection.cursor() as cursor:
+        cursor.execute(_NOTE, [keys, sums, over])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from oms_site.journal import locking
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
@@ -53,11 +54,9 @@ def lock(work: Unit, trees: dict[str, Tree], rfq_ids: Iterable[str]) -> dict[str
     """Lock inquiries and then their quotes, each in key order. Their orders are locked before."""
     rfqs = {k: r for k, r in work.lock(Rfq, rfq_ids).items() if r.order_id in trees}
     found = {key: Inquiry(rfq, trees[rfq.order_id]) for key, rfq in rfqs.items()}
-    if found:
-        rows = Quote._base_manager.select_for_update(no_key=True).filter(rfq_id__in=found)
-        for quote in rows.order_by("pk"):
-            found[quote.rfq_id].quotes.append(work.hold(quote))
-        _lock_rounds(work, found)
+    for quote in locking.rows(Quote, found, by="rfq_id"):
+        found[quote.rfq_id].quotes.append(work.hold(quote))
+    _lock_rounds(work, found)
     return found
 
 
@@ -66,10 +65,8 @@ def _lock_rounds(work: Unit, found: dict[str, Inquiry]) -> None:
     countered = {
         key for key, one in found.items() if any(q.counter_price is not None for q in one.quotes)
     }
-    if countered:
-        rows = QuoteRound._base_manager.select_for_update(no_key=True)
-        for row in rows.filter(rfq_id__in=countered).order_by("pk"):
-            found[row.rfq_id].rounds.append(work.hold(row))
+    for row in locking.rows(QuoteRound, countered, by="rfq_id"):
+        found[row.rfq_id].rounds.append(work.hold(row))
 
 
 def naming(inquiry: Inquiry) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,3 +37,15 @@ def rows(product: Product, sql: str) -> list[tuple[Any, ...]]:
 def unsettled(product: Product) -> int:
     """How many orders, fills and legs are still on their way."""
     return int(rows(product, UNSETTLED)[0][0])
+
+
+def told_of(product: Product, subjects: Sequence[str]) -> list[str]:
+    """What happened to these and to their orders, one line each: for a test that waits in vain."""
+    told = (
+        "SELECT at, event_type, subject, seq, order_id FROM journal_event WHERE subject = ANY(%s)"
+        " OR order_id IN (SELECT order_id FROM journal_event WHERE subject = ANY(%s)"
+        " AND order_id <> '') ORDER BY id DESC LIMIT 200"
+    )
+    with tables(product) as connection:
+        found = connection.execute(told, [list(subjects), list(subjects)]).fetchall()
+    return [" ".join(str(part) for part in row) for row in reversed(found)]

@@ -1,6 +1,7 @@
 """Orders that go on working by themselves: schedules, lists whose orders wait, and icebergs.
 
-Sent over HTTP by clients that never give up, until they are told that it is enough.
+Sent over HTTP by clients that never give up, until they are told that it is enough. While as many
+are under way as a slow machine works off in good time, no more are sent.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import psycopg
+
+from tests.crash import books
 from tests.crash.load import post_until_taken
 from tests.product import Product
 
@@ -24,6 +28,13 @@ TRADER, ACCOUNT = "alpha_trader", "alpha-002"
 TRADED, RESTED = "037833DP2", "912810TL2"
 KINDS = ("schedule", "bracket", "oto", "oco", "iceberg")
 LASTS = timedelta(seconds=30)
+MOST_UNDER_WAY = 60
+# Icebergs rest until a stranger comes; what a schedule leaves rests with the trader.
+_UNDER_WAY = """
+SELECT count(*) FROM orders_order o WHERE status NOT IN
+('filled', 'canceled', 'rejected', 'expired') AND display_qty IS NULL AND NOT EXISTS (
+    SELECT 1 FROM orders_schedule s WHERE s.order_id = o.id AND s.status = 'finished')
+"""
 
 
 def plain(**changes: Any) -> dict[str, Any]:
@@ -103,10 +114,17 @@ class Worked:
             while not self.enough.is_set():
                 with self._lock:
                     number, self._next = self._next, self._next + 1
+                while not self.enough.is_set() and self._is_full():
+                    self.enough.wait(0.5)
                 began = time.monotonic()
                 name, path, body = self.request_of(number)
                 post_until_taken(http, path, body, name, self, wait=self.enough.wait)
                 self.enough.wait(max(pause - (time.monotonic() - began), 0))
+
+    def _is_full(self) -> bool:
+        with suppress(psycopg.OperationalError):
+            return bool(books.rows(self.product, _UNDER_WAY)[0][0] >= MOST_UNDER_WAY)
+        return False
 
     def _trade(self) -> None:
         """A stranger who sells a little to what rests, now and then."""

@@ -232,7 +232,7 @@ def test_a_list_that_cannot_be_settled_holds_up_none_behind_it(
     odd, _ = lists.made("oco", lists.profit(), lists.loss())
     good, _ = lists.made("oco", lists.profit(), lists.loss())
     one = trading.order(odd).order_list_id
-    poison.breaks(monkeypatch, settling, "settle", one)
+    poison.breaks(monkeypatch, settling, "_let_go", odd)
     for _ in range(3):
         settling.drain(limit=1)
     assert trading.order(good).released_qty == D(10_000)
