@@ -42,7 +42,8 @@ def unsettled(product: Product) -> int:
 def told_of(product: Product, subjects: Sequence[str]) -> list[str]:
     """What happened to these and to their orders, one line each: for a test that waits in vain."""
     told = (
-        "SELECT at, event_type, subject, seq, order_id FROM journal_event WHERE subject = ANY(%s)"
+        "SELECT at, event_type, subject, seq, order_id, body::json->'event'->>'code',"
+        " body::json->'event'->>'reason' FROM journal_event WHERE subject = ANY(%s)"
         " OR order_id IN (SELECT order_id FROM journal_event WHERE subject = ANY(%s)"
         " AND order_id <> '') ORDER BY id DESC LIMIT 200"
     )

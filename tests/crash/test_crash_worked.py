@@ -27,12 +27,13 @@ pytestmark = [pytest.mark.crash, pytest.mark.timeout(600)]
 D = Decimal
 FEWEST = 5  # of each kind of order
 _OVER = "('filled', 'canceled', 'rejected', 'expired')"
-# A schedule whose time was over before the product was back leaves its rest with the trader.
+# A schedule whose time was over before the product was back leaves its rest with the trader; one
+# that had too little left when it was routed leaves all of it, and says so.
 _UNSETTLED = f"""
 SELECT 'schedule', id, status FROM orders_schedule WHERE status IN ('working', 'paused')
 UNION ALL SELECT 'child', id, status FROM orders_executionorder WHERE status NOT IN {_OVER}
 UNION ALL SELECT 'order', id, status FROM orders_order o WHERE status NOT IN {_OVER}
-      AND NOT EXISTS (SELECT 1 FROM orders_schedule s WHERE s.order_id = o.id)
+      AND coalesce(client_order_id, '') NOT LIKE 'schedule-%'
 UNION ALL SELECT 'to route', id, status FROM orders_order WHERE route_at IS NOT NULL
 UNION ALL SELECT 'to allocate', order_id, '' FROM orders_allocationdue
 UNION ALL SELECT 'leg', id, status FROM allocations_bookingleg WHERE status <> 'booked'
@@ -179,6 +180,14 @@ def test_no_slice_is_doubled_and_none_sends_more_than_there_is(after: Aftermath)
         " OR (o.cum_qty < s.qty AND s.reason <> 'its_time_is_over')"
     )
     assert short == []
+    unbegun = after.rows(
+        "SELECT o.id, o.status, o.cum_qty, e.body::json->'event'->>'code' FROM orders_order o"
+        " LEFT JOIN journal_event e ON e.order_id = o.id"
+        " AND e.event_type = 'execution_order_reject' WHERE o.client_order_id LIKE 'schedule-%'"
+        " AND NOT EXISTS (SELECT 1 FROM orders_schedule s WHERE s.order_id = o.id)"
+    )
+    assert [one for one in unbegun if one[1:3] != ("pending_execution", D(0))] == []
+    assert {one[3] for one in unbegun} <= {"slices_too_close", "schedule_outside_session"}
     assert after.rows("SELECT id FROM orders_scheduleslice WHERE status = 'planned'") == []
 
 
