@@ -64,8 +64,10 @@ def submit(
     if not stuck and can_proceed(allocation.submit):
         allocation.submit()
     kind = wire.kind_of(allocation)
-    for custodian_id in sorted({leg.custodian_id for leg in queued}):
-        legs = [leg for leg in queued if leg.custodian_id == custodian_id]
+    by_custodian: dict[str, list[BookingLeg]] = {}
+    for leg in queued:
+        by_custodian.setdefault(leg.custodian_id, []).append(leg)
+    for custodian_id, legs in sorted(by_custodian.items()):
         tell(
             work,
             allocation,

@@ -58,12 +58,14 @@ def make(
     # Everything is in cents: what the buyer pays, or the seller gets, is exact without rounding.
     sign = 1 if allocation.side == "buy" else -1
     waiting = reversing.waiting_accounts(legs)
+    told: dict[str, int | None] = {}
     found: list[BookingLeg] = []
     for piece in slices:
         account, lot = by_account[piece.account_id], by_lot[piece.lot_ids[0]]
         made[account.id] += 1
         custodian_id = _custodian(allocation, account)
-        told = arrangements.configuration(allocation.organization_id, custodian_id)
+        if custodian_id not in told:
+            told[custodian_id] = _told(allocation, custodian_id)
         found.append(
             statements.fresh(
                 BookingLeg,
@@ -72,7 +74,7 @@ def make(
                 account_allocation_id=account.id,
                 allocation_id=allocation.id,
                 custodian_id=custodian_id,
-                configuration_id=told.id if told else None,
+                configuration_id=told[custodian_id],
                 sequence=made[account.id],
                 source_ids=list(piece.lot_ids),
                 qty=piece.qty,
@@ -92,6 +94,12 @@ def make(
             )
         )
     return found
+
+
+def _told(allocation: Allocation, custodian_id: str) -> int | None:
+    """Which version of what the custodian is told with every booking counts now."""
+    configuration = arrangements.configuration(allocation.organization_id, custodian_id)
+    return configuration.id if configuration else None
 
 
 def _custodian(allocation: Allocation, account: AccountAllocation) -> str:

@@ -7,7 +7,6 @@ speaks to a custodian. Everything here is idempotent: the same fills again chang
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -96,7 +95,9 @@ def calculate(
         _fail(work, allocation, code, str(error), order, at)
         return []
     work.add(*made)
-    queued, slices = [leg for leg in made if leg.status != LegStatus.ELSEWHERE], [*taken, *fresh]
+    elsewhere = [leg for leg in made if leg.status == LegStatus.ELSEWHERE]
+    queued = [leg for leg in made if leg.status != LegStatus.ELSEWHERE] if elsewhere else made
+    slices = [*taken, *fresh]
     moved = _move(accounts, slices)
     if moved or made or allocation.actual_qty != _filled(lots):
         in_flight = not queued and (bool(counted) or not lots)
@@ -107,7 +108,7 @@ def calculate(
             allocation,
             "allocation_calculate",
             order=order,
-            also=[*moved, *(leg for leg in made if leg.status == LegStatus.ELSEWHERE)],
+            also=[*moved, *elsewhere],
             at=at,
             account_allocations=wire.calculated(allocation, accounts, slices, venues),
         )
@@ -141,7 +142,7 @@ def slices(
         return []
     # What a repair has booked elsewhere is that account's.
     booked = [
-        replace(piece, account_id=leg.booked_account_id or piece.account_id)
+        piece._replace(account_id=leg.booked_account_id or piece.account_id)
         for leg, piece in zip(counted, taken, strict=True)
     ]
     return [*booked, *fresh]

@@ -45,8 +45,7 @@ class Lot:
     bypass_trade_booking: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
+class Share(NamedTuple):
     """One account's part of the basis; `position` is its place in the request's list."""
 
     account_id: str
@@ -54,8 +53,7 @@ class Share:
     position: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Slice:
+class Slice(NamedTuple):
     """One account's piece of one or more lots, all at one price."""
 
     account_id: str
@@ -192,11 +190,11 @@ def _split(
         left[i] -= part
         parts[i] = part + surplus[i]
     money = {name: _cents(name, batch, parts, rank) for name in _MONEY}
-    price = _price(batch)
+    price, lot_ids = _price(batch), tuple(lot.id for lot in batch)
     return [
         Slice(
             account_id=share.account_id,
-            lot_ids=tuple(lot.id for lot in batch),
+            lot_ids=lot_ids,
             qty=_decimal(parts[i]),
             price=price,
             principal=money["principal"][i],
@@ -306,7 +304,7 @@ def _cents(
 ) -> list[Decimal]:
     """The batch's money by what each account got of it, by largest remainder in cents."""
     total = _sum(getattr(lot, name) for lot in batch)
-    shares = numbers.largest_remainder(total, [Decimal(parts[i]) for i in rank], quantum=CENT)
+    shares = numbers.largest_remainder(total, [parts[i] for i in rank], quantum=CENT)
     by_account = dict(zip(rank, shares, strict=True))
     return [by_account[i] for i in range(len(parts))]
 

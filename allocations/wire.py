@@ -59,33 +59,49 @@ def calculated(
     of_account: dict[str, list[Slice]] = {}
     for piece in slices:
         of_account.setdefault(piece.account_id, []).append(piece)
+    known: dict[tuple[str, ...], list[str]] = {}  # most accounts have a piece of the same lots
     told = []
     for account in accounts:
         mine = of_account.get(account.account_id, [])
-        price = (
-            mine[0].price
-            if len(mine) == 1
-            else numbers.weighted_average((piece.qty, piece.price) for piece in mine)
-        )
-        where = sorted({venues[lot_id] for piece in mine for lot_id in piece.lot_ids} - {""})
+        lot_ids = mine[0].lot_ids if len(mine) == 1 else tuple(_lots(mine))
+        if lot_ids not in known:
+            known[lot_ids] = sorted({venues[lot_id] for lot_id in lot_ids} - {""})
+        where = known[lot_ids]
+        basis = requested(account, kind)
+        same = account.actual_qty == account.requested_qty
+        got = basis["requested_amount"] if same else amount(account.actual_qty, kind)
+        fills = [
+            _fill(piece, got if piece.qty == account.actual_qty else amount(piece.qty, kind))
+            for piece in mine
+        ]
         told.append(
             {
-                **requested(account, kind),
-                "actual_amount": amount(account.actual_qty, kind),
-                "fill_price": None if price is None else number(price),
+                **basis,
+                "actual_amount": got,
+                "fill_price": fills[0]["fill_price"] if len(fills) == 1 else _average(mine),
                 "venue": where[0] if len(where) == 1 else None,
                 "venues": where,
-                "fills": [
-                    {
-                        "amount": amount(piece.qty, kind),
-                        "fill_price": number(piece.price),
-                        "execution_ids": list(piece.lot_ids),
-                    }
-                    for piece in mine
-                ],
+                "fills": fills,
             }
         )
     return told
+
+
+def _lots(pieces: Sequence[Slice]) -> Iterable[str]:
+    return (lot_id for piece in pieces for lot_id in piece.lot_ids)
+
+
+def _average(pieces: Sequence[Slice]) -> Decimal | None:
+    price = numbers.weighted_average((piece.qty, piece.price) for piece in pieces)
+    return None if price is None else number(price)
+
+
+def _fill(piece: Slice, qty: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "amount": qty,
+        "fill_price": number(piece.price),
+        "execution_ids": piece.lot_ids,
+    }
 
 
 def view(

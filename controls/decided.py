@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from django.db.models import QuerySet
+
 from controls.models import ReviewVote
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import OmsError
@@ -30,14 +32,8 @@ def before(
     Raises idempotency_conflict (409) for an id that decided something else: about another order or
     another version, for another reason, or by somebody else.
     """
-    if not client_decision_id:
-        return None
-    rows = ReviewVote.objects.filter(
-        organization_id=by.organization_id,
-        approve=approve,
-        client_decision_id=client_decision_id,
-    )
     # Rows from before ids were claimed may share one: the first keeps it.
+    rows = _votes(client_decision_id, approve=approve, by=by)
     vote = rows.select_related("review").order_by("decided_at", "id").first()
     if vote is None:
         return None
@@ -52,6 +48,21 @@ def before(
             status=409,
         )
     return vote
+
+
+def is_known(client_decision_id: str, *, approve: bool, by: Principal) -> bool:
+    """Whether this id has decided anything yet."""
+    return _votes(client_decision_id, approve=approve, by=by).exists()
+
+
+def _votes(client_decision_id: str, *, approve: bool, by: Principal) -> QuerySet[ReviewVote]:
+    if not client_decision_id:
+        return ReviewVote.objects.none()
+    return ReviewVote.objects.filter(
+        organization_id=by.organization_id,
+        approve=approve,
+        client_decision_id=client_decision_id,
+    )
 
 
 def _same_reasons(vote: ReviewVote, reasons: Mapping[str, tuple[str, str]]) -> bool:

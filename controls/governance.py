@@ -116,7 +116,7 @@ def revise(
     )
     with transaction.atomic():
         locked(by.organization_id)
-        expecting.check(old.code, tag(Control.objects.get(pk=old.pk)))
+        as_seen(Control.objects.get(pk=old.pk))
         made = store(
             by.organization_id, old.code, values, reason=_said(reason), by_id=by.user_id, at=at
         )
@@ -128,6 +128,15 @@ def revise(
 def tag(control: Control) -> str:
     """What changes with every step of a version: its number, its state, and what is asked of it."""
     return ".".join((str(control.version), control.status, control.pending or "none"))
+
+
+def as_seen(control: Control) -> None:
+    """Raises version_moved (412) where who asks has seen a locked control otherwise.
+
+    Its address may name it with its owner, as `find` reads it.
+    """
+    for key in (control.code, f"{control.organization_id}:{control.code}"):
+        expecting.check(key, tag(control))
 
 
 def store(

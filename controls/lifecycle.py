@@ -18,7 +18,6 @@ from controls.models import Control
 from controls.states import ControlStatus, Pending
 from oms_site.firm import policies
 from oms_site.firm.principals import Principal
-from oms_site.kit import expecting
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
 
 _STEP = ("status", "pending", "requested_by", "decided_by", "change_reason", "changed_at")
@@ -116,7 +115,7 @@ def _locked(control_id: int, by: Principal) -> Control:
         raise NotFound("control")
     governance.locked(owner)
     control = Control.objects.get(pk=control_id)
-    expecting.check(control.code, governance.tag(control))
+    governance.as_seen(control)
     return control
 
 

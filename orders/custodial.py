@@ -22,7 +22,7 @@ from venues.capabilities import CUSTODIAN
 from venues.smart_routing import Decision, Slice
 
 
-def settled(order: Order, asked: Instruction) -> tuple[Instruction, notional.Part | None]:
+def resolved(order: Order, asked: Instruction) -> tuple[Instruction, notional.Part | None]:
     """What is asked for with its desk, in shares, and what money came to where it was money.
 
     Raises `OmsError` (422) when the money buys nothing, or there is no price to tell.

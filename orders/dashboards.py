@@ -88,7 +88,14 @@ def reference(request: HttpRequest, by: Principal) -> HttpResponse:
                 "amount_types": policy["allowed_amount_types"],
             },
             "accounts": [
-                {"id": a.id, "code": a.code, "name": a.name, "status": a.status} for a in mine
+                {
+                    "id": a.id,
+                    "code": a.code,
+                    "name": a.name,
+                    "status": a.status,
+                    "custodian": a.custodian_id,
+                }
+                for a in mine
             ],
             "venues": extending.offered(),
             "desks": [

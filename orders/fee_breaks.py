@@ -59,17 +59,16 @@ def _closed(organization_id: str, key: str) -> list[Mapping[str, Any]]:
 
 
 def _keep(work: Unit, order: Order, gap: Gap, pieces: Sequence[Piece], *, at: datetime) -> None:
-    figures = _figures(order, gap, pieces)
     named = Break.objects.filter(
         organization_id=order.organization_id, kind=KIND, key=gap.key, closed_at=None
     )
     known = work.lock(Break, named.values_list("id", flat=True))
+    # Asked once nobody can close it any more: what two people have just charged is settled.
+    figures = _figures(order, gap, pieces)
     for row in known.values():
         if row.closed_at is None:
             breaks.follow(work, row, figures, at=at)
             return
-    if known:  # two people have closed it meanwhile: what it came to is settled now
-        figures = _figures(order, gap, pieces)
     if _is_open(order, gap, figures):
         breaks.open(
             work,

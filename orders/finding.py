@@ -15,6 +15,7 @@ from oms_site.firm import hierarchy
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
 from oms_site.kit.errors import Detail, NotFound, OmsError
+from orders import sides
 from orders.models import Order
 from orders.states import OrderStatus
 from venues import instruments
@@ -107,9 +108,10 @@ def _filtered(rows: QuerySet[Order], filters: Mapping[str, str]) -> QuerySet[Ord
     if "instrument_id" in filters:
         facts = instruments.find(filters["instrument_id"])
         rows = rows.filter(instrument_id=facts.id) if facts else rows.none()
-    for name in ("side", "client_order_id"):
-        if name in filters:
-            rows = rows.filter(**{name: filters[name]})
+    if "side" in filters:
+        rows = rows.filter(_going(filters["side"]))
+    if "client_order_id" in filters:
+        rows = rows.filter(client_order_id=filters["client_order_id"])
     if "account_id" in filters:
         # By ids of what is meant: a name joined to every order is looked up for every order.
         name = filters["account_id"]
@@ -125,6 +127,14 @@ def _filtered(rows: QuerySet[Order], filters: Mapping[str, str]) -> QuerySet[Ord
     if filters.get("open", "").lower() == "true":
         rows = rows.filter(status__in=["pending_approval", "pending_execution", "partially_filled"])
     return rows
+
+
+def _going(name: str) -> Q:
+    """Orders of a side as callers name it; a short sale is among the sales too."""
+    if name not in sides.KNOWN:
+        raise _bad("side", f"Known: {', '.join(sides.KNOWN)}.")
+    way, mark = sides.split(name)
+    return Q(side=way, short_sale=mark) if mark else Q(side=way)
 
 
 def _limit(text: str) -> int:

@@ -6,6 +6,7 @@ The page only reads.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from allocations.holdings import valuation
 from oms_site.firm import generation, principals
 from oms_site.firm.models import User
 from oms_site.kit import clock
@@ -40,17 +42,19 @@ def page(request: HttpRequest) -> HttpResponse:
     known = [one for one in instruments.every() if one.status == "active"]
     shown: dict[str, Any] = {"facts": facts, "instruments": known}
     if facts is None:
-        shown["rows"], shown["now"] = _overview(known), clock.now()
+        shown["now"] = clock.now()
+        shown["rows"] = _overview(known, at=shown["now"])
     part = facts is None and request.GET.get("part") == "overview"
     return render(request, f"orders/market{'_overview' if part else ''}.html", shown)
 
 
-def _overview(known: Sequence[InstrumentFacts]) -> list[dict[str, Any]]:
+def _overview(known: Sequence[InstrumentFacts], *, at: datetime) -> list[dict[str, Any]]:
     """Every instrument with its latest price, by asset class and name."""
     rows = []
     for one in sorted(known, key=lambda one: (one.asset_class, one.description, one.cusip)):
         price = market_data.reference(one.id)
-        rows.append({"facts": one, "price": price, "spread": _spread(price)})
+        stale = price is not None and at - price.at > valuation.STALE_AFTER
+        rows.append({"facts": one, "price": price, "spread": _spread(price), "stale": stale})
     return rows
 
 

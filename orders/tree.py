@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from oms_site.journal import locking
+from oms_site.journal import reading
 from oms_site.journal.unit import Unit
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
@@ -46,10 +46,10 @@ def lock(work: Unit, order_ids: Iterable[str], *, organization_id: str = "") -> 
 
     With an organization, orders of others are absent as if they did not exist.
     """
-    orders = work.lock(Order, order_ids)
-    if organization_id:
-        orders = {k: o for k, o in orders.items() if o.organization_id == organization_id}
-    return below(work, orders)
+    found = reading.locked(Order, id=order_ids)
+    # Others' are not held: what is expected of a row is answered to whoever may see it.
+    mine = [row for row in found if organization_id in ("", row.organization_id)]
+    return below(work, {row.id: work.hold(row) for row in mine})
 
 
 def below(work: Unit, orders: dict[str, Order]) -> dict[str, Tree]:
@@ -57,9 +57,9 @@ def below(work: Unit, orders: dict[str, Order]) -> dict[str, Tree]:
     trees = {key: Tree(order) for key, order in orders.items()}
     if not any(order.execution_orders_made for order in orders.values()):
         return trees
-    for execution_order in locking.rows(ExecutionOrder, orders, by="order_id"):
+    for execution_order in reading.locked(ExecutionOrder, order_id=orders):
         trees[execution_order.order_id].execution_orders.append(work.hold(execution_order))
-    for venue_order in locking.rows(VenueOrder, orders, by="order_id"):
+    for venue_order in reading.locked(VenueOrder, order_id=orders):
         tree = trees[venue_order.order_id]
         tree.venue_orders[venue_order.execution_order_id].append(work.hold(venue_order))
     return trees

@@ -17,7 +17,7 @@ from allocations.holdings.costing import Lot, Move, Picks, State
 from allocations.holdings.posting import Posting
 from allocations.holdings.suspense import is_suspense
 from allocations.models import CashBalance, LotChoice, Movement, Position, TaxLot
-from oms_site.journal import statements
+from oms_site.journal import reading, statements
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 
@@ -204,10 +204,8 @@ def _open_positions(work: Unit, held: Books, postings: Sequence[Posting], at: da
     }
     if not wanted:
         return
-    known = Position.objects.filter(
-        account_id__in={key[0] for key in wanted}, instrument_id__in={key[1] for key in wanted}
-    )
-    for row in known:
+    accounts, instruments = zip(*wanted, strict=True)
+    for row in reading.rows(Position, account_id=accounts, instrument_id=instruments):
         if (row.account_id, row.instrument_id) in wanted:
             held.positions[row.account_id, row.instrument_id] = Book(work.hold(row), new=False)
     for (account_id, instrument_id), one in wanted.items():
@@ -230,7 +228,7 @@ def _open_purses(work: Unit, held: Books, postings: Sequence[Posting], at: datet
     }
     if not wanted:
         return
-    for row in CashBalance.objects.filter(account_id__in={key[0] for key in wanted}):
+    for row in reading.rows(CashBalance, account_id=[account_id for account_id, _ in wanted]):
         if (row.account_id, row.currency) in wanted:
             held.balances[row.account_id, row.currency] = Purse(work.hold(row), new=False)
     for key, one in wanted.items():

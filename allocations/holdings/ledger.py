@@ -19,10 +19,14 @@ from allocations.holdings import books
 from allocations.holdings.books import Book, Purse
 from allocations.holdings.posting import Posting
 from allocations.models import Movement, Position
+from oms_site.firm import libpq
 from oms_site.journal import statements
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
 
+_POSTED = """
+SELECT source_id, account_id, kind FROM allocations_movement WHERE source_id = ANY($1::text[])
+"""
 _LOCK = """
 SELECT pg_advisory_xact_lock(k) FROM (
     SELECT DISTINCT hashtextextended(a, 19) AS k FROM unnest(%s::text[]) a ORDER BY k) keys
@@ -69,9 +73,7 @@ def serialize(name: str) -> None:
 
 
 def _unknown(work: Unit, asked: Sequence[Posting]) -> list[Posting]:
-    sources = {one.source_id for one in asked}
-    rows = Movement.objects.filter(source_id__in=sources)
-    seen = set(rows.values_list("source_id", "account_id", "kind"))
+    seen = set(libpq.asked(_POSTED, [sorted({one.source_id for one in asked})]))
     seen |= {(m.source_id, m.account_id, m.kind) for m in work.added(Movement)}
     fresh = []
     for one in asked:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django_fsm import transition
@@ -17,6 +16,7 @@ from allocations.models.account import Account, Custodian
 from allocations.models.allocation import BookingLeg
 from allocations.settlement_states import CONFIRM_STEPS, ConfirmStatus
 from allocations.states import COUNTED_MAX
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from venues.models import Instrument
@@ -25,17 +25,6 @@ from venues.models import Instrument
 def _confirm(step: str) -> dict[str, Any]:
     sources, target = CONFIRM_STEPS[step]
     return {"source": list(sources), "target": target}
-
-
-def _person() -> models.ForeignKey[models.Model | None]:
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
 
 
 def part(to: type[models.Model]) -> models.ForeignKey[models.Model]:
@@ -105,12 +94,12 @@ class TradeConfirm(LedgerRow):
     verdict_id = models.CharField(max_length=40, blank=True)
     their_word = models.PositiveSmallIntegerField(default=0)
     has_ssi = models.BooleanField(default=True)
-    owner = _person()
+    owner = person_or_none()
     reason_code = models.CharField(max_length=20, blank=True)
     resolution = models.CharField(max_length=200, blank=True)
-    proposed_by = _person()
+    proposed_by = person_or_none()
     proposed_at = models.DateTimeField(null=True, blank=True)
-    affirmed_by = _person()
+    affirmed_by = person_or_none()
     affirmed_at = models.DateTimeField(null=True, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
@@ -323,12 +312,8 @@ class ConfirmAdjustment(LedgerFact):
     reason_code = models.CharField(max_length=20, choices=Reason.choices)
     text = models.CharField(max_length=200)
     evidence = models.JSONField(default=dict)
-    made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    made_by = person()
+    approved_by = person()
     made_at = models.DateTimeField()
 
     class Meta:

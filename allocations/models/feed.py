@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from allocations.models.account import Account
 from allocations.models.confirming import part
 from allocations.models.holding import Movement
+from oms_site.firm.models import person
 from oms_site.journal.rows import LedgerRow, QueueRow
 
 
@@ -26,9 +26,7 @@ class FeedEndpoint(LedgerRow):
 
     name = models.CharField(max_length=80)
     url = models.CharField(max_length=300)
-    created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    created_by = person()
     created_at = models.DateTimeField()
 
     active = models.BooleanField(default=True)

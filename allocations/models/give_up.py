@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from allocations.models.account import Account, Custodian
 from allocations.models.allocation import Allocation, BookingLeg
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.rows import LedgerFact, LedgerRow
 
 
@@ -45,20 +45,11 @@ class GiveUp(LedgerRow):
     )
     qty = models.DecimalField(max_digits=20, decimal_places=6)
     reason = models.CharField(max_length=300)
-    maker = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    maker = person()
     requested_at = models.DateTimeField()
 
     status = models.CharField(max_length=11, choices=Status.choices, default=Status.REQUESTED)
-    checker = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
+    checker = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=300, blank=True)
     clearing_leg = models.OneToOneField(

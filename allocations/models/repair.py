@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from allocations.models.account import Account, Custodian
 from allocations.models.allocation import Allocation, BookingLeg
-from oms_site.firm.models import Organization
+from oms_site.firm.models import Organization, person, person_or_none
 from oms_site.journal.rows import LedgerRow
 
 
@@ -38,20 +37,11 @@ class Repair(LedgerRow):
         Account, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
     )
     reason = models.CharField(max_length=300)
-    requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    requested_by = person()
     requested_at = models.DateTimeField()
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.REQUESTED)
-    decided_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
+    decided_by = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=300, blank=True)
 

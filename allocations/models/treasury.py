@@ -6,12 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
 from allocations.models.account import Account
-from oms_site.firm.models import Organization
+from oms_site.firm.models import Organization, person_or_none
 from oms_site.journal.rows import LedgerRow
 from venues.models import Instrument
 
@@ -78,25 +77,11 @@ class CorporateAction(LedgerRow):
     ratio_old = models.PositiveIntegerField(default=0)
     source = models.CharField(max_length=40)
     reason = models.CharField(max_length=300, blank=True)
-    maker = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
+    maker = person_or_none()
     announced_at = models.DateTimeField()
 
     status = models.CharField(max_length=10, choices=Status.choices, default=Status.ANNOUNCED)
-    checker = models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
+    checker = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
     entitled = models.PositiveIntegerField(default=0)
     # What a call pays beside its price, in percent of par; None until it is applied.

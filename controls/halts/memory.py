@@ -127,7 +127,8 @@ def names(organization_id: str) -> list[str]:
             if scope == GROUP:
                 # Its owner's own limit: no business of everybody's screen.
                 continue
-            found += [name for name in (*stopped, *narrowed) if name not in found]
+            but = [f"{name}, except what lessens a position" for name in narrowed]
+            found += [name for name in (*stopped, *but) if name not in found]
     return found
 
 

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django_fsm import transition
 
 from controls.states import CONTROL_STEPS, ControlStatus, Pending, Remediation
-from oms_site.firm.models import Organization, User
+from oms_site.firm.models import Organization, person_or_none
 from oms_site.journal.fields import StateField
 
 SYSTEM = "system"
@@ -19,12 +19,6 @@ SYSTEM = "system"
 def _step(name: str) -> dict[str, Any]:
     sources, target = CONTROL_STEPS[name]
     return {"source": list(sources), "target": target}
-
-
-def _person() -> models.ForeignKey[Any, Any]:
-    return models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
 
 
 class Control(models.Model):
@@ -81,11 +75,11 @@ class Control(models.Model):
     origin = models.CharField(max_length=60, blank=True, default="")
     reason = models.CharField(max_length=500, blank=True)
     created_at = models.DateTimeField()
-    created_by = _person()
+    created_by = person_or_none()
     approved_at = models.DateTimeField(null=True, blank=True)
-    approved_by = _person()
-    requested_by = _person()
-    decided_by = _person()
+    approved_by = person_or_none()
+    requested_by = person_or_none()
+    decided_by = person_or_none()
     changed_at = models.DateTimeField(null=True, blank=True)
     change_reason = models.CharField(max_length=500, blank=True)
     # A version that was replaced holds until its successor takes over.

@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django_fsm import transition
 
 from controls.states import HALT_STANDING, HALT_STEPS, HaltStatus
-from oms_site.firm.models import User
+from oms_site.firm.models import person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 
@@ -77,31 +77,23 @@ class Halt(LedgerRow):
     scope = models.CharField(max_length=12, choices=Scope.choices)
     target = models.CharField(max_length=64, blank=True)
     target_name = models.CharField(max_length=160)
-    target_user = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    target_user = person_or_none()
     mode = models.CharField(max_length=10, choices=Mode.choices)
     cancels = models.BooleanField()
     imposed = models.BooleanField(default=False)
     source = models.CharField(max_length=20, choices=Source.choices)
     trigger = models.CharField(max_length=80, blank=True)
     reason = models.CharField(max_length=500)
-    engaged_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    engaged_by = person_or_none()
     engaged_at = models.DateTimeField()
 
     status = StateField(default=HaltStatus.DISENGAGED.value, max_length=18)
     draining_at = models.DateTimeField(null=True, blank=True)
     flat_at = models.DateTimeField(null=True, blank=True)
-    release_requested_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    release_requested_by = person_or_none()
     release_requested_at = models.DateTimeField(null=True, blank=True)
     release_reason = models.CharField(max_length=500, blank=True)
-    released_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    released_by = person_or_none()
     released_at = models.DateTimeField(null=True, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 
 from allocations.models import Account
-from oms_site.firm.models import Organization, User
+from oms_site.firm.models import Organization, person_or_none
 
 
 class ControlList(models.Model):
@@ -38,9 +38,7 @@ class ControlList(models.Model):
     issuers = ArrayField(models.CharField(max_length=120), default=list, blank=True)
     accounts = ArrayField(models.CharField(max_length=40), default=list, blank=True)
     reason = models.CharField(max_length=200, blank=True)
-    created_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    created_by = person_or_none()
     created_at = models.DateTimeField()
 
     class Meta:
@@ -73,9 +71,7 @@ class Mandate(models.Model):
     version = models.PositiveIntegerField()
     rules = models.JSONField(default=dict, blank=True)
     reason = models.CharField(max_length=200, blank=True)
-    created_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    created_by = person_or_none()
     created_at = models.DateTimeField()
 
     class Meta:

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django_fsm import transition
 
 from controls.states import GROUP_STEPS, GroupStatus
-from oms_site.firm.models import User
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 
@@ -34,9 +34,7 @@ class OrderGroup(LedgerRow):
     name = models.CharField(max_length=80)
     limit_qty = models.DecimalField(max_digits=20, decimal_places=6)
     window_s = models.PositiveIntegerField()
-    created_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    created_by = person(constraint=False)
     created_at = models.DateTimeField()
 
     status = StateField(default=GroupStatus.OPEN.value, max_length=8)
@@ -45,15 +43,7 @@ class OrderGroup(LedgerRow):
     locks = models.PositiveIntegerField(default=0)
     locked_at = models.DateTimeField(null=True, blank=True)
     locked_qty = models.DecimalField(max_digits=24, decimal_places=6, null=True, blank=True)
-    reset_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
+    reset_by = person_or_none(constraint=False)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
         "status",

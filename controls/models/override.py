@@ -12,7 +12,7 @@ from django_fsm import transition
 
 from controls.states import OVERRIDE_STEPS, OverrideStatus
 from oms_site.firm.exact_json import ExactJSONField
-from oms_site.firm.models import User
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 
@@ -41,26 +41,14 @@ class Override(LedgerRow):
     # Absent from what was asked for before they were kept.
     ord_type = models.CharField(max_length=20, null=True, blank=True)
     stop_price = models.DecimalField(max_digits=18, decimal_places=8, null=True, blank=True)
-    maker = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    maker = person(constraint=False)
     reason = models.CharField(max_length=500)
-    requested_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    requested_by = person(constraint=False)
     requested_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     status = StateField(default=OverrideStatus.REQUESTED.value, max_length=9)
-    decided_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
+    decided_by = person_or_none(constraint=False)
     decided_at = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=500, blank=True)
     used_order = models.CharField(max_length=40, null=True, blank=True)

@@ -12,7 +12,7 @@ from django_fsm import transition
 from controls.models.screening import Screening
 from controls.states import REVIEW_STEPS, ReviewStatus
 from oms_site.firm.exact_json import ExactJSONField
-from oms_site.firm.models import User
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 
@@ -29,24 +29,20 @@ class Review(LedgerRow):
     subject_version = models.PositiveSmallIntegerField(default=1)
     screening = models.OneToOneField(Screening, on_delete=models.PROTECT, related_name="review")
     failed_controls = ExactJSONField()
-    maker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    maker = person()
     opened_at = models.DateTimeField()
     deadline_at = models.DateTimeField()
     approvals_required = models.PositiveSmallIntegerField(default=1)
 
     status = StateField(default=ReviewStatus.OPEN.value, max_length=10)
-    decided_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    decided_by = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_id = models.CharField(max_length=40, blank=True)
     client_decision_id = models.CharField(max_length=80, blank=True)
     annotation = models.TextField(blank=True)
     # Facets: how many have approved, and who says that they are looking into it until when.
     approvals = models.PositiveSmallIntegerField(default=0)
-    claimed_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    claimed_by = person_or_none()
     claimed_until = models.DateTimeField(null=True, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (

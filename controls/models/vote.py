@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from controls.models.review import Review
-from oms_site.firm.models import User
+from oms_site.firm.models import person
 from oms_site.journal.rows import LedgerFact
 
 APPROVE_REASONS = {
@@ -31,8 +31,8 @@ class ReviewVote(LedgerFact):
 
     review = models.ForeignKey(Review, on_delete=models.PROTECT, related_name="votes")
     subject_version = models.PositiveSmallIntegerField()
-    maker = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
-    decided_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+", db_index=False)
+    maker = person()
+    decided_by = person()
     approve = models.BooleanField()
     client_decision_id = models.CharField(max_length=80, blank=True)
     annotation = models.TextField()

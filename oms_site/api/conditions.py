@@ -21,6 +21,11 @@ IF_MATCH = OpenApiParameter(
     OpenApiParameter.HEADER,
     description="the `ETag` of what you have seen; 412 `version_moved` once it is another one",
 )
+# A fill moves an order as well: who wants it to end whatever it has become asks for no version.
+LEAVE_OUT_TO_STOP = (
+    "With `If-Match` it is asked only as it was seen, and every fill makes another version of it: "
+    "leave the header out to stop it whatever has become of it."
+)
 
 
 class Conditional(APIView):

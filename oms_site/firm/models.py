@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
@@ -39,9 +38,31 @@ class User(AbstractUser):
     )
 
 
-def _person() -> models.ForeignKey[Any, Any]:
+def person(*, constraint: bool = True) -> models.ForeignKey[User, User]:
+    """The column that says who did something, without an index of its own and no way back.
+
+    Users are never deleted. Without `constraint` the database does not look: in a ledger it would
+    lock the same few people in every transaction of the day.
+    """
     return models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
+        User,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=constraint,
+    )
+
+
+def person_or_none(*, constraint: bool = True) -> models.ForeignKey[User | None, User | None]:
+    """As `person`, of what nobody may have done yet."""
+    return models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="+",
+        db_index=False,
+        db_constraint=constraint,
     )
 
 
@@ -89,9 +110,9 @@ class Policy(models.Model):
     # "system" on the one that came with the organization.
     origin = models.CharField(max_length=20, blank=True, default="")
     reason = models.CharField(max_length=500, blank=True)
-    proposed_by = _person()
+    proposed_by = person_or_none()
     proposed_at = models.DateTimeField(null=True, blank=True)
-    decided_by = _person()
+    decided_by = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.CharField(max_length=500, blank=True)
 
@@ -132,7 +153,7 @@ class RoleChange(models.Model):
     reason = models.CharField(max_length=500)
     proposed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField()
-    decided_by = _person()
+    decided_by = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
     decision_reason = models.CharField(max_length=500, blank=True)
 

@@ -56,16 +56,24 @@ def unnumbered(
     since: datetime | None = None,
     order_id: str = "",
     also: tuple[str, Sequence[Any]] | None = None,
-    limit: int = 1_000,
+    at_once: int = 1_000,
 ) -> list[Frame]:
-    """Events of a type that clients get no number of, by their positions, oldest first."""
-    wheres = ["f.organization_id = %s", "f.position > %s", "f.msg_number IS NULL"]
-    params: list[Any] = [organization_id, after]
-    if until is not None:
-        wheres.append("f.position <= %s")
-        params.append(until)
-    _narrow(wheres, params, since=since, order_id=order_id, event_type=event_type, also=also)
-    return _frames(wheres, params, "f.position", limit)
+    """Events of a type that clients get no number of, by their positions, oldest first.
+
+    All of them, asked for `at_once` at a time: between two numbers there may be any number.
+    """
+    found = list[Frame]()
+    while True:
+        wheres = ["f.organization_id = %s", "f.position > %s", "f.msg_number IS NULL"]
+        params: list[Any] = [organization_id, found[-1].position if found else after]
+        if until is not None:
+            wheres.append("f.position <= %s")
+            params.append(until)
+        _narrow(wheres, params, since=since, order_id=order_id, event_type=event_type, also=also)
+        page = _frames(wheres, params, "f.position", at_once)
+        found += page
+        if len(page) < at_once:
+            return found
 
 
 def _narrow(

@@ -7,8 +7,9 @@ an event; queue rows need none.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, ClassVar, Self
 
 from django.db import models
@@ -20,6 +21,14 @@ from oms_site.firm.models import Organization
 @lru_cache
 def _attributes(model: type[models.Model]) -> tuple[str, ...]:
     return tuple(field.attname for field in model._meta.concrete_fields)
+
+
+@lru_cache
+def _reader(names: tuple[str, ...]) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+    # One call for all of them: a loop over the names takes several times as long.
+    if len(names) > 1:
+        return itemgetter(*names)
+    return lambda values: tuple(values[name] for name in names)
 
 
 # Organizations, policies and users are never deleted (a trigger refuses it) and are known to every
@@ -66,8 +75,11 @@ class LedgerRow(models.Model):
 
     def state(self) -> dict[str, Any]:
         """The values of the mutable columns now."""
-        values = self.__dict__
-        return {name: values[name] for name in self.MUTABLE}
+        return dict(zip(self.MUTABLE, self.mutable(), strict=True))
+
+    def mutable(self) -> tuple[Any, ...]:
+        """The values of `MUTABLE` now, in its order."""
+        return _reader(self.MUTABLE)(self.__dict__)
 
 
 class LedgerFact(models.Model):

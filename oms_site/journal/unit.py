@@ -23,7 +23,7 @@ from django.db import connection, models, transaction
 from psycopg import sql
 
 from oms_site import later
-from oms_site.journal import locking, statements
+from oms_site.journal import reading, statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
 from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
@@ -53,15 +53,16 @@ class Unit:
         self.notes: dict[str, Any] = {}
         self._new: dict[type[models.Model], list[models.Model]] = defaultdict(list)
         self._held: dict[tuple[type[LedgerRow], str], LedgerRow] = {}
-        self._loaded: dict[tuple[type[LedgerRow], str], dict[str, Any]] = {}
-        self._seen: dict[int, dict[str, Any] | None] = {}
+        # The version and the values of `MUTABLE` as read, and as the last event left them.
+        self._loaded: dict[tuple[type[LedgerRow], str], tuple[int, tuple[Any, ...]]] = {}
+        self._seen: dict[int, tuple[Any, ...] | None] = {}
         self._events: list[Event] = []
         self._knocks: set[tuple[str, str]] = set()
 
     # --- taking part -------------------------------------------------------------------------
     def lock(self, model: type[Row], keys: Iterable[str]) -> dict[str, Row]:
         """Lock rows in key order and return them by id; unknown ids are absent."""
-        return {row.id: self.hold(row) for row in locking.rows(model, keys)}
+        return {row.id: self.hold(row) for row in reading.locked(model, id=keys)}
 
     def hold(self, row: Row) -> Row:
         """Take part with a row this transaction has locked itself; once held, the same object."""
@@ -71,9 +72,9 @@ class Unit:
             return known  # type: ignore[return-value]  # the key holds the type
         expecting.check(row.id, row.version)
         self._held[key] = row
-        state = row.state()
-        self._loaded[key] = {**state, "version": row.version}
-        self._seen[id(row)] = state
+        values = row.mutable()
+        self._loaded[key] = (row.version, values)
+        self._seen[id(row)] = values
         return row
 
     def add(self, *rows: models.Model) -> None:
@@ -160,30 +161,28 @@ class Unit:
 
     # --- writing -----------------------------------------------------------------------------
     def _delta(self, row: LedgerRow | LedgerFact) -> list[Any]:
-        seen = self._seen.get(id(row), {})
+        seen = self._seen.get(id(row), ())
         if isinstance(row, LedgerFact):
-            self._seen[id(row)] = {}
+            self._seen[id(row)] = ()
             return [row._meta.db_table, row.id, statements.columns(row) if seen is None else {}]
         row.version += 1
-        now = row.state()
+        now = row.mutable()
         self._seen[id(row)] = now
         if seen is None:
             return [row._meta.db_table, row.id, statements.columns(row)]
-        moved = {name: value for name, value in now.items() if seen.get(name) != value}
-        moved["version"] = row.version
-        return [row._meta.db_table, row.id, moved]
+        return [row._meta.db_table, row.id, {**_moved(row, seen), "version": row.version}]
 
     def _refuse_unrecorded(self) -> None:
         for row in self._held.values():
-            if row.state() != self._seen[id(row)]:
+            if row.mutable() != self._seen[id(row)]:
                 raise UnrecordedChange(f"{row._meta.label} {row.id} changed without an event")
-        for rows in self._new.values():
+        for model, rows in self._new.items():
+            if issubclass(model, QueueRow) or not issubclass(model, LedgerRow | LedgerFact):
+                continue
             for fresh in rows:
-                if isinstance(fresh, QueueRow) or not isinstance(fresh, LedgerRow | LedgerFact):
-                    continue
                 seen = self._seen[id(fresh)]
-                if seen is None or (isinstance(fresh, LedgerRow) and fresh.state() != seen):
-                    raise UnrecordedChange(f"{fresh._meta.label} {fresh.id} has no event")
+                if seen is None or (isinstance(fresh, LedgerRow) and fresh.mutable() != seen):
+                    raise UnrecordedChange(f"{model._meta.label} {fresh.pk} has no event")
 
     def flush(self, *, commit: bool = False) -> None:
         """Write everything gathered so far. Called once, by `work`, at the end.
@@ -214,13 +213,16 @@ class Unit:
     def _changed(self) -> dict[type[LedgerRow], list[dict[str, Any]]]:
         changed: dict[type[LedgerRow], list[dict[str, Any]]] = defaultdict(list)
         for (model, key), row in self._held.items():
-            loaded = self._loaded[(model, key)]
-            if row.version == loaded["version"]:
+            was_version, loaded = self._loaded[(model, key)]
+            if row.version == was_version:
                 continue
-            values = row.__dict__
-            delta = {n: values[n] for n in row.MUTABLE if values[n] != loaded[n]}
             changed[model].append(
-                {"id": key, "was_version": loaded["version"], "version": row.version, **delta}
+                {
+                    "id": key,
+                    "was_version": was_version,
+                    "version": row.version,
+                    **_moved(row, loaded),
+                }
             )
         return changed
 
@@ -233,6 +235,13 @@ def work(*, by: Actor, at: datetime) -> Iterator[Unit]:
         yield unit
         # Nothing follows in this transaction: it ends with the message that writes the last rows.
         unit.flush(commit=not connection.savepoint_ids)
+
+
+def _moved(row: LedgerRow, seen: tuple[Any, ...]) -> dict[str, Any]:
+    """What is another value now; of a row never seen, all that has one."""
+    before = seen or (None,) * len(row.MUTABLE)
+    pairs = zip(row.MUTABLE, before, row.mutable(), strict=True)
+    return {name: now for name, was, now in pairs if was != now}
 
 
 def _knock(channel: str, whom: str) -> str:

@@ -6,12 +6,15 @@ between the look and the lock nothing can slip in. One row for each request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TypeVar
 
 from oms_site.kit.errors import OmsError
 
+MOVED = "version_moved"
+T = TypeVar("T")
 _seen: ContextVar[tuple[str, frozenset[str]] | None] = ContextVar("seen", default=None)
 
 
@@ -35,4 +38,19 @@ def check(key: str, tag: object) -> None:
     wanted = _seen.get()
     if wanted is not None and wanted[0] == key and str(tag) not in wanted[1]:
         text = "It has changed since you saw it: get it again and decide on that."
-        raise OmsError("version_moved", text, status=412, field="If-Match")
+        raise OmsError(MOVED, text, status=412, field="If-Match")
+
+
+def unless_known(do: Callable[[], T], *, known: Callable[[], bool]) -> T:
+    """What `do` gives; of a request that is `known`, whatever its row has become.
+
+    A request that is sent again may itself be what has moved the row: it gets the answer that got
+    lost (RFC 9110, 13.1.1), and its own room sees to it that it changes nothing twice.
+    """
+    try:
+        return do()
+    except OmsError as refusal:
+        if refusal.code != MOVED or not known():
+            raise
+    with nothing():
+        return do()

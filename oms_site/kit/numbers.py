@@ -62,7 +62,7 @@ def round_cents(amount: Decimal) -> Decimal:
 
 
 def largest_remainder(
-    total: Decimal, weights: Sequence[Decimal], *, quantum: Decimal
+    total: Decimal, weights: Sequence[Decimal] | Sequence[int], *, quantum: Decimal
 ) -> list[Decimal]:
     """Split `total` in proportion to `weights`, in multiples of `quantum`, losing nothing.
 
@@ -125,9 +125,14 @@ def _split_units(units: int, weights: list[int]) -> list[int]:
     return shares
 
 
-def _as_integers(weights: Sequence[Decimal]) -> list[int]:
+def _as_integers(weights: Sequence[Decimal] | Sequence[int]) -> list[int]:
     """The weights on one common integer scale, so that proportions stay exact and fast."""
-    ratios = [_as_ratio(weight) for weight in weights]
+    whole = [weight for weight in weights if isinstance(weight, int)]
+    if len(whole) == len(weights):
+        if min(whole, default=0) < 0:
+            raise ValueError("a weight is negative")
+        return whole
+    ratios = [_as_ratio(Decimal(weight)) for weight in weights]
     if any(digits < 0 for digits, _ in ratios):
         raise ValueError("a weight is negative")
     lowest = min((exponent for _, exponent in ratios), default=0)

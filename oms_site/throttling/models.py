@@ -7,7 +7,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from oms_site.firm.models import ApiKey, Organization, User
+from oms_site.firm.models import ApiKey, Organization, User, person_or_none
 from oms_site.journal.rows import LedgerRow
 
 
@@ -87,9 +87,7 @@ class RateRestriction(LedgerRow):
     until = models.DateTimeField()
     reason = models.CharField(max_length=200)
     lifted_at = models.DateTimeField(null=True, blank=True)
-    lifted_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    lifted_by = person_or_none()
     lift_reason = models.CharField(max_length=500, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = ("lifted_at", "lifted_by_id", "lift_reason")

@@ -13,7 +13,7 @@ from allocations import arrangements, post_trade, templates
 from allocations.basis import Requested
 from allocations.models import PostTradeEntry, Template
 from allocations.post_trade import Ask
-from oms_site.api import bricks
+from oms_site.api import bricks, conditions
 from oms_site.api.shape import Reader
 from oms_site.kit.errors import NotFound
 from orders import post_trade as entries
@@ -128,11 +128,14 @@ class EntryDecision(Endpoint):
 class AllocationRelease(Endpoint):
     """Let the bookings of an allocation go that a rule holds back."""
 
+    conditional = {"post": "allocation_id"}
+
     @extend_schema(
         operation_id="allocation_release",
         summary="Release an allocation's bookings",
+        parameters=[conditions.IF_MATCH],
         request=None,
-        responses={202: shapes.Release, **bricks.errors(401, 403, 404, 409)},
+        responses={202: shapes.Release, **bricks.errors(400, 401, 403, 404, 409, 412)},
     )
     def post(self, request: Request, allocation_id: str) -> Response:
         row = entries.release(

@@ -118,7 +118,7 @@ class OrderAmend(Endpoint):
         description=TEXT,
         parameters=[conditions.IF_MATCH],
         request=schema.AmendRequest,
-        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 412, 422)},
+        responses={202: schema.AmendAnswer, **bricks.errors(400, 401, 403, 404, 409, 412, 422)},
     )
     def post(self, request: Request, order_id: str) -> Response:
         return answer(

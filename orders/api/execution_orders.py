@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from oms_site.api import bricks
+from oms_site.api import bricks, conditions
 from oms_site.kit.errors import OmsError
 from orders import desk, fills, finding, render
 from orders.api import answers, intake, schema
@@ -93,6 +93,8 @@ class CustodianManualCreate(ExecutionOrderCreate):
 class ExecutionOrderDetail(Endpoint):
     """One execution order: read it, or ask it to stop."""
 
+    conditional = {"delete": "execution_order_id"}
+
     @extend_schema(
         operation_id="execution_order_retrieve",
         summary="Get an execution order",
@@ -103,12 +105,15 @@ class ExecutionOrderDetail(Endpoint):
         row = order.execution_orders.filter(id=execution_order_id).first()
         if row is None:
             raise OmsError("not_found", "No such execution order.", status=404)
-        return Response(render.execution_order(row, order.amount_type))
+        told = render.execution_order(row, order.amount_type)
+        return Response(told, headers=conditions.etag(row.version))
 
     @extend_schema(
         operation_id="execution_order_cancel",
         summary="Ask an execution order to stop",
-        responses={202: schema.CancelAnswer, **bricks.errors(401, 403, 404)},
+        description="The `ETag` is the execution order's own. " + conditions.LEAVE_OUT_TO_STOP,
+        parameters=[conditions.IF_MATCH],
+        responses={202: schema.CancelAnswer, **bricks.errors(400, 401, 403, 404, 412)},
     )
     def delete(self, request: Request, order_id: str, execution_order_id: str) -> Response:
         result = desk.cancel_execution(

@@ -129,7 +129,7 @@ def _item(result: Result) -> bytes:
 class OrderDetail(Endpoint):
     """One order: read it, or ask it to stop."""
 
-    conditional = {"patch": "order_id"}
+    conditional = {"delete": "order_id", "patch": "order_id"}
 
     @extend_schema(
         operation_id="order_retrieve",
@@ -157,8 +157,10 @@ class OrderDetail(Endpoint):
         operation_id="order_cancel",
         summary="Ask an order to stop",
         description="Always 202 for a visible order: the outcome comes as `cancel` or "
-        "`cancel_reject` (CxlRejReason 102: 0 too late, 3 already pending).",
-        responses={202: schema.CancelAnswer, **bricks.errors(401, 403, 404)},
+        "`cancel_reject` (CxlRejReason 102: 0 too late, 3 already pending). "
+        + conditions.LEAVE_OUT_TO_STOP,
+        parameters=[conditions.IF_MATCH],
+        responses={202: schema.CancelAnswer, **bricks.errors(400, 401, 403, 404, 412)},
     )
     def delete(self, request: Request, order_id: str) -> Response:
         (result,) = desk.cancel(
@@ -172,7 +174,7 @@ class OrderDetail(Endpoint):
         description=amendments.TEXT,
         parameters=[conditions.IF_MATCH],
         request=schema.AmendRequest,
-        responses={202: schema.AmendAnswer, **bricks.errors(401, 403, 404, 409, 412, 422)},
+        responses={202: schema.AmendAnswer, **bricks.errors(400, 401, 403, 404, 409, 412, 422)},
     )
     def patch(self, request: Request, order_id: str) -> Response:
         return amendments.answer(
@@ -197,7 +199,7 @@ class OrderDecision(Endpoint):
         request=reviews_schema.DecisionRequest,
         responses={
             202: reviews_schema.DecisionAnswer,
-            **bricks.errors(401, 403, 404, 409, 412, 422),
+            **bricks.errors(400, 401, 403, 404, 409, 412, 422),
         },
     )
     def post(self, request: Request, order_id: str) -> Response:

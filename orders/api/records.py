@@ -14,9 +14,10 @@ from oms_site.api import asked, bricks, conditions
 from oms_site.firm import policies
 from oms_site.journal import events, feed
 from oms_site.kit.errors import NotFound, OmsError
-from orders import desk, milestones, states
+from orders import desk, milestones, sides, states
 from orders.api import schema
 from orders.api.base import Endpoint
+from orders.models import Order
 
 
 class AllocationDetail(Endpoint):
@@ -38,6 +39,9 @@ class AllocationDetail(Endpoint):
             raise NotFound("allocation")
         parts = list(row.accounts.order_by("position"))
         told = wire.view(row, parts, list(row.legs.order_by("sequence")))
+        marks = Order.objects.filter(pk=row.order_id).values_list("short_sale", flat=True)
+        # Allocations know which way it goes; its side is called as its order's is.
+        told["side"] = sides.named(row.side, marks.first())
         return Response(told, headers=conditions.etag(row.version))
 
     @extend_schema(
@@ -45,7 +49,7 @@ class AllocationDetail(Endpoint):
         summary="Withdraw an allocation",
         description="The outcome comes as `allocation_cancel` or `cancel_allocation_reject`.",
         parameters=[conditions.IF_MATCH],
-        responses={202: schema.AllocationCancel, **bricks.errors(401, 403, 404, 412)},
+        responses={202: schema.AllocationCancel, **bricks.errors(400, 401, 403, 404, 412)},
     )
     def delete(self, request: Request, allocation_id: str) -> Response:
         result = desk.cancel_allocation(
@@ -120,7 +124,8 @@ class EventList(Endpoint):
         description=(
             "The last two days; further back with the entitlement events.history. With "
             "`milestones` the milestones `validated`, `routed` and `accepted` stand among the "
-            "events, made from them and without a number of their own."
+            "events, made from them and without a number of their own; with `event_type` those "
+            "made from events of that type."
         ),
         parameters=[
             *(
@@ -152,12 +157,18 @@ class EventList(Endpoint):
         told = [frame.wire() for frame in frames]
         if asked.flag(request, "milestones"):
             full = len(frames) == limit
-            hidden = events.unnumbered(
-                organization,
-                event_type=milestones.UNNUMBERED,
-                after=feed.position_of(organization, after),
-                until=frames[-1].position if full else None,
-                **chosen,
+            # Who asks for one type gets the milestones of that type: of the others there may be
+            # any number between two of these.
+            hidden = (
+                []
+                if only
+                else events.unnumbered(
+                    organization,
+                    event_type=milestones.UNNUMBERED,
+                    after=feed.position_of(organization, after),
+                    until=frames[-1].position if full else None,
+                    **chosen,
+                )
             )
             told = milestones.among([*frames, *hidden])
         body = ",".join(told)

@@ -337,6 +337,7 @@ Allocation = shape(
     client_allocation_id=text(),
     strategy=s.CharField(),
     status=s.CharField(),
+    side=s.ChoiceField(sides.KNOWN, help_text="as its order's is called"),
     account_allocations=s.ListField(child=s.DictField()),
 )
 AllocationCancel = shape(

@@ -150,7 +150,7 @@ def _make(
         _say(work, line.one, "execution_order_request", {**line.named, **kind}, at)
         line.mark = fingerprint(line.instruction)
         try:
-            line.instruction, line.money = custodial.settled(line.one.order, line.instruction)
+            line.instruction, line.money = custodial.resolved(line.one.order, line.instruction)
             line.plan = instructing.prepare(work, line.one, line.instruction, at=at)
             execution.check(line.one, line.instruction, at=at)
             if line.one.order.id not in cleared:

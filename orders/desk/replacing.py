@@ -22,7 +22,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
-from oms_site.kit import ids
+from oms_site.kit import expecting, ids
 from oms_site.kit.errors import NotFound, OmsError
 from orders import execution, fitness, held, render, rescreen, rulesets, tickets, tree
 from orders.desk import amendments
@@ -55,11 +55,15 @@ def replace(
     """
     by.require("order.submit")
     tickets.renew_prices((request.order_id for request in requests), by=by)
-    try:
+
+    def ask() -> list[AmendResult]:
         return _replace(requests, by, at, correlation_id)
+
+    try:
+        return expecting.unless_known(ask, known=lambda: _all_known(requests, by))
     except IntegrityError:
         # Somebody else has used one of the ids meanwhile: now it is known.
-        return _replace(requests, by, at, correlation_id)
+        return expecting.unless_known(ask, known=lambda: _all_known(requests, by))
 
 
 def _replace(
@@ -87,6 +91,11 @@ def _replace(
         for (n, draft), look in zip(drafts, looked, strict=True):
             _judge(work, draft, look, results[n], by=actor, at=at)
     return results
+
+
+def _all_known(requests: Sequence[AmendRequest], by: Principal) -> bool:
+    """Whether each of these was made before under its id, or its id belongs to another one."""
+    return all(_replayed(request, by) is not None for request in requests)
 
 
 def _replayed(request: AmendRequest, by: Principal) -> AmendResult | None:

@@ -18,7 +18,7 @@ from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from oms_site.journal.unit import Unit
-from oms_site.kit import ids
+from oms_site.kit import expecting, ids
 from oms_site.kit.errors import NotFound, OmsError
 from orders import execution, held, render, rescreen, rulesets, tickets, tree
 from orders.replacing import released
@@ -74,13 +74,20 @@ def decide(
     ruling = Ruling(approve, annotation, client_decision_id, subject_version, reasons or {})
     if approve:
         tickets.renew_prices([order_id], by=by)
-    try:
+
+    def say() -> Decision:
         return _decide(order_id, ruling, by=by, at=at, correlation_id=correlation_id)
+
+    def known() -> bool:
+        return decided.is_known(client_decision_id, approve=approve, by=by)
+
+    try:
+        return expecting.unless_known(say, known=known)
     except IntegrityError as clash:
         if decided.ONCE not in str(clash):
             raise
     # Somebody else has given the id to another decision a moment ago: now it is there to be found.
-    return _decide(order_id, ruling, by=by, at=at, correlation_id=correlation_id)
+    return expecting.unless_known(say, known=known)
 
 
 def _decide(

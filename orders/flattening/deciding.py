@@ -9,7 +9,8 @@ from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import Forbidden, NotFound, OmsError
-from orders.flattening.proposing import APPROVE, require, tell
+from orders.flattening import proposing
+from orders.flattening.proposing import APPROVE
 from orders.models import Flatten
 
 WORK = "orders.tasks.flatten"
@@ -33,9 +34,9 @@ def approve(flatten_id: str, *, seen: str, by: Principal, at: datetime) -> Flatt
         if seen != row.seen:
             text = "That is not what was proposed: look again."
             raise OmsError("flatten_moved", text, status=409, field="seen")
-        require(Halt.objects.get(pk=row.halt_id))
+        proposing.require_reducing(Halt.objects.get(pk=row.halt_id))
         row.decide(approve=True, by_id=by.user_id, note="", at=at)
-        tell(work, row, "flatten_approve", reason=row.reason)
+        proposing.tell(work, row, "flatten_approve", reason=row.reason)
         work.ring(WORK)
     return row
 
@@ -47,7 +48,7 @@ def refuse(flatten_id: str, *, note: str, by: Principal, at: datetime) -> Flatte
         if by.user_id != row.proposed_by_id:
             by.require(APPROVE)
         row.decide(approve=False, by_id=by.user_id, note=note[:500], at=at)
-        tell(work, row, "flatten_refuse", reason=note[:500])
+        proposing.tell(work, row, "flatten_refuse", reason=row.note)
     return row
 
 

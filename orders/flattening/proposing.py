@@ -17,6 +17,7 @@ from oms_site.kit.errors import NotFound, OmsError
 from orders.flattening import sizing
 from orders.flattening.sizing import Line
 from orders.models import Flatten, FlattenLine
+from orders.models.flatten import NOTHING
 
 # The orders are his who proposes them; agreeing is the right of who gives trading back.
 PROPOSE, APPROVE = "order.submit", halts.RELEASE
@@ -31,11 +32,11 @@ def standing(halt_id: str, *, by: Principal) -> Halt:
     row = Halt.objects.filter(pk=halt_id, organization_id=by.organization_id).first()
     if row is None:
         raise NotFound("kill switch")
-    require(row)
+    require_reducing(row)
     return row
 
 
-def require(halt: Halt) -> None:
+def require_reducing(halt: Halt) -> None:
     """Raises `OmsError` 409 unless a halt stands that lets orders pass which lessen."""
     if not halt.is_standing:
         raise OmsError("not_engaged", "It has been released.", status=409)
@@ -86,6 +87,16 @@ def propose(
     return row
 
 
+def tell(work: Unit, row: Flatten, event_type: str, **facts: Any) -> None:
+    """Record what happened to a proposal; everybody of its organization hears of it."""
+    work.record(
+        row,
+        event_type,
+        msg_type=MsgType.SYSTEM_UPDATE,
+        body={"flatten_id": row.id, "halt_id": row.halt_id, "lines": row.lines_made, **facts},
+    )
+
+
 def _row(row: Flatten, number: int, one: Line) -> FlattenLine:
     made: FlattenLine = statements.fresh(
         FlattenLine,
@@ -100,16 +111,6 @@ def _row(row: Flatten, number: int, one: Line) -> FlattenLine:
         qty=one.qty,
         limit_price=one.limit_price,
         note=one.note,
-        outcome="" if one.qty else "nothing",
+        outcome="" if one.qty else NOTHING,
     )
     return made
-
-
-def tell(work: Unit, row: Flatten, event_type: str, **facts: Any) -> None:
-    """Record what happened to a proposal; everybody of its organization hears of it."""
-    work.record(
-        row,
-        event_type,
-        msg_type=MsgType.SYSTEM_UPDATE,
-        body={"flatten_id": row.id, "halt_id": row.halt_id, "lines": row.lines_made, **facts},
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
@@ -21,6 +21,8 @@ SCOPES = frozenset({"all", "organization", "account", "instrument"})
 _ZERO, _ONE = Decimal(0), Decimal(1)
 # Limits are rounded inward: never further from the reference than the collar says.
 _TICKS = {"par": Decimal("0.001"), "shares": Decimal("0.01")}
+# What open orders may take, by account, instrument and side.
+_Opened = Mapping[tuple[str, int, str], Decimal]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +55,7 @@ def lines(halt: Halt, *, collar: Decimal | None, at: datetime) -> list[Line]:
         text = f"{len(held)} positions are more than {MOST}: engage narrower switches."
         raise OmsError("flatten_too_many", text)
     opened = exposure.open_quantities(halt.organization_id, named, at=at) if held else {}
-    return [
-        _line(account, instrument, position, opened, collar)
-        for (account, instrument), position in held
-    ]
+    return [_line(key, position, opened, collar) for key, position in held]
 
 
 def free(
@@ -66,7 +65,7 @@ def free(
     named = sorted({account for account, _ in keys})
     held = holdings.positions(named)
     opened = exposure.open_quantities(organization_id, named, at=at)
-    return {key: _free(held.get(key, _ZERO), key, opened)[0] for key in keys}
+    return {key: _free(held.get(key, _ZERO), key, opened) for key in keys}
 
 
 def whole_steps(qty: Decimal, facts: InstrumentFacts) -> Decimal:
@@ -94,45 +93,49 @@ def _accounts(halt: Halt) -> list[str]:
     return [one.id for one in accounts.accounts_of(halt.organization_id)]
 
 
-def _free(
-    position: Decimal, key: tuple[str, int], opened: dict[tuple[str, int, str], Decimal]
-) -> tuple[Decimal, Decimal]:
-    """What is free of a position, with its sign, and what open orders may take of it."""
-    side = "sell" if position > 0 else "buy"
-    taken = opened.get((*key, side), _ZERO)
-    if position > 0:
-        return max(position - taken, _ZERO), taken
-    return min(position + taken, _ZERO), taken
+def _free(position: Decimal, key: tuple[str, int], opened: _Opened) -> Decimal:
+    """What no open order may take of a position, with its sign."""
+    rest = max(abs(position) - opened.get((*key, _lessens(position)), _ZERO), _ZERO)
+    return rest if position > 0 else -rest
 
 
-def _line(
-    account: str,
-    instrument: int,
-    position: Decimal,
-    opened: dict[tuple[str, int, str], Decimal],
-    collar: Decimal | None,
-) -> Line:
-    rest, taken = _free(position, (account, instrument), opened)
-    facts = instruments.by_id(instrument)
-    side = "sell" if position > 0 else "buy"
-    qty, note = whole_steps(abs(rest), facts), ""
-    if not rest:
-        note = "Open orders lessen all of it already."
-    elif not qty:
-        note = f"{abs(rest).normalize():f} is less than trades."
-    limit = _limit(facts, side, collar) if qty and collar is not None else None
-    if qty and collar is not None and limit is None:
-        qty, note = _ZERO, "There is no reference price for a limit."
+def _lessens(position: Decimal) -> str:
+    """The side of the orders that lessen a position."""
+    return "sell" if position > 0 else "buy"
+
+
+def _line(key: tuple[str, int], position: Decimal, opened: _Opened, collar: Decimal | None) -> Line:
+    account, instrument = key
+    side = _lessens(position)
+    rest = abs(_free(position, key, opened))
+    qty, limit, note = _ordered(rest, instruments.by_id(instrument), side, collar)
     return Line(
         account_id=account,
         instrument_id=instrument,
         position=position,
-        open_qty=taken,
+        open_qty=opened.get((*key, side), _ZERO),
         side=side,
         qty=qty,
         limit_price=limit,
         note=note,
     )
+
+
+def _ordered(
+    rest: Decimal, facts: InstrumentFacts, side: str, collar: Decimal | None
+) -> tuple[Decimal, Decimal | None, str]:
+    """How much of a rest is ordered, at what limit, and why nothing is."""
+    qty = whole_steps(rest, facts)
+    if not rest:
+        return _ZERO, None, "Open orders lessen all of it already."
+    if not qty:
+        return _ZERO, None, f"{rest.normalize():f} is less than trades."
+    if collar is None:
+        return qty, None, ""
+    limit = _limit(facts, side, collar)
+    if limit is None:
+        return _ZERO, None, "There is no reference price for a limit."
+    return qty, limit, ""
 
 
 def _limit(facts: InstrumentFacts, side: str, collar: Decimal) -> Decimal | None:

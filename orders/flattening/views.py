@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -48,13 +48,8 @@ def previewed(organization_id: str, found: Iterable[Line]) -> list[dict[str, Any
 def results(row: Flatten) -> list[dict[str, Any]]:
     """Every line with what became of it, in order."""
     lines = list(row.lines.order_by("number"))
-    orders = _orders(lines)
+    orders = working.made(lines)
     return [_result(row, line, orders.get(line.id)) for line in lines]
-
-
-def _orders(lines: Sequence[FlattenLine]) -> dict[str, Order]:
-    rows = Order.objects.filter(flatten_line_id__in=[line.id for line in lines])
-    return {str(order.flatten_line_id): order for order in rows}
 
 
 def _result(row: Flatten, line: FlattenLine, order: Order | None) -> dict[str, Any]:

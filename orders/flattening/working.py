@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import connection
+from django.db.models import Count
 
 from controls.models import Halt
 from oms_site.firm import generation, principals
@@ -19,15 +20,14 @@ from oms_site.journal import actors, draining, unit
 from oms_site.kit import clock
 from oms_site.kit.errors import OmsError
 from orders import desk
-from orders.flattening import sizing
-from orders.flattening.proposing import require, tell
+from orders.flattening import proposing, sizing
 from orders.models import Flatten, FlattenLine, Order
+from orders.models.flatten import NOTHING, ORDERED, OUTCOMES, REFUSED, REVIEW
 from orders.requests import OrderAsk, Result, SubmitRequest
 from orders.states import OrderStatus
 from venues import instruments
 
 AT_ONCE = 100
-NOTHING, ORDERED, REFUSED, REVIEW = "nothing", "ordered", "refused", "review"
 _by = actors.system("flattening")
 _NOTE = """
 UPDATE orders_flattenline l SET outcome = s.outcome, reason = s.reason
@@ -52,25 +52,25 @@ def _tell_people(row: Flatten, error: Exception) -> None:
 def _drain(row: Flatten) -> int:
     at = clock.now()
     due = list(row.lines.filter(outcome="").order_by("number")[:AT_ONCE])
-    said = _standing(row, due) or _work(row, due, at=at)
+    said = _halt_gone(row, due) or _work(row, due, at=at)
     _note(said)
     if not row.lines.filter(outcome="").exists():
         _finish(row, at=at)
     return len(due)
 
 
-def _standing(row: Flatten, due: Sequence[FlattenLine]) -> _Said:
+def _halt_gone(row: Flatten, due: Sequence[FlattenLine]) -> _Said:
     """What becomes of lines whose halt has gone: nothing of them is ordered any more."""
     try:
-        require(Halt.objects.get(pk=row.halt_id))
+        proposing.require_reducing(Halt.objects.get(pk=row.halt_id))
     except OmsError as over:
         gone = {line.id: (NOTHING, over.message) for line in due}
-        return {**gone, **{name: _of(order) for name, order in _made(due).items()}}
+        return {**gone, **{name: _of(order) for name, order in made(due).items()}}
     return {}
 
 
 def _work(row: Flatten, due: Sequence[FlattenLine], *, at: datetime) -> _Said:
-    before = _made(due)
+    before = made(due)
     waiting = [line for line in due if line.id not in before]
     sizes = _sizes(row, waiting, at=at)
     orders = [line for line in waiting if sizes[line.id]]
@@ -80,7 +80,7 @@ def _work(row: Flatten, due: Sequence[FlattenLine], *, at: datetime) -> _Said:
     for line, result in zip(orders, results, strict=True):
         said[line.id] = _refusal(result)
     # What another worker ordered meanwhile counts as well: an order names its line.
-    said.update((name, _of(order)) for name, order in _made(due).items())
+    said.update((name, _of(order)) for name, order in made(due).items())
     return said
 
 
@@ -112,11 +112,6 @@ def _request(line: FlattenLine, qty: Decimal, by: Principal, at: datetime) -> Su
     return SubmitRequest(ask, by, at)
 
 
-def _made(lines: Sequence[FlattenLine]) -> dict[str, Order]:
-    rows = Order.objects.filter(flatten_line_id__in=[line.id for line in lines])
-    return {str(row.flatten_line_id): row for row in rows}
-
-
 def _of(order: Order) -> tuple[str, str]:
     if order.status == OrderStatus.REJECTED and order.reject_code:
         return REFUSED, f"{order.reject_code}: {order.reject_reason}"
@@ -142,13 +137,18 @@ def _finish(row: Flatten, *, at: datetime) -> None:
         held = work.lock(Flatten, [row.id])[row.id]
         if held.done_at is None:
             held.done(at=at)
-            tell(work, held, "flatten_done", **counts(held))
+            proposing.tell(work, held, "flatten_done", **counts(held))
 
 
 def counts(row: Flatten) -> dict[str, int]:
     """How many of its lines have come to what; `due` are those still to be worked."""
-    words = (NOTHING, ORDERED, REFUSED, REVIEW)
-    found = dict.fromkeys(("due", *words), 0)
-    for (outcome,) in row.lines.values_list("outcome"):
-        found[outcome or "due"] += 1
+    found = dict.fromkeys(("due", *OUTCOMES), 0)
+    for outcome, lines in row.lines.values_list("outcome").annotate(Count("id")):
+        found[outcome or "due"] = lines
     return found
+
+
+def made(lines: Sequence[FlattenLine]) -> dict[str, Order]:
+    """The orders that name these lines, by line."""
+    rows = Order.objects.filter(flatten_line_id__in=[line.id for line in lines])
+    return {str(row.flatten_line_id): row for row in rows}

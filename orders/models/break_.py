@@ -6,23 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from oms_site.firm.models import Organization
+from oms_site.firm.models import Organization, person, person_or_none
 from oms_site.journal.rows import LedgerFact, LedgerRow
-
-
-def _person() -> models.ForeignKey[models.Model | None]:
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
 
 
 class Break(LedgerRow):
@@ -50,11 +38,11 @@ class Break(LedgerRow):
     closed_at = models.DateTimeField(null=True, blank=True)
     resolution = models.CharField(max_length=200, blank=True)
 
-    owner = _person()
+    owner = person_or_none()
     reason_code = models.CharField(max_length=20, blank=True, choices=Reason.choices)
-    proposed_by = _person()
+    proposed_by = person_or_none()
     proposed_at = models.DateTimeField(null=True, blank=True)
-    closed_by = _person()
+    closed_by = person_or_none()
 
     MUTABLE: ClassVar[tuple[str, ...]] = (
         "figures",
@@ -119,12 +107,8 @@ class Adjustment(LedgerFact):
     reason_code = models.CharField(max_length=20)
     text = models.CharField(max_length=200)
     evidence = models.JSONField(default=dict)
-    made_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
-    approved_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", db_index=False
-    )
+    made_by = person()
+    approved_by = person()
     made_at = models.DateTimeField()
 
     class Meta:

@@ -9,12 +9,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django_fsm import transition
 
-from oms_site.firm.models import Organization
+from oms_site.firm.models import Organization, person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from orders.external_states import EXTERNAL_STEPS, ExternalStatus
@@ -25,17 +24,6 @@ from venues.models import Venue
 def _step(name: str) -> dict[str, Any]:
     sources, target = EXTERNAL_STEPS[name]
     return {"source": list(sources), "target": target}
-
-
-def _person() -> models.ForeignKey[models.Model | None]:
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-    )
 
 
 class DeskClaim(models.Model):
@@ -87,9 +75,9 @@ class ExternalOrder(LedgerRow):
     execution_order_id = models.CharField(max_length=40, blank=True)
     disowns = models.BooleanField(default=False)
     reason = models.CharField(max_length=200, blank=True)
-    proposed_by = _person()
+    proposed_by = person_or_none()
     proposed_at = models.DateTimeField(null=True, blank=True)
-    decided_by = _person()
+    decided_by = person_or_none()
     decided_at = models.DateTimeField(null=True, blank=True)
 
     MUTABLE: ClassVar[tuple[str, ...]] = (

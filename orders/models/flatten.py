@@ -10,9 +10,12 @@ from django.db.models import F, Q
 
 from allocations.models import Account
 from controls.models import Halt
-from oms_site.firm.models import User
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.rows import LedgerRow, QueueRow
 from venues.models import Instrument
+
+# What becomes of a line.
+NOTHING, ORDERED, REFUSED, REVIEW = OUTCOMES = ("nothing", "ordered", "refused", "review")
 
 
 class Flatten(LedgerRow):
@@ -32,24 +35,14 @@ class Flatten(LedgerRow):
     reason = models.CharField(max_length=500)
     seen = models.CharField(max_length=64)
     lines_made = models.PositiveIntegerField()
-    proposed_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    proposed_by = person(constraint=False)
     proposed_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 
     decision = models.CharField(
         max_length=8, choices=Decision.choices, default=Decision.WAITS.value, blank=True
     )
-    decided_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
+    decided_by = person_or_none(constraint=False)
     decided_at = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=500, blank=True)
     done_at = models.DateTimeField(null=True, blank=True)
@@ -103,7 +96,7 @@ class FlattenLine(QueueRow):
     """One account's position in one security, and the order that would lessen it.
 
     `position` is signed; `open_qty` is what of it open orders may already lessen. `qty` is the
-    most that is ordered, 0 where `note` says why nothing is. Due until an outcome stands there.
+    most that is ordered, 0 where `note` says why nothing is. Due until one of `OUTCOMES` stands.
     """
 
     id = models.CharField(primary_key=True, max_length=60)

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from oms_site.firm.exact_json import ExactJSONField
-from oms_site.firm.models import User
+from oms_site.firm.models import person, person_or_none
 from oms_site.journal.rows import LedgerRow
 from orders.models.execution_order import ExecutionOrder
 from orders.models.order import Order
@@ -36,21 +36,11 @@ class HeldReport(LedgerRow):
     client_report_id = models.CharField(max_length=80, null=True, blank=True)
     report = ExactJSONField()
     reason = models.CharField(max_length=300)
-    requested_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    requested_by = person(constraint=False)
     requested_at = models.DateTimeField()
 
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.HELD)
-    decided_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
+    decided_by = person_or_none(constraint=False)
     decided_at = models.DateTimeField(null=True, blank=True)
     note = models.CharField(max_length=500, blank=True)
 

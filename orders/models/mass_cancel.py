@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from oms_site.firm.models import User
+from oms_site.firm.models import person
 from oms_site.journal.rows import LedgerRow, QueueRow
 from orders.models.order import Order
 
@@ -22,9 +22,7 @@ class MassCancel(LedgerRow):
     client_mass_cancel_id = models.CharField(max_length=80, null=True, blank=True)
     wanted = models.JSONField()
     reason = models.CharField(max_length=500)
-    requested_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    requested_by = person(constraint=False)
     requested_at = models.DateTimeField()
     orders = models.PositiveIntegerField()
     leaves_qty = models.DecimalField(max_digits=24, decimal_places=6)

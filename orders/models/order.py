@@ -12,7 +12,7 @@ from django_fsm import RETURN_VALUE, transition
 
 from allocations.models import Account, Allocation, Custodian, IntroducingBroker, RiskGroup
 from controls.models import OrderGroup, Screening
-from oms_site.firm.models import ApiKey, Policy, User
+from oms_site.firm.models import ApiKey, Policy, person
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from orders.models import handling
@@ -71,9 +71,7 @@ class Order(handling.Handling, LedgerRow):
     policy = models.ForeignKey(
         Policy, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
     )
-    submitted_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    submitted_by = person(constraint=False)
     # The key it came in with; None for a person at a screen.
     api_key = models.ForeignKey(
         ApiKey,

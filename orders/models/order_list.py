@@ -8,7 +8,7 @@ from typing import ClassVar
 from django.db import models
 from django.db.models import Q
 
-from oms_site.firm.models import User
+from oms_site.firm.models import person
 from oms_site.journal.rows import LedgerFact, LedgerRow, QueueRow
 from orders.models.order import Order
 from orders.states import Contingency, Role
@@ -20,9 +20,7 @@ class OrderList(LedgerRow):
     client_order_list_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
     contingency = models.CharField(max_length=8)
-    submitted_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    submitted_by = person(constraint=False)
     created_at = models.DateTimeField()
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
 

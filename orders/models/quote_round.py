@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django_fsm import transition
 
-from oms_site.firm.models import User
+from oms_site.firm.models import person
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from orders.models.quote import Quote, Rfq
@@ -35,9 +35,7 @@ class QuoteRound(LedgerRow):
     number = models.PositiveSmallIntegerField()
     price = models.DecimalField(max_digits=18, decimal_places=8)
     street_price = models.DecimalField(max_digits=18, decimal_places=8)
-    asked_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    asked_by = person(constraint=False)
     asked_at = models.DateTimeField()
 
     status = StateField(default=RoundState.ASKED.value, max_length=10)

@@ -8,27 +8,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import ClassVar
 
-from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
+from oms_site.firm.models import person_or_none
 from oms_site.journal.rows import LedgerRow
 from orders.models.break_ import Break
 from orders.models.execution import Execution
 from orders.models.venue_order import VenueOrder
 from venues.models import Venue
-
-
-def _person() -> models.ForeignKey[models.Model | None]:
-    return models.ForeignKey(
-        settings.AUTH_USER_MODEL,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
 
 
 class Recovery(LedgerRow):
@@ -62,9 +50,9 @@ class Recovery(LedgerRow):
 
     status = models.CharField(max_length=8, choices=Status.choices, default=Status.OPEN)
     reason = models.CharField(max_length=200, blank=True)
-    proposed_by = _person()
+    proposed_by = person_or_none(constraint=False)
     proposed_at = models.DateTimeField(null=True, blank=True)
-    decided_by = _person()
+    decided_by = person_or_none(constraint=False)
     decided_at = models.DateTimeField(null=True, blank=True)
     execution = models.ForeignKey(
         Execution,

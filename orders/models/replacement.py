@@ -11,7 +11,7 @@ from django.db.models import Q
 from django_fsm import transition
 
 from controls.models import Screening
-from oms_site.firm.models import User
+from oms_site.firm.models import person
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerFact, LedgerRow
 from orders.models.order import Order
@@ -74,9 +74,7 @@ class Replacement(LedgerRow):
     revision = models.PositiveSmallIntegerField()
     client_amend_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64)
-    requested_by = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="+", db_index=False, db_constraint=False
-    )
+    requested_by = person(constraint=False)
     order_qty = _qty()
     limit_price = _price()
     stop_price = _price()

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F, Q
 from django_fsm import transition
 
-from oms_site.firm.models import User
+from oms_site.firm.models import person_or_none
 from oms_site.journal.fields import StateField
 from oms_site.journal.rows import LedgerRow
 from orders.models.execution_order import ExecutionOrder
@@ -51,15 +51,7 @@ class Schedule(LedgerRow):
     client_schedule_id = models.CharField(max_length=80, null=True, blank=True)
     fingerprint = models.CharField(max_length=64, blank=True)
     origin = models.CharField(max_length=12)
-    requested_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="+",
-        db_index=False,
-        db_constraint=False,
-    )
+    requested_by = person_or_none(constraint=False)
     strategy = models.CharField(max_length=24)
     qty = models.DecimalField(max_digits=20, decimal_places=6)
     start_at = models.DateTimeField()

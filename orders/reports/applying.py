@@ -9,12 +9,12 @@ from datetime import datetime
 
 import msgspec
 
-from oms_site.firm import generation
+from oms_site.firm import generation, libpq
 from oms_site.journal import actors, draining, unit
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from orders import breaks, tree
-from orders.models import ReplaceLeg, Rfq, VenueOrder
+from orders.models import ReplaceLeg, Rfq
 from orders.replacing import answers
 from orders.reports import handlers, notices
 from orders.reports.batch import Applied, Batch
@@ -23,6 +23,7 @@ from venues import inbox, messages, transmission
 from venues.models import Inbound
 
 log = logging.getLogger(__name__)
+_OWNERS = "SELECT id, order_id FROM orders_venueorder WHERE id = ANY($1::text[])"
 
 
 def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
@@ -99,8 +100,7 @@ def _decode(
 
 def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Moving], at: datetime) -> Batch:
     child_of = named(reports)
-    owners = VenueOrder.objects.filter(id__in=set(child_of.values()))
-    order_of = dict(owners.values_list("id", "order_id"))
+    order_of = dict(libpq.asked(_OWNERS, [sorted(set(child_of.values()))]))
     asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
     inquiries = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
     rfqs = dict(inquiries.values_list("id", "order_id")) if asked else {}

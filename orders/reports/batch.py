@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
+from oms_site.firm import libpq
 from oms_site.journal.unit import Unit
 from orders import aftermath, execution
-from orders.models import Execution, ExecutionOrder, VenueOrder
+from orders.models import ExecutionOrder, VenueOrder
 from orders.tree import Tree
 from venues import messages
 from venues.messages import ExecType
@@ -17,6 +18,10 @@ Applied = tuple[str, str]  # verdict and note, for the inbox
 Found = tuple[Tree, ExecutionOrder, VenueOrder]
 MOVES = frozenset({ExecType.TRADE, ExecType.TRADE_CANCEL, ExecType.TRADE_CORRECT})
 Content = tuple[str, Decimal, Decimal]  # venue order, signed quantity, price
+_KNOWN = """
+SELECT trade_date, exec_id, venue_order_id, qty, price FROM orders_execution
+WHERE source = $1 AND exec_id = ANY($2::text[])
+"""
 
 
 class Batch:
@@ -86,7 +91,5 @@ def _known(venue_id: str, reports: Sequence[messages.Moving]) -> dict[tuple[date
     }
     if not wanted:
         return {}
-    rows = Execution.objects.filter(source=venue_id, exec_id__in=wanted).values_list(
-        "trade_date", "exec_id", "venue_order_id", "qty", "price"
-    )
+    rows = libpq.asked(_KNOWN, [venue_id, sorted(wanted)])
     return {(day, exec_id): (child or "", qty, price) for day, exec_id, child, qty, price in rows}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from oms_site.journal import locking
+from oms_site.journal import reading
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
@@ -54,7 +54,7 @@ def lock(work: Unit, trees: dict[str, Tree], rfq_ids: Iterable[str]) -> dict[str
     """Lock inquiries and then their quotes, each in key order. Their orders are locked before."""
     rfqs = {k: r for k, r in work.lock(Rfq, rfq_ids).items() if r.order_id in trees}
     found = {key: Inquiry(rfq, trees[rfq.order_id]) for key, rfq in rfqs.items()}
-    for quote in locking.rows(Quote, found, by="rfq_id"):
+    for quote in reading.locked(Quote, rfq_id=found):
         found[quote.rfq_id].quotes.append(work.hold(quote))
     _lock_rounds(work, found)
     return found
@@ -65,7 +65,7 @@ def _lock_rounds(work: Unit, found: dict[str, Inquiry]) -> None:
     countered = {
         key for key, one in found.items() if any(q.counter_price is not None for q in one.quotes)
     }
-    for row in locking.rows(QuoteRound, countered, by="rfq_id"):
+    for row in reading.locked(QuoteRound, rfq_id=countered):
         found[row.rfq_id].rounds.append(work.hold(row))
 
 

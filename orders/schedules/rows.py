@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from oms_site.journal import locking
+from oms_site.journal import reading
 from oms_site.journal.unit import Unit
 from orders import closing
 from orders.models import ExecutionOrder, Schedule, ScheduleSlice
@@ -48,7 +48,7 @@ def lock(work: Unit, trees: Iterable[str]) -> dict[str, Book]:
         order_id__in=list(trees), status__in=sorted(status.value for status in SCHEDULE_OPEN)
     )
     books = {row.id: Book(work.hold(row), []) for row in found.order_by("pk")}
-    for one in locking.rows(ScheduleSlice, books, by="schedule_id"):
+    for one in reading.locked(ScheduleSlice, schedule_id=books):
         books[one.schedule_id].slices.append(work.hold(one))
     for book in books.values():
         book.slices.sort(key=lambda one: one.number)

@@ -115,9 +115,13 @@ function paintNotice() {
 function paintActions() {
   const chosen = blotter.chosen();
   const live = !disconnected();
-  const par = sum(chosen.map((row) => row.par)), leaves = sum(chosen.map((row) => row.leaves));
+  // Par and shares are not added up.
+  const sums = [...new Set(chosen.map((row) => row.kind))].map((kind) => {
+    const same = chosen.filter((row) => row.kind === kind);
+    return `${kind} ${sum(same.map((row) => row.par))} · leaves ${sum(same.map((row) => row.leaves))}`;
+  });
   const head = blotter.selected.size ? `${blotter.selected.size} selected` : chosen.length ? "1 focused" : "Nothing selected";
-  byId("selection").textContent = chosen.length ? `${head} · par ${par} · leaves ${leaves}` : head;
+  byId("selection").textContent = [head, ...sums].join(" · ");
   if (ticket) byId("act-new").disabled = !live;
   if (execute) byId("act-execute").disabled = !live || chosen.length !== 1 || !canExecute(chosen[0]);
   if (ask) byId("act-ask").disabled = !live || !chosen.some(canExecute);

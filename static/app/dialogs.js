@@ -44,7 +44,6 @@ export function list(texts) {
 export function showFaults(form, error, rest) {
   clearFaults(form);
   const lost = [];
-  let first = null;
   for (const { field, message } of error.details || []) {
     const name = (field || "").split(/[.[]/)[0];
     const place = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
@@ -52,7 +51,6 @@ export function showFaults(form, error, rest) {
     place.textContent = message;
     const input = form.querySelector(`[name="${CSS.escape(name)}"]`);
     input?.setAttribute("aria-invalid", "true");
-    first ??= input;
   }
   const named = (error.details || []).length - lost.length;
   const head = named ? `Not accepted: ${named === 1 ? "one field needs" : `${named} fields need`} a change.` : error.message;
@@ -60,7 +58,8 @@ export function showFaults(form, error, rest) {
   if (lost.length) lines.push(list(lost));
   if (error.requestId) lines.push(node("p", `Request ${error.requestId}`, "hint"));
   rest.replaceChildren(...lines);
-  first?.focus();
+  // The first on the screen, whichever the server named first.
+  form.querySelector("[aria-invalid]")?.focus();
 }
 
 export function clearFaults(form) {

@@ -42,7 +42,7 @@ export class Execute {
 
   // What sending it means, as it is filled in now.
   tell() {
-    const desk = this.where.chosen()?.custodian && this.where.chosen().name.replace(" (custodian)", "");
+    const desk = this.where.chosen()?.house;
     const words = desk ? `${desk} works it at its desk, for accounts that it keeps.` : "Goes to the limit order books at once, by smart order routing where no venue is named.";
     byId("execute-outcome").replaceChildren(node("p", words, "hint"));
     byId("execute-go").firstChild.textContent = desk ? "Hand it over " : "Send to the book ";

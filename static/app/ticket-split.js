@@ -94,6 +94,12 @@ export class Split {
     this.sum.classList.toggle("fault", left !== 0);
   }
 
+  // The accounts of the order as it is typed now; none while the split is not known.
+  accounts() {
+    if (!this.chosen()) return [byId("t-account").value].filter(Boolean);
+    return this.parts().filter(([, qty]) => Number(qty) !== 0).map(([account]) => account);
+  }
+
   // For whom the order is: one account, or the parts of a block as they are typed now.
   asked(fields) {
     if (!this.chosen()) return { account_id: fields.account_id.value };

@@ -17,6 +17,8 @@ const LIMITED = new Set(["limit", "stop_limit", "limit_if_touched", "trailing_st
 const TYPES = { stop: "Stop", stop_limit: "Stop limit", market_if_touched: "If touched", limit_if_touched: "Limit if touched", trailing_stop: "Trailing stop", trailing_stop_limit: "Trailing limit" };
 const stopped = (type) => Boolean(TYPES[type]) && !more.trails(type);
 const TIMES = { day: "Day", ioc: "Immediate or cancel", fok: "Fill or kill", gtc: "Good till canceled", gtd: "Good till date", opg: "At the open", cls: "At the close" };
+// What is empty is not asked at all: then it is missing, not misspelled.
+const given = (field) => field.value.trim() || undefined;
 const byId = (id) => document.getElementById(id);
 
 // A sweep of the live books in words: how much, at what average and worst price, how far from mid.
@@ -42,7 +44,7 @@ export class Ticket {
     this.outcome = byId("ticket-outcome");
     this.go = byId("ticket-go");
     this.onSent = onSent;
-    this.split = new Split(() => this.stale());
+    this.split = new Split(() => { this.echo(); this.stale(); });
     this.where = new VenueParameters(byId("t-where"), "as the rules route it");
     this.form.addEventListener("submit", (event) => { event.preventDefault(); this.step(); });
     this.form.addEventListener("input", (event) => { if (event.target.name) this.changed(event.target.name); });
@@ -69,6 +71,7 @@ export class Ticket {
     byId("t-instrument").focus();
     try {
       await this.offer();
+      this.echo(); // of what was typed meanwhile
     } catch {
       this.say(node("p", "Accounts and instruments could not be loaded. Close the ticket and open it again.", "fault"));
     }
@@ -118,6 +121,14 @@ export class Ticket {
     return like.length === 1 ? like[0] : null;
   }
 
+  // Where it may go: what is not known yet of instrument or accounts changes nothing.
+  offerPlaces() {
+    const security = this.instrument(), accounts = this.split.accounts();
+    if (!security || !accounts.length) return;
+    const keepers = new Map(this.reference.accounts.map((one) => [one.id, one.custodian]));
+    this.where.narrow(security.cls === "equity" ? "shares" : "par", accounts.map((id) => keepers.get(id)));
+  }
+
   changed(name) {
     const place = this.form.querySelector(`[data-fault="${name}"]`);
     if (place) place.textContent = "";
@@ -141,6 +152,7 @@ export class Ticket {
     const qty = parseQty(this.form.elements.amount.value), money = moneyOf(this.form.elements.amount.value);
     byId("t-par-echo").textContent = money ? `${grouped(money)} of money, rounded down to whole steps` : qty ? `${grouped(qty)} ${shares ? "shares" : "par"}` : "";
     this.split.follow(security, qty);
+    this.offerPlaces();
     more.mark(this.form.elements, shares);
     const type = this.form.elements.type.value;
     const market = !LIMITED.has(type);
@@ -167,16 +179,16 @@ export class Ticket {
     const tif = fields.time_in_force.value || "day";
     const until = new Date(fields.expire_time.value);
     const money = moneyOf(fields.amount.value);
-    const amount = money ? { type: "notional", value: money } : { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? fields.amount.value };
+    const amount = money ? { type: "notional", value: money } : { type: security?.cls === "equity" ? "shares" : "par", value: parseQty(fields.amount.value) ?? given(fields.amount) };
     const where = this.where.asked();
     return {
       client_order_id: this.id,
       instrument_id: security?.cusip || fields.instrument_id.value.trim(),
       ...more.sold(fields),
       amount,
-      ...(where.venue_id && { execution_instructions: [{ protocol: "limit_order_book", strategy: "manual", quantity: amount, ...where }] }),
+      ...(this.where.chosen() && { execution_instructions: [{ ...this.where.way(), quantity: amount, ...where }] }),
       type: fields.type.value,
-      ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? fields.limit_price.value }),
+      ...(!market && { limit_price: parsePrice(fields.limit_price.value) ?? given(fields.limit_price) }),
       ...(stopped(fields.type.value) && { stop_price: parsePrice(fields.stop_price.value) ?? fields.stop_price.value }),
       ...(tif !== "day" && { time_in_force: tif }),
       ...(tif === "gtd" && !Number.isNaN(until.getTime()) && { expire_time: until.toISOString() }),
@@ -213,7 +225,7 @@ export class Ticket {
     this.guard = performance.now() + GUARD_MS;
     setTimeout(() => this.label(), GUARD_MS + 10);
     this.explain(told);
-    this.estimate({ ...asked, amount: { value: String(told.quantity ?? asked.amount.value) } }, content);
+    if (!this.where.chosen()?.custodian) this.estimate({ ...asked, amount: { value: String(told.quantity ?? asked.amount.value) } }, content);
   }
 
   // What the books would give now; a ticket without an answer is as good as before.
@@ -237,7 +249,7 @@ export class Ticket {
     const route = told.route || {};
     const made = (route.instructions || []).map((one) => `${one.protocol} ${one.strategy}`.replaceAll("_", " ")).join(", ");
     const own = this.where.chosen(), algorithm = this.where.algorithm?.value;
-    const way = own ? `Route: ${own.name}${algorithm ? `, algorithm ${algorithm}` : ""}.` : made ? `Route: ${made}${route.rule ? ` (rule ${route.rule})` : ""}.` : "Route: staged for a trader.";
+    const way = own?.house ? `Route: handed to ${own.house}, which works it at its desk.` : own ? `Route: ${own.name}${algorithm ? `, algorithm ${algorithm}` : ""}.` : made ? `Route: ${made}${route.rule ? ` (rule ${route.rule})` : ""}.` : "Route: staged for a trader.";
     const facts = `Notional ${told.notional == null ? "unknown" : grouped(String(told.notional))}. ${way} Works ${etOf(told.eligible_at)} to ${until(told)} ET.`;
     const failed = (told.failed_controls || []).map((one) => `${one.control_id}: ${one.control_message}`);
     this.say(node("p", words[0], words[1]), node("p", facts), ...came(told, this.split.codes), ...(failed.length ? [list(failed)] : []));

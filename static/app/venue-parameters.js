@@ -1,16 +1,16 @@
 // What only one venue knows of an order: its algorithms and parameters, as a form made of its format.
 import { node } from "./dialogs.js";
 
+const byId = (id) => document.getElementById(id);
 let asked = null;
 
-// The venues that know more than the standard, and of an order in shares the desks of custodians, asked
-// for once; null where that failed.
-async function places(kind) {
+// The venues that know more than the standard and the desks of custodians, asked for once; null where
+// that failed.
+async function places() {
   asked ??= fetch("/desk/reference.json", { credentials: "same-origin" }).then((answer) => (answer.ok ? answer.json() : Promise.reject(answer.status)));
   try {
     const known = await asked;
-    const desks = (kind === "shares" && known.desks) || [];
-    return [...(known.venues || []), ...desks.map((one) => ({ id: `custodian:${one.id}`, custodian: one.id, name: `${one.name} (custodian)`, algorithms: [], parameters: [] }))];
+    return [...(known.venues || []), ...(known.desks || []).map((one) => ({ id: `custodian:${one.id}`, custodian: one.id, house: one.name, name: `${one.name} (custodian)`, algorithms: [], parameters: [] }))];
   } catch {
     asked = null;
     return null;
@@ -46,7 +46,7 @@ export class VenueParameters {
   constructor(box, usual) {
     this.box = box;
     this.usual = usual;
-    this.known = [];
+    this.all = this.known = [];
     box.addEventListener("change", (event) => {
       if (event.target === this.venue) this.offerAlgorithms();
       if (event.target === this.venue || event.target === this.algorithm) this.offerFields();
@@ -56,17 +56,39 @@ export class VenueParameters {
   // A dialog opens: nothing is chosen. Custodians are offered where the order's kind of amount is given.
   async open(kind = "") {
     this.venue = null;
-    const found = await places(kind);
-    this.known = found || [];
+    const found = await places();
+    this.all = found || [];
+    this.known = [];
     this.box.hidden = found?.length === 0;
     this.box.replaceChildren();
     if (!found) this.box.append(node("p", "What venues take besides could not be asked for. Close this and open it again to name a venue.", "fault whole"));
-    if (!this.known.length) return;
+    if (!this.all.length) return;
     const id = this.box.id;
-    this.venue = this.select(`${id}-venue`, "venue_id", "Where", [["", this.usual], ...this.known.map((one) => [one.id, one.name])]);
+    this.venue = this.select(`${id}-venue`, "venue_id", "Where", [["", this.usual]]);
     this.algorithm = this.select(`${id}-algorithm`, "algorithm", "Algorithm", []);
     this.rest = node("div", undefined, "fields whole");
     this.box.append(this.rest);
+    this.box.hidden = true;
+    this.offerAlgorithms();
+    this.offerFields();
+    this.narrow(kind);
+  }
+
+  // Custodians take shares, and where it is known who keeps the accounts, only for those that are all
+  // theirs. What was chosen stays, or it is said that it does not.
+  narrow(kind, keepers = null) {
+    if (!this.venue) return;
+    const known = this.all.filter((one) => !one.custodian || (kind === "shares" && (!keepers || keepers.every((each) => each === one.custodian))));
+    if (known.length === this.known.length && known.every((one) => this.known.includes(one))) return;
+    const before = this.chosen();
+    this.known = known;
+    this.box.hidden = !known.length;
+    this.venue.replaceChildren(new Option(this.usual, ""), ...known.map((one) => new Option(one.name, one.id)));
+    if (before && known.includes(before)) {
+      this.venue.value = before.id;
+      return;
+    }
+    if (before) byId(`${this.venue.id}-fault`).textContent = `Not with ${before.house} any more: it takes shares, for accounts that it keeps.`;
     this.offerAlgorithms();
     this.offerFields();
   }
@@ -97,6 +119,9 @@ export class VenueParameters {
     const known = algorithm ? algorithm.parameters : venue?.parameters || [];
     this.rest.replaceChildren(...known.map((one) => field(this.box.id, one)));
   }
+
+  // How it gets there, as an instruction of the order says it.
+  way() { return { protocol: this.chosen()?.custodian ? "custodian" : "limit_order_book", strategy: "manual" }; }
 
   // What the API is to be asked beside the rest; nothing where no venue was chosen.
   asked() {

@@ -108,6 +108,20 @@ def test_an_event_holds_exactly_the_columns_that_moved() -> None:
     )
 
 
+def test_rows_that_move_in_different_columns_keep_what_they_did_not_move() -> None:
+    moved, kept = sorted(trading.submit(bypass_auto_execution=True) for _ in range(2))
+    with _work() as work:
+        orders = work.lock(Order, [moved, kept])
+        orders[moved].request_cancel(at=clock.now())
+        work.record(orders[moved], "cancel_request", body={}, order_id=moved)
+        orders[kept].routed(execution_orders=1)
+        work.record(orders[kept], "stage", body={}, order_id=kept)
+    found = Order.objects.in_bulk([moved, kept])
+    assert [found[moved].pending, found[kept].pending] == ["cancel", ""]
+    assert found[moved].state() == orders[moved].state()
+    assert found[kept].state() == orders[kept].state()
+
+
 def test_the_same_row_locked_twice_is_the_same_object() -> None:
     order_id = trading.submit(bypass_auto_execution=True)
     with _work() as work:

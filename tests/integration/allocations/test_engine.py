@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from allocations import accounts, booking, wire
 from allocations.models import Account, Allocation, BookingLeg
@@ -47,6 +48,17 @@ def brief(order_id: str) -> list[tuple[str, Decimal, Decimal, Decimal]]:
 
 
 # --- the basis -------------------------------------------------------------------------------
+def pages(order_id: str) -> dict[str, int]:
+    """On which page of the table each account's row of a block is."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT p.id, (p.ctid::text::point)[0]::int FROM allocations_accountallocation p "
+            "JOIN allocations_allocation a ON a.id = p.allocation_id WHERE a.order_id = %s",
+            [order_id],
+        )
+        return dict(cursor.fetchall())
+
+
 def test_a_basis_is_created_with_its_accounts_and_one_event(bond: Instrument) -> None:
     order_id = rows.create(bond, ("alpha-002", 6000), ("alpha-003", 4000))
     told = frame(order_id, "allocation_create")
@@ -93,6 +105,29 @@ def test_the_calculation_is_told_with_amounts_prices_and_venue(bond: Instrument)
     assert second["venues"] == ["dark", "sim"]
     assert [f["fill_price"] for f in second["fills"]] == [84, 85]
     assert first["client_account_allocation_id"] == f"{order_id}-alpha-002"
+
+
+def test_what_each_account_of_a_large_block_has_got_finds_room_on_its_own_page(
+    bond: Instrument,
+) -> None:
+    some = Account.objects.filter(organization_id="alpha", sleeve_of=None)[0]
+    names = [f"room-{n}" for n in range(200)]
+    Account.objects.bulk_create(
+        Account(
+            id=name,
+            organization_id="alpha",
+            code=name,
+            name=name,
+            custodian_id=some.custodian_id,
+            risk_group_id=some.risk_group_id,
+        )
+        for name in names
+    )
+    generation.check()
+    order_id = rows.create(bond, *[(name, 1000) for name in names], strategy=PRO_RATA)
+    before = pages(order_id)
+    rows.calculate(order_id, [lot(1, 200_000)], complete=True)
+    assert pages(order_id) == before
 
 
 def test_the_same_fills_again_change_nothing(bond: Instrument) -> None:

@@ -77,9 +77,13 @@ def row(text: str = "", number: int | None = 1) -> tuple[Any, ...]:
             st.none() | st.sampled_from(['{"a": "\\\\\\"\\n\\t"}', "[1.10]", '"\\\\N"']),
         ),
         max_size=5,
-    )
+    ),
+    st.sampled_from([1, 16]),  # many rows are written column by column
 )
-def test_every_value_is_stored_as_psycopg_stores_it(rows: list[tuple[Any, ...]]) -> None:
+def test_every_value_is_stored_as_psycopg_stores_it(
+    found: list[tuple[Any, ...]], times: int
+) -> None:
+    rows = found * times
     libpq.copied([(COPY.format("ours"), rows)])
     with connection.cursor() as cursor, cursor.copy(COPY.format("theirs")) as copy:
         for one in rows:

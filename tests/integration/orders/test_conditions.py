@@ -67,6 +67,40 @@ def test_without_the_header_or_with_any_it_is_as_before(api: Callable[..., Any])
 
 
 @pytest.mark.usefixtures("amendable")
+def test_an_amendment_sent_again_as_it_was_gets_its_first_answer(api: Callable[..., Any]) -> None:
+    order_id = trading.submit(bypass_auto_execution=True)
+    path, trader = f"/v1/trading/order/{order_id}/", api("alpha_trader")
+    seen = _tag("alpha_trader", path)
+    body = {"amount": {"par": 4000}, "client_amend_id": "am-1"}
+    first = _if(trader, "PATCH", path, seen, body)
+    assert first[0] == 202
+    assert _if(trader, "PATCH", path, seen, body) == first
+    assert Order.objects.get(pk=order_id).revisions_made == 2
+    other = {**body, "amount": {"par": 5000}}
+    status, error = _if(trader, "PATCH", path, seen, other)
+    assert (status, error["code"]) == (409, "idempotency_conflict")
+    assert _moved(_if(trader, "PATCH", path, seen, {**other, "client_amend_id": "am-2"}))
+    assert Order.objects.get(pk=order_id).order_qty == 4000
+
+
+@pytest.mark.usefixtures("sandbox")
+@pytest.mark.parametrize("word", ["approve", "reject"])
+def test_a_decision_sent_again_as_it_was_gets_its_first_answer(
+    api: Callable[..., Any], word: str
+) -> None:
+    in_force("size.max_quantity", remediation="flag", max_qty="1")
+    order_id = trading.submit()
+    path, by = f"/v1/trading/order/{order_id}/", api("alpha_compliance")
+    seen, name = _tag("alpha_compliance", path), f"client_manual_{word}_id"
+    body = {"annotation": "seen", name: "d-1"}
+    status, first = _if(by, "POST", f"{path}{word}/", seen, body)
+    assert status == 202
+    status, again = _if(by, "POST", f"{path}{word}/", seen, body)
+    assert (status, again[f"manual_{word}_id"]) == (202, first[f"manual_{word}_id"])
+    assert _moved(_if(by, "POST", f"{path}{word}/", seen, {**body, name: "d-2"}))
+
+
+@pytest.mark.usefixtures("amendable")
 @pytest.mark.parametrize("tag", ["7", '"7', "'7'", '"7" "8"'])
 def test_what_is_no_tag_is_told_so(api: Callable[..., Any], tag: str) -> None:
     order_id = trading.submit(bypass_auto_execution=True)
@@ -103,6 +137,18 @@ def test_a_control_is_changed_as_it_was_seen(api: Callable[..., Any]) -> None:
     assert _if(other, "POST", f"{path}approve/", now, body)[0] == 200
     assert Control.objects.get(pk=control.pk).status == "suspended"
     assert _moved(_if(by, "DELETE", path, now, body))
+
+
+@pytest.mark.usefixtures("sandbox")
+def test_a_control_that_is_named_with_its_owner_is_changed_as_it_was_seen(
+    api: Callable[..., Any],
+) -> None:
+    control = in_force("size.max_quantity", max_qty="500")
+    path, by = f"/v1/control/alpha:{control.code}/", api("alpha_compliance")
+    seen, body = _tag("alpha_compliance", path), {"reason": "quiet days"}
+    assert _moved(_if(by, "POST", f"{path}suspend/", '"999.active.none"', body))
+    assert _moved(_if(by, "POST", f"{path}version/", '"999"', {**body, "params": {"max_qty": "9"}}))
+    assert _if(by, "POST", f"{path}suspend/", seen, body)[0] == 200
 
 
 @pytest.mark.usefixtures("sandbox")

@@ -27,7 +27,7 @@ from tests import hiring, trading
 from tests.integration.orders import limits
 from venues import instruments, market_data
 from venues.messages import ExecType
-from venues.models import Outbound
+from venues.models import Outbound, ReferencePrice
 
 pytestmark = pytest.mark.usefixtures("sandbox")
 D = Decimal
@@ -164,6 +164,24 @@ def test_what_has_moved_since_it_was_seen_is_not_proposed() -> None:
             halt, collar=None, reason="out", seen=seen, by=trading.person(), at=clock.now()
         )
     assert _code(refused) == "flatten_moved"
+
+
+def test_without_a_reference_price_a_limit_is_not_left_out_but_nothing_is_ordered() -> None:
+    _held()
+    halt = _halt()
+    ReferencePrice.objects.filter(instrument__cusip=trading.BOND).delete()
+    market_data.forget()
+    facts = instruments.find(trading.BOND)
+    assert facts is not None
+
+    def line(collar: Decimal | None) -> sizing.Line:
+        found = sizing.lines(halt, collar=collar, at=clock.now())
+        return next(one for one in found if one.instrument_id == facts.id)
+
+    limited, at_market = line(ONE), line(None)
+    assert (limited.qty, limited.limit_price) == (D(0), None)
+    assert "no reference price" in limited.note
+    assert (at_market.qty, at_market.limit_price, at_market.note) == (_position(), None, "")
 
 
 # --- deciding ------------------------------------------------------------------------------------

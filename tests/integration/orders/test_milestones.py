@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from oms_site.journal import events
 from oms_site.journal.feed import Frame
 from oms_site.journal.models import Event
 from oms_site.journal.sequencer import Sequencer
@@ -66,6 +67,23 @@ def test_pages_together_say_every_milestone_once(api: Callable[..., Any]) -> Non
         after = told["last_msg_number"]
     for name in ("validated", "routed", "accepted"):
         assert found.count(name) == 1, found
+
+
+def test_however_many_venues_answer_between_two_numbers_all_are_told() -> None:
+    children = [trading.routed() for _ in range(3)]
+    trading.receive(*(trading.report(child, ExecType.NEW) for child in children))
+    Sequencer.resume().run_once()
+    name = milestones.UNNUMBERED
+    found = events.unnumbered("alpha", event_type=name, after=0, until=None, at_once=2)
+    assert [one.order_id for one in found] == [child.order_id for child in children]
+
+
+def test_who_asks_for_one_type_gets_the_milestones_of_that_type(api: Callable[..., Any]) -> None:
+    _happy()
+    path = f"{PATH}?milestones=true&event_type="
+    trader = api("alpha_trader")
+    assert _types(trader.get(f"{path}approve")[1]) == ["validated", "approve"]
+    assert _types(trader.get(f"{path}cancel")[1]) == []
 
 
 def test_the_stream_says_them_where_they_belong() -> None:

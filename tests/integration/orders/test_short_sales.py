@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from allocations.models import Movement, Position
+from allocations.models import Allocation, Movement, Position
 from oms_site.journal import actors, unit
 from oms_site.journal.models import Event
 from oms_site.kit import clock
-from orders import day_trades, desk, genuine, picture, render, routing
+from orders import day_trades, desk, genuine, lots, picture, render, routing
 from orders.books import folding, gate, holdings, ledger, money, running
 from orders.books.verdicts import Run
 from orders.models import Break, Execution, ExecutionOrder, Order, VenueOrder
@@ -218,6 +218,37 @@ def test_a_short_sale_is_named_so_wherever_it_is_told() -> None:
     assert render.view(order).side == "sell_short"
     day = day_trades.trades("alpha", trade_date=order.trade_date).decode()
     assert "sell_short" in day
+
+
+@pytest.mark.parametrize("mark", [None, "short", "exempt"])
+def test_its_allocation_is_called_as_the_order_is(
+    api: Callable[..., Any], mark: str | None
+) -> None:
+    child = trading.routed(**(TERMS if mark is None else {**SHORT, "short_sale": mark}))
+    trading.receive(_new(child), _fill(child))
+    lots.drain()
+    row = Allocation.objects.get(order_id=child.order_id)
+    assert row.side == "sell"
+    _, told = api("alpha_trader").get(f"/v1/trading/allocation/{row.id}/")
+    _, order = api("alpha_trader").get(f"/v1/trading/order/{child.order_id}/")
+    assert told["side"] == order["side"] == trading.order(child.order_id).named_side
+
+
+def test_a_list_of_sales_has_the_short_ones_and_one_of_short_ones_no_other(
+    api: Callable[..., Any],
+) -> None:
+    plain, short = trading.submit(**TERMS), trading.submit(**SHORT)
+    exempt = trading.submit(**{**SHORT, "short_sale": "exempt"})
+    trader = api("alpha_trader")
+
+    def listed(side: str) -> set[str]:
+        _, found = trader.get(f"/v1/trading/order/?side={side}")
+        return {one["id"] for one in found["orders"]}
+
+    assert listed("sell") == {plain, short, exempt}
+    assert (listed("sell_short"), listed("sell_short_exempt")) == ({short}, {exempt})
+    status, error = trader.get("/v1/trading/order/?side=short")
+    assert (status, error["code"]) == (422, "invalid_filter")
 
 
 def test_a_control_for_sales_is_for_short_ones_and_one_for_short_ones_for_no_other() -> None:

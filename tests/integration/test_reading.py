@@ -1,4 +1,4 @@
-"""Rows that are locked without the ORM: what it would have read, in their order, and held."""
+"""Rows that are read without the ORM: what it would have read, in their order, and held."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.db.transaction import TransactionManagementError
 from django.db.utils import OperationalError
 
-from oms_site.journal import locking
+from oms_site.journal import reading
 from oms_site.journal.rows import LedgerRow
 from orders import lots
 from orders.models import ExecutionOrder, Order, VenueOrder
@@ -29,7 +29,7 @@ def test_locked_rows_are_what_the_orm_reads_of_every_table() -> None:
     with transaction.atomic():
         for model in LEDGER:
             stored = list(model._base_manager.order_by("pk"))
-            found = locking.rows(model, [row.pk for row in reversed(stored)])
+            found = reading.locked(model, id=[row.pk for row in reversed(stored)])
             for ours, theirs in zip(found, stored, strict=True):
                 one, other = dict(ours.__dict__), dict(theirs.__dict__)
                 state, said = one.pop("_state"), other.pop("_state")
@@ -47,9 +47,9 @@ def test_rows_are_found_by_another_column_and_come_in_the_order_of_their_own_key
     children = [trading.routed() for _ in range(3)]
     orders = [child.order_id for child in children]
     with transaction.atomic():
-        found = locking.rows(VenueOrder, [*orders, "nobody", orders[0]], by="order_id")
+        found = reading.locked(VenueOrder, order_id=[*orders, "nobody", orders[0]])
         assert [row.id for row in found] == sorted(child.id for child in children)
-        assert locking.rows(ExecutionOrder, [], by="order_id") == []
+        assert reading.locked(ExecutionOrder, order_id=[]) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ def test_rows_are_held_until_the_transaction_ends() -> None:
             connection.close()
 
     with transaction.atomic():
-        locking.rows(Order, [order_id])
+        reading.locked(Order, id=[order_id])
         _in_a_thread(other)
     _in_a_thread(other)
     assert refused == [True, False]
@@ -79,7 +79,7 @@ def test_rows_are_held_until_the_transaction_ends() -> None:
 @pytest.mark.usefixtures("committed_sandbox")
 def test_nothing_is_locked_outside_of_a_transaction() -> None:
     with pytest.raises(TransactionManagementError):
-        locking.rows(Order, ["o_1"])
+        reading.locked(Order, id=["o_1"])
 
 
 def _in_a_thread(work: Callable[[], None]) -> None:
