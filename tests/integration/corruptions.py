@@ -339,7 +339,9 @@ PLANTED = (
     corrupt(
         "settled though a part is missing",
         "UPDATE allocations_settlementinstruction SET settled_qty = settled_qty - 1 WHERE id ="
-        " (SELECT min(id) FROM allocations_settlementinstruction WHERE status = 'settled')",
+        # Of one that was taken back the other way is missed as well.
+        " (SELECT min(i.id) FROM allocations_settlementinstruction i WHERE i.status = 'settled'"
+        " AND NOT EXISTS (SELECT 1 FROM allocations_bookingleg b WHERE b.reverses_id = i.leg_id))",
         *(ROWS, HANDS),
         unguarded=("instruction_settled_in_full",),
     ),
