@@ -69,6 +69,7 @@ class Bench:
         generation.check()
         self.lanes = Lanes(settings.REPORT_LANES)
         self._seq = itertools.count(1)
+        self._handed = 0
         self.children = self._work(orders, names)
         self.cum = dict.fromkeys(self.children, D(0))
         self._turn = itertools.cycle(self.children)
@@ -132,15 +133,21 @@ class Bench:
         return made
 
     def apply(self, said: list[tuple[int, str]], *, batch: int = BATCH) -> float:
-        """As the gateway process does: stored raw, then applied in its lanes; seconds."""
-        from venues import inbox
-
+        """All of it, as the gateway process does; seconds until the last is committed."""
         began = time.perf_counter()
         for part in _cut(said, batch * self.lanes.count):
-            inbox.store(VENUE, [inbox.Raw(seq, text) for seq, text in part], at=TEN)
-            while ready := inbox.contiguous(VENUE, limit=len(part)):
-                self.lanes.apply(VENUE, ready)
+            self.give(part)
+        self.lanes.settle(VENUE)
         return time.perf_counter() - began
+
+    def give(self, said: list[tuple[int, str]]) -> None:
+        """What came together: stored raw, then handed to the lanes."""
+        from venues import inbox
+
+        inbox.store(VENUE, [inbox.Raw(seq, text) for seq, text in said], at=TEN)
+        while ready := inbox.contiguous(VENUE, limit=len(said), after=self._handed):
+            self.lanes.apply(VENUE, ready)
+            self._handed = ready[-1].seq
 
     def orm(self, said: list[tuple[int, str]]) -> float:
         """The same rows by `save()`, one transaction for each report; seconds."""
@@ -206,7 +213,7 @@ class Stream:
         while done < len(said):
             ready = min(int((time.monotonic() - began) * PACE), len(said))
             if ready > done:
-                bench.apply(said[done:ready], batch=250)
+                bench.give(said[done:ready])
                 done = ready
             else:
                 time.sleep(0.0005)

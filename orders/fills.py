@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 from oms_site.journal import statements
@@ -13,7 +12,7 @@ from oms_site.journal.actors import Actor
 from oms_site.journal.rows import LedgerRow
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
-from oms_site.kit.numbers import round_cents, round_fraction
+from oms_site.kit.numbers import round_cents, round_ratio
 from orders import charges, execution, render
 from orders.models import Execution, ExecutionOrder, VenueOrder
 from orders.states import ORDER_TERMINAL
@@ -158,7 +157,9 @@ def averages(one: Tree, *, settlement_date: date) -> dict[str, Decimal | None]:
     order = one.order
     if order.cum_qty <= 0:
         return {"avg_px": None, "avg_ytm": None}
-    price = round_fraction(Fraction(order.gross) / Fraction(order.cum_qty), places=10)
+    gross, per_gross = order.gross.as_integer_ratio()
+    qty, per_qty = order.cum_qty.as_integer_ratio()
+    price = round_ratio(gross * per_qty, per_gross * qty, places=10)
     facts = instruments.by_id(order.instrument_id)
     ytm = analytics.yield_to_maturity(
         bond=facts.bond, clean_price=price, settlement_date=settlement_date

@@ -46,20 +46,38 @@ def lock(work: Unit, order_ids: Iterable[str], *, organization_id: str = "") -> 
 
     With an organization, orders of others are absent as if they did not exist.
     """
-    found = reading.locked(Order, id=order_ids)
+    wanted = list(order_ids)
+    orders, *parts = reading.locked_in_turn(
+        (Order, {"id": wanted}),
+        (ExecutionOrder, {"order_id": wanted}),
+        (VenueOrder, {"order_id": wanted}),
+    )
     # Others' are not held: what is expected of a row is answered to whoever may see it.
-    mine = [row for row in found if organization_id in ("", row.organization_id)]
-    return below(work, {row.id: work.hold(row) for row in mine})
+    mine = [row for row in orders if organization_id in ("", row.organization_id)]
+    return _grown(work, {row.id: work.hold(row) for row in mine}, *parts)
 
 
 def below(work: Unit, orders: dict[str, Order]) -> dict[str, Tree]:
     """The trees of orders that this unit has locked already."""
-    trees = {key: Tree(order) for key, order in orders.items()}
     if not any(order.execution_orders_made for order in orders.values()):
-        return trees
-    for execution_order in reading.locked(ExecutionOrder, order_id=orders):
-        trees[execution_order.order_id].execution_orders.append(work.hold(execution_order))
-    for venue_order in reading.locked(VenueOrder, order_id=orders):
-        tree = trees[venue_order.order_id]
-        tree.venue_orders[venue_order.execution_order_id].append(work.hold(venue_order))
+        return _grown(work, orders, [], [])
+    parts = reading.locked_in_turn(
+        (ExecutionOrder, {"order_id": orders}), (VenueOrder, {"order_id": orders})
+    )
+    return _grown(work, orders, *parts)
+
+
+def _grown(
+    work: Unit,
+    orders: dict[str, Order],
+    execution_orders: Iterable[ExecutionOrder],
+    venue_orders: Iterable[VenueOrder],
+) -> dict[str, Tree]:
+    trees = {key: Tree(order) for key, order in orders.items()}
+    for row in execution_orders:
+        if row.order_id in trees:
+            trees[row.order_id].execution_orders.append(work.hold(row))
+    for child in venue_orders:
+        if child.order_id in trees:
+            trees[child.order_id].venue_orders[child.execution_order_id].append(work.hold(child))
     return trees

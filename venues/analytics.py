@@ -102,7 +102,9 @@ def accrued_interest(*, bond: Bond | None, par: Decimal, settlement_date: date) 
     a coupon date, before the issue and from maturity on.
     """
     per_hundred = accrued_per_hundred(bond=bond, settlement_date=settlement_date)
-    return numbers.round_fraction(per_hundred * Fraction(par) / 100, places=2)
+    units, per_unit = par.as_integer_ratio()
+    of_par = per_hundred.numerator * units
+    return numbers.round_ratio(of_par, per_hundred.denominator * per_unit * 100, places=2)
 
 
 def accrued_per_hundred(*, bond: Bond | None, settlement_date: date) -> Fraction:
@@ -115,15 +117,20 @@ def accrued_per_hundred(*, bond: Bond | None, settlement_date: date) -> Fraction
 
 def principal(*, par: Decimal, price: Decimal) -> Decimal:
     """GrossTradeAmt(381): `par` at a clean price in percent, without accrued; cents, half-up."""
-    return numbers.round_fraction(Fraction(par) * Fraction(price) / 100, places=2)
+    (units, per_unit), (percent, per_percent) = par.as_integer_ratio(), price.as_integer_ratio()
+    return numbers.round_ratio(units * percent, per_unit * per_percent * 100, places=2)
 
 
 def net_money(
     *, gross: Decimal, accrued: Decimal, side: Literal["buy", "sell"], fees: Decimal = Decimal(0)
 ) -> Decimal:
     """NetMoney(118): what the buyer pays (fees added) or the seller gets (fees taken off)."""
-    charge = Fraction(fees) if side == "buy" else -Fraction(fees)
-    return numbers.round_fraction(Fraction(gross) + Fraction(accrued) + charge, places=2)
+    charge = fees if side == "buy" else -fees
+    (a, per_a), (b, per_b), (c, per_c) = (
+        part.as_integer_ratio() for part in (gross, accrued, charge)
+    )
+    whole = a * per_b * per_c + b * per_a * per_c + c * per_a * per_b
+    return numbers.round_ratio(whole, per_a * per_b * per_c, places=2)
 
 
 @dataclass(frozen=True, slots=True)

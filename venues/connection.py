@@ -70,6 +70,10 @@ def _asks_nothing(venue_id: str) -> None:
     """No order is asked about."""
 
 
+def _at_once(venue_id: str) -> None:
+    """Nothing is on its way: what is handed over is applied when `apply` returns."""
+
+
 def _nobody(venue_id: str, code: str, why: str) -> None:
     """Nobody is told."""
 
@@ -78,6 +82,8 @@ def _nobody(venue_id: str, code: str, why: str) -> None:
 class Handlers:
     """What the story does with what a venue says: handed down at the process entrance.
 
+    `apply` may return before all it was given is applied: `settle` waits for that, `look` does not,
+    and each raises what went wrong meanwhile.
     `before_wire` has the last word on what is about to be sent; `resting` tells which orders of its
     books are ours, by security, when a session begins; `ask_all` asks how every order stands when
     what was said of it can be told no more; `trouble` hears what ends a session in a way that
@@ -86,6 +92,8 @@ class Handlers:
 
     apply: Callable[[str, Sequence[Inbound]], None]
     unreadable: Callable[[str, str, str], None]
+    settle: Callable[[str], None] = _at_once
+    look: Callable[[str], None] = _at_once
     before_wire: Callable[[str, Sequence[Outbound]], list[Outbound]] = _send_all
     trouble: Callable[[str, str, str], None] = _nobody
     resting: Callable[[str], Mapping[str, Collection[str]]] = _nothing_rests
@@ -106,6 +114,8 @@ class Connection:
         self.bell = asyncio.Event()
         self._gap_since: float | None = None
         self._is_behind = False
+        # The number of the last report that was handed over in this session.
+        self._handed = 0
         self._feed = Feed(venue_id)
         # What could not be read in this session: the same is told to people once.
         self._told: set[int] = set()
@@ -146,7 +156,7 @@ class Connection:
     async def _session(self, gateway: Gateway) -> None:
         self._told.clear()
         try:
-            await self._db(self._apply_stored)
+            await self._db(self._finish_stored)
             due = await self._db(inbox.next_seq, self.venue_id)
             if (last := await gateway.connect(due)) < due - 1:
                 # It would count again what we have, and be heard as a repetition.
@@ -196,10 +206,18 @@ class Connection:
         else:
             self._feed.note(f.message for f in frames)
 
+    def _finish_stored(self) -> None:
+        """Apply what an earlier session left, the parts first that it had handed over."""
+        self._handlers.settle(self.venue_id)
+        self._handed = 0
+        self._apply_stored()
+        self._handlers.settle(self.venue_id)
+
     def _apply_stored(self) -> None:
-        while ready := inbox.contiguous(self.venue_id, limit=BATCH):
+        while ready := inbox.contiguous(self.venue_id, limit=BATCH, after=self._handed):
             self._handlers.apply(self.venue_id, ready)
-        gap = self._is_behind or inbox.has_unapplied(self.venue_id)
+            self._handed = ready[-1].seq
+        gap = self._is_behind or inbox.has_unapplied(self.venue_id, after=self._handed)
         self._gap_since = (self._gap_since or clock.monotonic()) if gap else None
 
     def _refuse_stuck_gap(self) -> None:
@@ -257,6 +275,7 @@ class Connection:
         """What was sent and never answered is asked about; a cancel goes out again as it was."""
         while True:
             await asyncio.sleep(2.0)
+            await self._db(self._handlers.look, self.venue_id)
             await self._db(_mark_heard, self.venue_id)
             await self._db(lines.measured, self.venue_id, gateway.line())
             self._pace.limit = await self._db(transmission.pace_of, self.venue_id)

@@ -9,9 +9,27 @@ from datetime import datetime
 
 from django.db import OperationalError, connection
 
+from oms_site.firm import libpq
+from oms_site.journal import reading
 from oms_site.journal.statements import encode
+from oms_site.journal.unit import Unit
 from venues.models import Inbound
 
+_STORE = """
+INSERT INTO venues_inbound (venue_id, seq, body, received_at, verdict, note)
+SELECT $1::text, seq, body, $2::timestamptz, '', ''
+FROM json_to_recordset($3::json) AS r (seq bigint, body text)
+ON CONFLICT (venue_id, seq) DO NOTHING
+"""
+_UNAPPLIED = """
+SELECT {} FROM venues_inbound
+WHERE venue_id = $1::text AND seq > $2::bigint AND applied_at IS NULL ORDER BY seq LIMIT $3::int
+"""
+_CLOSE = """
+UPDATE venues_inbound i SET applied_at = $1::timestamptz, verdict = v.verdict, note = v.note
+FROM unnest($2::bigint[], $3::text[], $4::text[]) AS v (id, verdict, note)
+WHERE i.id = v.id AND i.applied_at IS NULL
+"""
 Verdict = tuple[int, str, str]  # inbox row, verdict, note
 
 
@@ -27,14 +45,8 @@ def store(venue_id: str, reports: Sequence[Raw], *, at: datetime) -> int:
     """Keep reports; one that is already there changes nothing. Returns how many were new."""
     if not reports:
         return 0
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "INSERT INTO venues_inbound (venue_id, seq, body, received_at, verdict, note) "
-            "SELECT %s, seq, body, %s, '', '' FROM json_to_recordset(%s::json) "
-            "AS r (seq bigint, body text) ON CONFLICT (venue_id, seq) DO NOTHING",
-            [venue_id, at, encode([{"seq": r.seq, "body": r.body} for r in reports])],
-        )
-        return int(cursor.rowcount)
+    told = encode([{"seq": r.seq, "body": r.body} for r in reports])
+    return libpq.written(_STORE, [venue_id, at, told])
 
 
 def next_seq(venue_id: str) -> int:
@@ -58,25 +70,30 @@ def next_seq(venue_id: str) -> int:
     return int(row[0])
 
 
-def contiguous(venue_id: str, *, limit: int) -> list[Inbound]:
+def contiguous(venue_id: str, *, limit: int, after: int = 0) -> list[Inbound]:
     """Unapplied reports up to the first hole, oldest first: a gap is never jumped over.
 
-    One that is applied already is no gap: its neighbors were a part that failed elsewhere.
+    Those up to number `after` are on their way already. One that is applied is no gap: its
+    neighbors were a part that failed elsewhere.
     """
-    rows = list(Inbound.objects.filter(venue_id=venue_id, applied_at=None).order_by("seq")[:limit])
+    sql = _UNAPPLIED.format(reading.columns_of(Inbound))
+    rows = reading.made(Inbound, libpq.asked(sql, [venue_id, after, limit]))
     if not rows:
         return []
     # Whatever stands before one that is applied has no hole: it begins at the first that is not.
-    first, last = max(rows[0].seq - 1, 1), rows[-1].seq
+    first, last = max(rows[0].seq - 1, after, 1), rows[-1].seq
+    if after and last - after == len(rows):
+        return rows
     near = Inbound.objects.filter(venue_id=venue_id, seq__gte=first, seq__lte=last)
     stored = set(near.values_list("seq", flat=True))
     hole = next(seq for seq in itertools.count(first) if seq not in stored)
     return [row for row in rows if row.seq < hole]
 
 
-def has_unapplied(venue_id: str) -> bool:
-    """Whether a report waits behind a hole."""
-    return Inbound.objects.filter(venue_id=venue_id, applied_at=None).exists()
+def has_unapplied(venue_id: str, *, after: int = 0) -> bool:
+    """Whether a report behind number `after` waits behind a hole."""
+    waiting = Inbound.objects.filter(venue_id=venue_id, seq__gt=after, applied_at=None)
+    return waiting.exists()
 
 
 def has(venue_id: str, seq: int) -> bool:
@@ -84,21 +101,14 @@ def has(venue_id: str, seq: int) -> bool:
     return not seq or Inbound.objects.filter(venue_id=venue_id, seq=seq).exists()
 
 
-def close(verdicts: Sequence[Verdict], *, at: datetime) -> None:
+def close(work: Unit, verdicts: Sequence[Verdict], *, at: datetime) -> None:
     """Account for reports, in the transaction that applied them.
 
-    Raises `OperationalError` when another process has applied one of them: nothing of this
-    transaction may be kept.
+    Raises `OperationalError` at its end when another process has applied one of them: nothing of
+    this transaction may be kept.
     """
-    if not verdicts:
-        return
-    keys, words, notes = zip(*verdicts, strict=True)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE venues_inbound i SET applied_at = %s, verdict = v.verdict, note = v.note "
-            "FROM unnest(%s::bigint[], %s::text[], %s::text[]) AS v (id, verdict, note) "
-            "WHERE i.id = v.id AND i.applied_at IS NULL",
-            [at, list(keys), list(words), [note[:200] for note in notes]],
-        )
-        if cursor.rowcount != len(keys):
-            raise OperationalError("a report was applied by somebody else meanwhile")
+    if verdicts:
+        keys, words, notes = zip(*verdicts, strict=True)
+        told = [at, list(keys), list(words), [note[:200] for note in notes]]
+        theirs = OperationalError("a report was applied by somebody else meanwhile")
+        work.write(_CLOSE, told, rows=len(keys), otherwise=theirs)

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import F, QuerySet
 
+from oms_site.firm import libpq
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock
 from venues import messages
@@ -32,6 +33,10 @@ HIT = f"AJ{int(messages.QuoteRespType.HIT)}"
 _ANSWERED = ("D", "F", "G", "R", HIT)
 # How many that may not overtake hide no cancel behind them.
 _SPARE = 100
+_ANSWER = """
+UPDATE venues_outbound SET answered_at = $1::timestamptz
+WHERE cl_ord_id = ANY($2::text[]) AND answered_at IS NULL
+"""
 _KINDS: dict[type, str] = {
     messages.NewOrder: "D",
     messages.CancelRequest: "F",
@@ -131,12 +136,12 @@ def _mark_sent(keys: Sequence[int]) -> None:
 
 def answer(cl_ord_ids: Iterable[str], *, at: datetime) -> None:
     """These ids have been answered by a report: they are in doubt no longer."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "UPDATE venues_outbound SET answered_at = %s "
-            "WHERE cl_ord_id = ANY(%s) AND answered_at IS NULL",
-            [at, sorted(set(cl_ord_ids))],
-        )
+    libpq.written(*answered(cl_ord_ids, at=at))
+
+
+def answered(cl_ord_ids: Iterable[str], *, at: datetime) -> libpq.Asked:
+    """The statement of `answer`, for those who send it together with others."""
+    return _ANSWER, [at, sorted(set(cl_ord_ids))]
 
 
 def withheld(cl_ord_ids: Iterable[str]) -> set[str]:

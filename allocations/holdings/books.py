@@ -17,6 +17,7 @@ from allocations.holdings.costing import Lot, Move, Picks, State
 from allocations.holdings.posting import Posting
 from allocations.holdings.suspense import is_suspense
 from allocations.models import CashBalance, LotChoice, Movement, Position, TaxLot
+from oms_site.firm import libpq
 from oms_site.journal import reading, statements
 from oms_site.journal.unit import Unit
 from oms_site.kit import ids
@@ -186,26 +187,42 @@ class Books:
         return [purse for key, purse in self.balances.items() if key[0] == account_id]
 
 
-def open_books(work: Unit, postings: Sequence[Posting], *, at: datetime) -> Books:
-    """Everything that these postings move, read under the ledger's locks or made new."""
+def questions(postings: Sequence[Posting]) -> tuple[libpq.Asked, libpq.Asked]:
+    """What asks for the positions and for the cash that postings move."""
+    accounts = {one.account_id for one in postings}
+    instruments = {one.instrument_id for one in postings if one.instrument_id is not None}
+    return (
+        reading.wanted(Position, {"account_id": accounts, "instrument_id": instruments}),
+        reading.wanted(CashBalance, {"account_id": accounts}),
+    )
+
+
+def open_books(
+    work: Unit, postings: Sequence[Posting], kept: Sequence[Sequence[libpq.Row]], *, at: datetime
+) -> Books:
+    """Everything that these postings move: `kept`, the answers to `questions`, or made new."""
     held: Books = work.notes.setdefault("holdings.books", Books())
-    _open_positions(work, held, postings, at)
-    _open_purses(work, held, postings, at)
+    positions, balances = kept
+    _open_positions(work, held, postings, reading.made(Position, positions), at)
+    _open_purses(work, held, postings, reading.made(CashBalance, balances), at)
     _read_lots(work, held, postings)
     return held
 
 
-def _open_positions(work: Unit, held: Books, postings: Sequence[Posting], at: datetime) -> None:
+def _open_positions(
+    work: Unit,
+    held: Books,
+    postings: Sequence[Posting],
+    kept: Iterable[Position],
+    at: datetime,
+) -> None:
     wanted = {
         (one.account_id, one.instrument_id): one
         for one in postings
         if one.instrument_id is not None
         and (one.account_id, one.instrument_id) not in held.positions
     }
-    if not wanted:
-        return
-    accounts, instruments = zip(*wanted, strict=True)
-    for row in reading.rows(Position, account_id=accounts, instrument_id=instruments):
+    for row in kept:
         if (row.account_id, row.instrument_id) in wanted:
             held.positions[row.account_id, row.instrument_id] = Book(work.hold(row), new=False)
     for (account_id, instrument_id), one in wanted.items():
@@ -220,15 +237,19 @@ def _open_positions(work: Unit, held: Books, postings: Sequence[Posting], at: da
             held.positions[account_id, instrument_id] = Book(row, new=True)
 
 
-def _open_purses(work: Unit, held: Books, postings: Sequence[Posting], at: datetime) -> None:
+def _open_purses(
+    work: Unit,
+    held: Books,
+    postings: Sequence[Posting],
+    kept: Iterable[CashBalance],
+    at: datetime,
+) -> None:
     wanted = {
         (one.account_id, one.currency): one
         for one in postings
         if one.cash and (one.account_id, one.currency) not in held.balances
     }
-    if not wanted:
-        return
-    for row in reading.rows(CashBalance, account_id=[account_id for account_id, _ in wanted]):
+    for row in kept:
         if (row.account_id, row.currency) in wanted:
             held.balances[row.account_id, row.currency] = Purse(work.hold(row), new=False)
     for key, one in wanted.items():

@@ -29,7 +29,7 @@ SELECT source_id, account_id, kind FROM allocations_movement WHERE source_id = A
 """
 _LOCK = """
 SELECT pg_advisory_xact_lock(k) FROM (
-    SELECT DISTINCT hashtextextended(a, 19) AS k FROM unnest(%s::text[]) a ORDER BY k) keys
+    SELECT DISTINCT hashtextextended(a, 19) AS k FROM unnest($1::text[]) a ORDER BY k) keys
 """
 
 
@@ -38,11 +38,15 @@ def post(work: Unit, postings: Iterable[Posting], *, at: datetime) -> list[Movem
     asked = list(postings)
     if not asked:
         return []
-    lock(work, {one.account_id for one in asked})
-    fresh = _unknown(work, asked)
+    _, posted, *kept = libpq.asked_together(
+        (_LOCK, [_unlocked(work, {one.account_id for one in asked})]),
+        (_POSTED, [sorted({one.source_id for one in asked})]),
+        *books.questions(asked),
+    )
+    fresh = _unknown(work, asked, posted)
     if not fresh:
         return []
-    held = books.open_books(work, fresh, at=at)
+    held = books.open_books(work, fresh, kept, at=at)
     update_id = work.update_id
     moved: dict[str, list[Movement]] = defaultdict(list)
     for one in fresh:
@@ -58,12 +62,16 @@ def post(work: Unit, postings: Iterable[Posting], *, at: datetime) -> list[Movem
 
 def lock(work: Unit, account_ids: set[str]) -> None:
     """One writer per account until commit: also for rows that nobody has made yet."""
+    if wanted := _unlocked(work, account_ids):
+        libpq.asked(_LOCK, [wanted])
+
+
+def _unlocked(work: Unit, account_ids: set[str]) -> list[str]:
+    """Those that this unit has not locked; it is about to."""
     locked: set[str] = work.notes.setdefault("holdings.locked", set())
-    wanted = account_ids - locked
-    if wanted:
-        with connection.cursor() as cursor:
-            cursor.execute(_LOCK, [sorted(wanted)])
-        locked |= wanted
+    wanted = sorted(account_ids - locked)
+    locked.update(wanted)
+    return wanted
 
 
 def serialize(name: str) -> None:
@@ -72,9 +80,10 @@ def serialize(name: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 20))", [name])
 
 
-def _unknown(work: Unit, asked: Sequence[Posting]) -> list[Posting]:
-    seen = set(libpq.asked(_POSTED, [sorted({one.source_id for one in asked})]))
-    seen |= {(m.source_id, m.account_id, m.kind) for m in work.added(Movement)}
+def _unknown(
+    work: Unit, asked: Sequence[Posting], posted: Iterable[tuple[Any, ...]]
+) -> list[Posting]:
+    seen = {*posted, *((m.source_id, m.account_id, m.kind) for m in work.added(Movement))}
     fresh = []
     for one in asked:
         key = (one.source_id, one.account_id, one.kind)

@@ -14,6 +14,7 @@ from django.db import (
     InterfaceError,
     close_old_connections,
     connection,
+    connections,
 )
 
 T = TypeVar("T")
@@ -30,6 +31,15 @@ def conninfo() -> dict[str, Any]:
         "port": settings["PORT"],
     }
     return {name: value for name, value in named.items() if value}
+
+
+def by_key() -> None:
+    """From now on this process finds rows by key, in every table that has one for the purpose.
+
+    Called before the first connection. A connection keeps the plans of its statements, and one made
+    while a table was empty would read all of it later (docs/performance.md).
+    """
+    connections.settings["default"]["OPTIONS"]["options"] += " -c enable_seqscan=off"
 
 
 def of_content(error: Exception) -> bool:

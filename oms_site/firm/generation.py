@@ -22,35 +22,34 @@ T = TypeVar("T")
 ENTRANCE = 0x0E35_0003
 REFERENCE_BITS = 40
 _REFERENCE = (1 << REFERENCE_BITS) - 1
+_ENTER = f"SELECT pg_advisory_xact_lock_shared({ENTRANCE})"
+_NUMBER = "SELECT number FROM firm_generation WHERE id = 1"
 _current = 0
 _epoch = 0
 
 
-def check() -> int:
-    """Read the generation: one query, once per batch or request."""
-    global _current
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT number FROM firm_generation WHERE id = 1")
-        row = cursor.fetchone()
-    number = int(row[0]) if row else 0
-    _current = number
-    return number
+def check(*also: libpq.Asked) -> list[list[libpq.Row]]:
+    """Read the generation: one query, once per batch or request.
 
-
-def enter() -> int:
-    """As `check`, for work that makes orders move: whoever shuts the entrance waits for its end.
-
-    The number is read after the lock is held, so what was changed under a shut
-    entrance is seen by everyone who comes in afterwards.
+    Returns the rows of `also`, statements asked together with it.
     """
     global _current
-    rows = libpq.asked_in_turn(
-        f"SELECT pg_advisory_xact_lock_shared({ENTRANCE})",
-        # A statement of its own: only its snapshot is younger than the lock.
-        "SELECT number FROM firm_generation WHERE id = 1",
-    )
-    _current = number = int(rows[0][0]) if rows else 0
-    return number
+    rows, *found = libpq.asked_together((_NUMBER, ()), *also)
+    _current = int(rows[0][0]) if rows else 0
+    return found
+
+
+def enter(*also: libpq.Asked) -> list[list[libpq.Row]]:
+    """As `check`, for work that makes orders move: whoever shuts the entrance waits for its end.
+
+    The number is read after the lock is held, so what was changed under a shut entrance is seen by
+    everyone who comes in afterwards. Returns the rows of `also`, statements asked after it.
+    """
+    global _current
+    # Each has a snapshot of its own: only those of the later ones are younger than the lock.
+    _, rows, *found = libpq.asked_together((_ENTER, ()), (_NUMBER, ()), *also)
+    _current = int(rows[0][0]) if rows else 0
+    return found
 
 
 def move() -> None:
@@ -97,7 +96,9 @@ class Cached(Generic[T]):
             if held is not None and held[0] == (_epoch, _current & self._part):
                 return held[1]
             # Read the number before the rows: a change in between makes us load once more.
-            number = _current or check()
+            if not _current:
+                check()
+            number = _current
             value = self._load()
             self._held = ((_epoch, number & self._part), value)
             return value

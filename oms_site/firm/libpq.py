@@ -3,26 +3,26 @@
 psycopg's cursors do much in Python around each statement: for the few rows of a small batch that
 costs several times what the server does (docs/performance.md). These go over the same connection
 in the same transaction, raise the same errors and are seen by the same watchers; while they wait,
-other threads run. Parameters are `$1`, `$2`...
+other threads run. Parameters are `$1`, `$2`... The server reads and plans each once per connection.
 """
 
 from __future__ import annotations
 
-import select
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
-from django.db import connection
 from psycopg import abc, pq
 from psycopg.adapt import PyFormat, Transformer
 
-from oms_site.kit import clock
+from oms_site.firm import line
+from oms_site.firm.line import Raw
 
-T = TypeVar("T")
+Asked = tuple[str, Sequence[Any]]  # a statement and its parameters
+Row = tuple[Any, ...]
 _SPECIAL = ("\\", "\n", "\r", "\t")
 _ESCAPED = str.maketrans({"\\": r"\\", "\n": r"\n", "\r": r"\r", "\t": r"\t"})
 _WELL = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
@@ -30,42 +30,60 @@ _TRUE, _FALSE, _NULL = "t", "f", r"\N"
 _MANY = 16  # rows from which writing by column costs less than row by row
 
 
-def asked(sql: str, params: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def asked(sql: str, params: Sequence[Any] = ()) -> list[Row]:
     """The rows that a statement gives. Raises Django's database errors."""
-    raw = _connected()
+    raw = line.connected()
     adapters = Transformer(raw)
 
-    def ask() -> list[tuple[Any, ...]]:
+    def ask() -> list[Row]:
         adapters.set_pgresult(_sent(raw, adapters, sql, params, pq.ExecStatus.TUPLES_OK))
-        assert adapters.pgresult is not None
-        return list(adapters.load_rows(0, adapters.pgresult.ntuples, tuple))
+        return _rows(adapters)
 
-    return _watched(sql, params, ask)
+    return line.watched(sql, params, ask)
+
+
+def asked_together(*statements: Asked) -> list[list[Row]]:
+    """The rows of each of several statements, sent together; each sees what is there by then.
+
+    One that only writes gives none. Raises Django's database errors.
+    """
+    raw = line.connected()
+    adapters = Transformer(raw)
+
+    def ask() -> list[list[Row]]:
+        found = []
+        for result in _pipelined(raw, [_dumped(adapters, *one) for one in statements]):
+            adapters.set_pgresult(result)
+            found.append(_rows(adapters))
+        return found
+
+    return line.watched_all([sql for sql, _ in statements], ask)
 
 
 def written(sql: str, params: Sequence[Any]) -> int:
     """How many rows a statement wrote. Raises Django's database errors."""
-    raw = _connected()
+    raw = line.connected()
     wanted = pq.ExecStatus.COMMAND_OK
-    done = _watched(sql, params, lambda: _sent(raw, Transformer(raw), sql, params, wanted))
+    done = line.watched(sql, params, lambda: _sent(raw, Transformer(raw), sql, params, wanted))
     return done.command_tuples or 0
 
 
-def asked_in_turn(*statements: str) -> list[tuple[Any, ...]]:
-    """The rows of the last of several statements, sent together; each sees what is there by then.
+def written_together(statements: Sequence[Asked], *, then: Sequence[str] = ()) -> list[int]:
+    """How many rows each of several statements wrote, sent together; `then` go after them.
 
-    Without parameters. Raises Django's database errors.
+    A parameter takes the type of what it is compared with or stored in. Raises Django's database
+    errors.
     """
-    raw = _connected()
+    raw = line.connected()
     adapters = Transformer(raw)
 
-    def ask() -> list[tuple[Any, ...]]:
-        line, begin = raw.pgconn, _begin(raw)
-        done = _only(line.exec_(_together([*begin, *statements])), pq.ExecStatus.TUPLES_OK)
-        adapters.set_pgresult(done)
-        return list(adapters.load_rows(0, done.ntuples, tuple))
+    def write() -> list[int]:
+        sends: list[_Send] = [
+            (sql, [_given(one, adapters) for one in params], (), None) for sql, params in statements
+        ]
+        return [done.command_tuples or 0 for done in _pipelined(raw, sends, then=then)]
 
-    return _watched_all(statements, ask)
+    return line.watched_all([*(sql for sql, _ in statements), *then], write)
 
 
 def copied(
@@ -79,111 +97,112 @@ def copied(
     commands = [sql for sql, _ in copies]
     if not (commands or then):
         return
-    raw = _connected()
+    raw = line.connected()
 
     def copy() -> None:
         adapters = Transformer(raw)
         texts = iter([_text(rows, adapters) for _, rows in copies])
-        line = raw.pgconn
-        line.send_query(_together([*_begin(raw), *commands, *then]))
+        wire = raw.pgconn
+        wire.send_query(_together([*line.begin(raw), *commands, *then]))
         failed: pq.abc.PGresult | None = None
-        while (done := _next_result(line)) is not None:
+        while (done := line.next_result(wire)) is not None:
             if done.status == pq.ExecStatus.COPY_IN:
-                line.put_copy_data(next(texts))
-                line.put_copy_end()
+                wire.put_copy_data(next(texts))
+                wire.put_copy_end()
             elif done.status not in _WELL:
                 failed = failed or done
         if failed is not None:
             raise psycopg.errors.error_from_result(failed)
 
-    _watched_all([*commands, *then], copy)
+    line.watched_all([*commands, *then], copy)
 
 
-def _connected() -> psycopg.Connection[Any]:
-    connection.ensure_connection()
-    raw: psycopg.Connection[Any] = connection.connection
-    return raw
-
-
-def _sent(
-    raw: psycopg.Connection[Any],
-    adapters: abc.Transformer,
-    sql: str,
-    params: Sequence[Any],
-    wanted: pq.ExecStatus,
-) -> pq.abc.PGresult:
-    given = adapters.dump_sequence(params, [PyFormat.AUTO] * len(params))
-    line = _in_transaction(raw)
-    done = line.exec_params(sql.encode(), given, adapters.types, adapters.formats)
-    return _only(done, wanted)
-
-
-def _in_transaction(raw: psycopg.Connection[Any]) -> pq.abc.PGconn:
-    """The connection under psycopg's, which begins a transaction at its first statement."""
-    line = raw.pgconn
-    for sql in _begin(raw):
-        _only(line.exec_(sql.encode()), pq.ExecStatus.COMMAND_OK)
-    return line
-
-
-def _begin(raw: psycopg.Connection[Any]) -> list[str]:
-    """What has to be sent ahead of the first statement of a transaction."""
-    idle = raw.pgconn.transaction_status == pq.TransactionStatus.IDLE
-    return ["BEGIN"] if idle and not raw.autocommit else []
+def _rows(adapters: abc.Transformer) -> list[Row]:
+    assert adapters.pgresult is not None
+    return list(adapters.load_rows(0, adapters.pgresult.ntuples, tuple))
 
 
 def _together(statements: Sequence[str]) -> bytes:
     return ";".join(statements).encode()
 
 
-def _next_result(line: pq.abc.PGconn) -> pq.abc.PGresult | None:
-    _wait(line)
-    return line.get_result()
+# --- one statement, or several in a row ------------------------------------------------------
+_Send = tuple[str, Sequence[Any], line.Types, Sequence[Any] | None]  # dumped, with its formats
 
 
-def _wait(line: pq.abc.PGconn) -> None:
-    """Until all is sent and answered. `get_result` would wait, and let no other thread run."""
-    unsent = line.flush()
-    poll = select.poll()
-    poll.register(line.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
-    while unsent or line.is_busy():
-        poll.poll()
-        line.consume_input()
-        if unsent and not (unsent := line.flush()):
-            poll.modify(line.socket, select.POLLIN)
+def _dumped(adapters: abc.Transformer, sql: str, params: Sequence[Any]) -> _Send:
+    given = adapters.dump_sequence(params, [PyFormat.AUTO] * len(params))
+    return sql, given, tuple(adapters.types or ()), adapters.formats
 
 
-def _only(result: pq.abc.PGresult, wanted: pq.ExecStatus) -> pq.abc.PGresult:
-    if result.status != wanted:
-        raise psycopg.errors.error_from_result(result)
+def _sent(
+    raw: Raw, adapters: abc.Transformer, sql: str, params: Sequence[Any], wanted: pq.ExecStatus
+) -> pq.abc.PGresult:
+    sql, given, types, formats = _dumped(adapters, sql, params)
+    wire = raw.pgconn
+    for first in line.begin(raw):
+        line.only(wire.exec_(first.encode()), pq.ExecStatus.COMMAND_OK)
+    name = line.known(raw, sql, types)
+    if name is None and (name := line.new_name(raw)) is not None:
+        line.only(wire.prepare(name, sql.encode(), types), pq.ExecStatus.COMMAND_OK)
+        line.learned(raw, sql, types, name)
+    if name is None:
+        return line.only(wire.exec_params(sql.encode(), given, types, formats), wanted)
+    return line.only(wire.exec_prepared(name, given, formats), wanted)
+
+
+def _pipelined(
+    raw: Raw, sends: Sequence[_Send], *, then: Sequence[str] = ()
+) -> list[pq.abc.PGresult]:
+    """The answer to each, all sent before the first is waited for. The first that fails raises."""
+    firsts: list[_Send] = [(sql, (), (), None) for sql in line.begin(raw)]
+    lasts: list[_Send] = [(sql, (), (), None) for sql in then]
+    new: dict[tuple[str, line.Types], bytes] = {}
+    raw.pgconn.enter_pipeline_mode()
+    try:
+        answered: list[bool] = []
+        for one in [*firsts, *sends, *lasts]:
+            answered += _put(raw, new, one)
+        raw.pgconn.pipeline_sync()
+        results = [_whole(raw.pgconn) for _ in answered]
+        line.next_result(raw.pgconn)  # the end of the pipeline
+        raw.pgconn.exit_pipeline_mode()
+    except BaseException:
+        # Nobody knows what is on its way over it.
+        raw.close()
+        raise
+    for result in results:
+        if result.status == pq.ExecStatus.FATAL_ERROR:
+            raise psycopg.errors.error_from_result(result)
+    for (sql, types), name in new.items():
+        line.learned(raw, sql, types, name)
+    mine = [result for result, is_asked in zip(results, answered, strict=True) if is_asked]
+    return mine[len(firsts) : len(firsts) + len(sends)]
+
+
+def _put(raw: Raw, new: dict[tuple[str, line.Types], bytes], one: _Send) -> list[bool]:
+    """Send one, for each answer that will come of it whether it is the statement's own."""
+    sql, given, types, formats = one
+    wire, told = raw.pgconn, [True]
+    name = line.known(raw, sql, types) or new.get((sql, types))
+    if name is None and (name := line.new_name(raw)) is not None:
+        wire.send_prepare(name, sql.encode(), types)
+        new[sql, types] = name
+        told = [False, True]
+    if name is None:
+        wire.send_query_params(sql.encode(), given, types or None, formats)
+    else:
+        wire.send_query_prepared(name, given, formats)
+    return told
+
+
+def _whole(wire: pq.abc.PGconn) -> pq.abc.PGresult:
+    """The answer to one command of a pipeline; what follows it says that it has ended."""
+    result = line.next_result(wire)
+    if result is None:
+        raise psycopg.OperationalError("the connection is lost")
+    line.next_result(wire)
     return result
-
-
-def _watched_all(statements: Sequence[str], work: Callable[[], T]) -> T:
-    """Tell the watchers each of several statements, and do all of them at the last."""
-    for sql in statements[:-1]:
-        _watched(sql, None, lambda: None)
-    return _watched(statements[-1], None, work)
-
-
-def _watched(sql: str, params: Sequence[Any] | None, work: Callable[[], T]) -> T:
-    """Do it as a cursor of Django's would: its wrappers are told, and its log of queries."""
-
-    def execute(sql: str, params: Any, many: bool, context: Any) -> T:
-        connection.validate_no_broken_transaction()
-        began = clock.monotonic()
-        try:
-            with connection.wrap_database_errors:
-                return work()
-        finally:
-            if connection.queries_logged:
-                took = clock.monotonic() - began
-                connection.queries_log.append({"sql": sql, "time": f"{took:.3f}"})
-
-    call: Callable[[str, Any, bool, Any], T] = execute
-    for wrapper in reversed(connection.execute_wrappers):
-        call = partial(wrapper, call)
-    return call(sql, params, False, {"connection": connection, "cursor": None})
 
 
 # --- the text format of COPY -----------------------------------------------------------------
@@ -234,3 +253,22 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
     datetime: datetime.isoformat,
     date: date.isoformat,
 }
+
+
+# --- parameters as text ----------------------------------------------------------------------
+def _given(value: Any, adapters: abc.Transformer) -> bytes | None:
+    """A parameter as the server reads it for whatever type it is to have."""
+    if value is None:
+        return None
+    write = _AS_TEXT.get(type(value))
+    if write is None:
+        dumped = adapters.get_dumper(value, PyFormat.TEXT).dump(value)
+        return None if dumped is None else bytes(dumped)
+    text = write(value)
+    if "\0" in text:
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return text.encode()
+
+
+_AS_TEXT: dict[type, Callable[[Any], str]] = {**_PLAIN, str: str}
+del _AS_TEXT[type(None)]

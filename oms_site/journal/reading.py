@@ -6,7 +6,7 @@ here each is written once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -16,6 +16,7 @@ from django.db.transaction import TransactionManagementError
 from oms_site.firm import libpq
 
 Row = TypeVar("Row", bound=models.Model)
+Among = Mapping[str, Iterable[Any]]
 Reader = Callable[[Any, Any, Any], Any]
 
 
@@ -25,9 +26,19 @@ def locked(model: type[Row], **among: Iterable[Any]) -> list[Row]:
     As `select_for_update(no_key=True)`: others may still refer to them. Raises Django's database
     errors, and `TransactionManagementError` outside of a transaction.
     """
+    (found,) = locked_in_turn((model, among))
+    return found
+
+
+def locked_in_turn(*asked: tuple[type[models.Model], Among]) -> list[list[Any]]:
+    """Lock rows of several tables, one table after the other, as `locked` does each."""
     if not connection.in_atomic_block:
         raise TransactionManagementError("rows are locked inside a transaction")
-    return _read(model, " FOR NO KEY UPDATE", among)
+    questions = [wanted(model, among, lock=True) for model, among in asked]
+    if not any(all(values) for _, values in questions):
+        return [[] for _ in asked]
+    answers = libpq.asked_together(*questions)
+    return [made(model, rows) for (model, _), rows in zip(asked, answers, strict=True)]
 
 
 def rows(model: type[Row], **among: Iterable[Any]) -> list[Row]:
@@ -35,42 +46,53 @@ def rows(model: type[Row], **among: Iterable[Any]) -> list[Row]:
 
     Raises Django's database errors.
     """
-    return _read(model, "", among)
+    sql, values = wanted(model, among)
+    return made(model, libpq.asked(sql, values)) if all(values) else []
 
 
-def _read(model: type[Row], how: str, among: dict[str, Iterable[Any]]) -> list[Row]:
-    wanted = [sorted(set(values)) for values in among.values()]
-    if not all(wanted):
-        return []
-    sql, names, readers = _plan(model, tuple(among), how)
-    found = libpq.asked(sql, wanted)
+def wanted(model: type[models.Model], among: Among, *, lock: bool = False) -> libpq.Asked:
+    """The statement that asks for rows whose columns are among the values; `made` reads them."""
+    return _sql(model, tuple(among), lock), [sorted(set(values)) for values in among.values()]
+
+
+def columns_of(model: type[models.Model]) -> str:
+    """What a statement has to select for `made`."""
+    return ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
+
+
+def made(model: type[Row], found: Sequence[tuple[Any, ...]]) -> list[Row]:
+    """Rows of a table from what a statement gave."""
+    names, readers = _shape(model)
     for at, read in readers:
         found = [(*one[:at], read(one[at], None, connection), *one[at + 1 :]) for one in found]
     return [model.from_db(connection.alias, names, one) for one in found]
 
 
 @lru_cache
-def _plan(
-    model: type[models.Model], by: tuple[str, ...], how: str
-) -> tuple[str, tuple[str, ...], tuple[tuple[int, Reader], ...]]:
-    """The statement, the attributes it gives, and what reads those the driver leaves raw."""
+def _shape(model: type[models.Model]) -> tuple[tuple[str, ...], tuple[tuple[int, Reader], ...]]:
+    """The attributes of a row, and what reads those that the driver leaves raw."""
     fields = model._meta.concrete_fields
-    assert model._meta.pk is not None
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    kinds = {str(field.column): field.db_type(connection) or "" for field in fields}
-    named = " AND ".join(
-        f'"{name}" = ANY(${n}::{_array(kinds[name])})' for n, name in enumerate(by, start=1)
-    )
-    sql = (
-        f'SELECT {columns} FROM "{model._meta.db_table}" WHERE {named}'
-        f' ORDER BY "{model._meta.pk.column}"{how}'
-    )
     readers = tuple(
         (at, field.from_db_value)
         for at, field in enumerate(fields)
         if hasattr(field, "from_db_value")
     )
-    return sql, tuple(field.attname for field in fields), readers
+    return tuple(field.attname for field in fields), readers
+
+
+@lru_cache
+def _sql(model: type[models.Model], by: tuple[str, ...], lock: bool) -> str:
+    assert model._meta.pk is not None
+    fields = model._meta.concrete_fields
+    kinds = {str(field.column): field.db_type(connection) or "" for field in fields}
+    named = " AND ".join(
+        f'"{name}" = ANY(${n}::{_array(kinds[name])})' for n, name in enumerate(by, start=1)
+    )
+    how = " FOR NO KEY UPDATE" if lock else ""
+    return (
+        f'SELECT {columns_of(model)} FROM "{model._meta.db_table}" WHERE {named}'
+        f' ORDER BY "{model._meta.pk.column}"{how}'
+    )
 
 
 def _array(kind: str) -> str:

@@ -13,7 +13,7 @@ between any two statements leaves all or nothing.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
@@ -23,6 +23,7 @@ from django.db import connection, models, transaction
 from psycopg import sql
 
 from oms_site import later
+from oms_site.firm import libpq
 from oms_site.journal import reading, statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
@@ -58,6 +59,7 @@ class Unit:
         self._seen: dict[int, tuple[Any, ...] | None] = {}
         self._events: list[Event] = []
         self._knocks: set[tuple[str, str]] = set()
+        self._writes: list[tuple[libpq.Asked, int, Exception]] = []
 
     # --- taking part -------------------------------------------------------------------------
     def lock(self, model: type[Row], keys: Iterable[str]) -> dict[str, Row]:
@@ -148,6 +150,13 @@ class Unit:
         self.knock(CHANNEL)
         return found
 
+    def write(self, sql: str, params: Sequence[Any], *, rows: int, otherwise: Exception) -> None:
+        """Have a statement go with what this unit writes, after it; see `libpq.written_together`.
+
+        When it writes another number of rows, the whole unit fails with `otherwise`.
+        """
+        self._writes.append(((sql, params), rows, otherwise))
+
     def knock(self, channel: str, whom: str = "") -> None:
         """Wake a process that listens on a channel once this unit has committed: a hint, as `ring`.
 
@@ -192,26 +201,33 @@ class Unit:
         self._refuse_unrecorded()
         if self._events:
             self.knock(CHANNEL)
-        if not (self._knocks or self._new):
+        if not (self._knocks or self._new or self._writes):
             return
         recorded_at = clock.now()
         for event in self._events:
             event.recorded_at = recorded_at
         added: list[tuple[type[models.Model], list[Any]]] = list(self._new.items())
-        if changed := self._changed():
-            if added:
-                statements.copy_in(added)
-                added = []
-            for model, rows in changed.items():
-                if statements.update(model, rows) != len(rows):
-                    raise StaleVersion(f"{model._meta.label}: a row changed under this unit")
+        changed = self._changed()
+        if changed or self._writes:
+            self._write(added, changed)
+            added = []
         if self._events:
             added.append((Event, self._events))
         last = [_knock(channel, whom) for channel, whom in sorted(self._knocks)]
-        statements.copy_in(added, then=[*last, "COMMIT"] if commit else last)
+        statements.insert(added, then=[*last, "COMMIT"] if commit else last)
 
-    def _changed(self) -> dict[type[LedgerRow], list[dict[str, Any]]]:
-        changed: dict[type[LedgerRow], list[dict[str, Any]]] = defaultdict(list)
+    def _write(self, added: statements.Added, changed: statements.Changed) -> None:
+        wanted = [
+            (len(rows), StaleVersion(f"{model._meta.label}: a row changed under this unit"))
+            for model, rows in changed.items()
+        ] + [(rows, otherwise) for _, rows, otherwise in self._writes]
+        done = statements.write(added, changed, [asked for asked, _, _ in self._writes])
+        for count, (rows, otherwise) in zip(done, wanted, strict=True):
+            if count != rows:
+                raise otherwise
+
+    def _changed(self) -> dict[type[models.Model], list[dict[str, Any]]]:
+        changed: dict[type[models.Model], list[dict[str, Any]]] = defaultdict(list)
         for (model, key), row in self._held.items():
             was_version, loaded = self._loaded[(model, key)]
             if row.version == was_version:

@@ -46,14 +46,24 @@ def parse_decimal(text: str, *, max_digits: int = 20, max_places: int = 8) -> De
 
 def round_fraction(value: Fraction, *, places: int) -> Decimal:
     """`value` at exactly `places` decimal places, half-up (ties away from zero)."""
-    scaled = abs(value) * 10**places
-    units = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
-    return _decimal(-units if value < 0 else units, -places)
+    return round_ratio(value.numerator, value.denominator, places=places)
+
+
+def round_ratio(numerator: int, denominator: int, *, places: int) -> Decimal:
+    """`numerator / denominator` at `places` decimal places, half-up; the denominator is positive.
+
+    For the money of every fill: a Fraction looks for common divisors that nobody needs.
+    """
+    units = (2 * abs(numerator) * 10**places + denominator) // (2 * denominator)
+    return _decimal(-units if numerator < 0 else units, -places)
 
 
 def round_places(value: Decimal, *, places: int) -> Decimal:
     """`value` at `places` decimal places, half-up; raises ValueError when it is not a number."""
-    return round_fraction(_fraction(value), places=places)
+    if not value.is_finite():
+        raise ValueError("not a finite number")
+    numerator, denominator = value.as_integer_ratio()
+    return round_ratio(numerator, denominator, places=places)
 
 
 def round_cents(amount: Decimal) -> Decimal:

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 from django.db import IntegrityError
 
-from oms_site.firm import generation, policies
+from oms_site.firm import policies
 from oms_site.firm.principals import Principal
 from oms_site.journal import actors, unit
 from oms_site.journal.models import MsgType
@@ -63,12 +63,12 @@ def submit(ask: ListAsk, *, by: Principal, at: datetime, correlation_id: str = "
 def _submit(ask: ListAsk, *, by: Principal, at: datetime, correlation_id: str) -> ListResult:
     requests = [SubmitRequest(one, by, at, correlation_id) for one in ask.orders]
     with unit.work(by=actors.person(by, correlation_id), at=clock.now()) as work:
-        generation.enter()
+        _, fresh = replays.enter(requests)
         known = _known(ask, by)
         if known is not None:
             return known
         refuse(rules.check(ask.contingency, ask.orders, policies.of(by.organization_id, at=at)))
-        _refuse_known(requests)
+        _refuse_known(requests, fresh)
         row = OrderList(
             id=ids.prefixed("ol"),
             organization_id=by.organization_id,
@@ -143,9 +143,8 @@ def _known(ask: ListAsk, by: Principal) -> ListResult | None:
     )
 
 
-def _refuse_known(requests: Sequence[SubmitRequest]) -> None:
+def _refuse_known(requests: Sequence[SubmitRequest], fresh: Sequence[int]) -> None:
     """No order of a new list may have been made before, nor stand in it twice."""
-    _, fresh = replays.sort_out(requests)
     for n in sorted(set(range(len(requests))) - set(fresh)):
         raise OmsError(
             "idempotency_conflict",

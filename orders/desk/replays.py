@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.db import IntegrityError
 
-from oms_site.firm import libpq
+from oms_site.firm import generation
 from oms_site.journal.models import IdempotencyKey
 from oms_site.journal.unit import Unit
 from oms_site.kit.errors import OmsError
@@ -26,12 +26,13 @@ _KNOWN = {
 }
 
 
-def sort_out(requests: Sequence[SubmitRequest]) -> tuple[list[Result], list[int]]:
-    """A result per request, answered where it is known already, and the positions of new ones.
+def enter(requests: Sequence[SubmitRequest]) -> tuple[list[Result], list[int]]:
+    """Enter, and sort the requests: see `generation.enter`.
 
-    A twin of an earlier request in this very batch is left marked as replayed, for `answer_twins`.
+    A result per request, answered where it is known already, and the positions of new ones. A twin
+    of an earlier request in this very batch is left marked as replayed, for `answer_twins`.
     """
-    known = _known([name for request in requests for name in _names(request)])
+    known = _entered([name for request in requests for name in _names(request)])
     results = [Result() for _ in requests]
     fresh: list[int] = []
     first: set[Name] = set()
@@ -102,15 +103,17 @@ def _names(request: SubmitRequest) -> list[Name]:
     return names
 
 
-def _known(names: Sequence[Name]) -> dict[Name, tuple[str, str, Name]]:
-    """Order id and fingerprint by name, of the names that are taken."""
+def _entered(names: Sequence[Name]) -> dict[Name, tuple[str, str, Name]]:
+    """Order id and fingerprint by name, of the names that are taken; asked in the entrance."""
+    given = {kind: [name for name in names if name[0] == kind] for kind in _KNOWN}
+    kinds = [kind for kind, mine in given.items() if mine]
+    answers = generation.enter(
+        *((_KNOWN[k], [[n[1] for n in given[k]], [n[2] for n in given[k]]]) for k in kinds)
+    )
     found: dict[Name, tuple[str, str, Name]] = {}
-    for kind, sql in _KNOWN.items():
-        given = [name for name in names if name[0] == kind]
-        if given:
-            rows = libpq.asked(sql, [[name[1] for name in given], [name[2] for name in given]])
-            for owner, which, order_id, mark in rows:
-                found[(kind, owner, which)] = (order_id, mark, (kind, owner, which))
+    for kind, rows in zip(kinds, answers, strict=True):
+        for owner, which, order_id, mark in rows:
+            found[(kind, owner, which)] = (order_id, mark, (kind, owner, which))
     return found
 
 

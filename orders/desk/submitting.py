@@ -138,8 +138,7 @@ def _of_line(n: int, refusal: OmsError) -> OmsError:
 
 def _submit(requests: Sequence[SubmitRequest]) -> list[Result]:
     with unit.work(by=_system, at=clock.now()) as work:
-        generation.enter()
-        results, fresh = replays.sort_out(requests)
+        results, fresh = replays.enter(requests)
         owners = {requests[n].principal.organization_id for n in fresh}
         held = start_of_day.holds(owners, at=work.at)
         groups = grouping.enter(requests[n] for n in fresh)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -61,7 +61,9 @@ def apply_one(work: Unit, venue_id: str, report: messages.Moving, *, at: datetim
     It moves what the venue's own report would have, and both together move it once. The order may
     be locked already; what was sent of it was answered (`transmission.answer`) before that.
     """
-    batch = _lock(work, venue_id, [report], at)
+    child_of = named([report])
+    order_of: dict[str, str] = dict(libpq.asked(*_owners(child_of)))
+    batch = _lock(work, venue_id, [report], child_of, order_of, at)
     verdict = handlers.handle(batch, report, received_at=at)
     batch.finish()
     return verdict
@@ -70,18 +72,21 @@ def apply_one(work: Unit, venue_id: str, report: messages.Moving, *, at: datetim
 def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
     at = clock.now()
     with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
-        generation.check()
         heard, verdicts = _decode(work, venue_id, rows, at)
         reports, noticed = notices.take(work, venue_id, heard)
         verdicts += noticed
+        moving = [report for _, report in reports]
+        child_of = named(moving)
         # Before anything is handled: a message that is queued again must count as unanswered.
-        transmission.answer((_named(r) for _, r in reports), at=at)
-        batch = _lock(work, venue_id, [report for _, report in reports], at)
+        _, owners = generation.check(
+            transmission.answered(map(_named, moving), at=at), _owners(child_of)
+        )
+        batch = _lock(work, venue_id, moving, child_of, dict(owners), at)
         for row, report in reports:
             verdict, note = handlers.handle(batch, report, received_at=row.received_at)
             verdicts.append((row.pk, verdict, note))
         batch.finish()
-        inbox.close(verdicts, at=at)
+        inbox.close(work, verdicts, at=at)
 
 
 def _decode(
@@ -98,9 +103,18 @@ def _decode(
     return reports, verdicts
 
 
-def _lock(work: Unit, venue_id: str, reports: Sequence[messages.Moving], at: datetime) -> Batch:
-    child_of = named(reports)
-    order_of = dict(libpq.asked(_OWNERS, [sorted(set(child_of.values()))]))
+def _owners(child_of: Mapping[str, str]) -> libpq.Asked:
+    return _OWNERS, [sorted(set(child_of.values()))]
+
+
+def _lock(
+    work: Unit,
+    venue_id: str,
+    reports: Sequence[messages.Moving],
+    child_of: Mapping[str, str],
+    order_of: Mapping[str, str],
+    at: datetime,
+) -> Batch:
     asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
     inquiries = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
     rfqs = dict(inquiries.values_list("id", "order_id")) if asked else {}
@@ -135,7 +149,7 @@ def _quarantine(venue_id: str, row: Inbound) -> None:
     at = clock.now()
     with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
         _open_break(work, venue_id, row, "report_not_applied", "see the log", at)
-        inbox.close([(row.pk, "quarantined", "see the log")], at=at)
+        inbox.close(work, [(row.pk, "quarantined", "see the log")], at=at)
 
 
 def _open_break(work: Unit, venue_id: str, row: Inbound, kind: str, why: str, at: datetime) -> None:

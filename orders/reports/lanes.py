@@ -1,9 +1,10 @@
 """Applies many reports at once in several processes, those of one account always in the same one.
 
-The gateway process hands every batch to `apply`. A small one is applied right there; a large one is
-cut by account, and its parts are committed side by side. Reports of one account keep their order;
-accounts know nothing of each other, and rows that they share are locked as between venues. A part
-that fails leaves its reports unapplied: the venue's session begins again and finds them.
+The gateway process hands over every batch. A small one is applied right there; when there are many
+they are cut by account, and each process commits its own as soon as it has them. Reports of one
+account keep their order; accounts know nothing of each other, and rows that they share are locked
+as between venues. A part that fails leaves its reports, and all behind it, unapplied: the venue's
+session begins again and finds them.
 """
 
 from __future__ import annotations
@@ -11,25 +12,28 @@ from __future__ import annotations
 import threading
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from concurrent.futures import CancelledError, Future
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 from django.db import OperationalError
 
-from oms_site.firm import sandbox_clock
+from oms_site.firm import database, libpq, sandbox_clock
 from oms_site.firm.beside import Beside
 from oms_site.kit import clock
-from orders.models import VenueOrder
 from orders.reports import applying
+from orders.reports.flow import Flow
 from venues import messages
 from venues.models import Inbound
 
-# Below this a batch costs less than handing it over.
+# Below this a batch costs less than handing it over, unless there was a large one just now.
 LARGE = 48
-# Longer than any statement may take: a process that says nothing for so long is ended.
-LANE_SECONDS = 90.0
+BUSY_SECONDS = 1.0
+_OWNERS = """
+SELECT v.id, coalesce(nullif(o.account_id, ''), o.id) FROM orders_venueorder v
+JOIN orders_order o ON o.id = v.order_id WHERE v.id = ANY($1::text[])
+"""
 
 
 class Lanes:
@@ -38,24 +42,47 @@ class Lanes:
     def __init__(self, count: int) -> None:
         self.count = count
         self._beside: Beside | None = None
+        self._flows: dict[str, Flow] = {}
+        self._busy_until = 0.0
         self._lock = threading.Lock()
 
     def apply(self, venue_id: str, rows: Sequence[Inbound]) -> None:
-        """Apply inbox rows of one venue, those of each account in their order.
+        """Apply inbox rows of one venue, those of each account in their order, now or soon.
 
-        Raises `OperationalError` when a process is gone: what it had not committed is unapplied.
+        `settle` says when all are applied. Raises `OperationalError` when some that were handed
+        over before are not: the rest of them is unapplied, and so are these.
         """
-        # The threads of several venues meet here, and each ends only what it has worked with.
-        beside = self._begun(len(rows))
-        parts = _cut(rows, self.count) if beside else {}
-        if beside is None or len(parts) < 2:
+        self.look(venue_id)
+        flow = self._flow(venue_id, len(rows))
+        parts = _cut(rows, self.count) if flow else {}
+        if flow is None or not parts or (len(parts) < 2 and flow.is_idle()):
+            self.settle(venue_id)
             applying.apply(venue_id, rows)
             return
-        try:
-            _apply_beside(beside, venue_id, parts)
-        except (BrokenProcessPool, CancelledError) as gone:
-            self._end(beside)
-            raise OperationalError(f"{venue_id}: a process that applies reports is gone") from gone
+        flow.give(parts)
+
+    def settle(self, venue_id: str) -> None:
+        """Wait until everything of a venue that was handed over is applied.
+
+        Raises `OperationalError` when a process is gone, or what else stopped one of them: what was
+        not committed is unapplied.
+        """
+        flow = self._flows.get(venue_id)
+        failed = flow.settle() if flow else None
+        if flow is None or failed is None:
+            return
+        del self._flows[venue_id]
+        if isinstance(failed, BrokenProcessPool | CancelledError):
+            self._end(flow.beside)
+            why = f"{venue_id}: a process that applies reports is gone"
+            raise OperationalError(why) from failed
+        raise failed
+
+    def look(self, venue_id: str) -> None:
+        """Raise what `settle` would if something has failed by now, and wait for nothing else."""
+        flow = self._flows.get(venue_id)
+        if flow is not None and flow.is_stuck():
+            self.settle(venue_id)
 
     def are_ready(self, size: int) -> bool:
         """Whether a batch of this size is worth the processes, and they have begun."""
@@ -72,11 +99,24 @@ class Lanes:
         if beside:
             self._end(beside)
 
+    def _flow(self, venue_id: str, size: int) -> Flow | None:
+        """The way through the processes, None where a batch of this size goes without them."""
+        flow = self._flows.get(venue_id)
+        if flow is not None and not flow.is_idle():
+            return flow
+        beside = self._begun(size)
+        if beside is not None and (flow is None or flow.beside is not beside):
+            flow = self._flows[venue_id] = Flow(beside, venue_id)
+        return flow if beside is not None else None
+
     def _begun(self, size: int) -> Beside | None:
-        if self.count < 2 or size < LARGE:
+        now = clock.monotonic()
+        if self.count < 2 or (size < LARGE and now > self._busy_until):
             return None
+        if size >= LARGE:
+            self._busy_until = now + BUSY_SECONDS
         with self._lock:
-            self._beside = beside = self._beside or Beside(self.count, begin=sandbox_clock.follow)
+            self._beside = beside = self._beside or Beside(self.count, begin=_begin)
         try:
             return beside if beside.is_ready() else None
         except Exception as error:
@@ -91,31 +131,9 @@ class Lanes:
         beside.close()
 
 
-def _apply_beside(beside: Beside, venue_id: str, parts: Mapping[int, Sequence[Inbound]]) -> None:
-    asked: list[Future[None]] = []
-    try:
-        for number, part in parts.items():
-            asked.append(beside.submit(number, applying.apply, venue_id, part))
-    finally:
-        # All have ended before anything is raised: nobody applies behind the caller's back.
-        if not _have_ended(asked):
-            beside.kill()
-            _have_ended(asked)
-    for one in asked:
-        one.result(0)
-
-
-def _have_ended(asked: Sequence[Future[None]]) -> bool:
-    """Wait for all, so long at most. `futures.wait` would miss one that is canceled unbegun."""
-    until = clock.monotonic() + LANE_SECONDS
-    for one in asked:
-        try:
-            one.exception(max(until - clock.monotonic(), 0))
-        except CancelledError:
-            pass
-        except TimeoutError:
-            return False
-    return True
+def _begin() -> None:
+    database.by_key()
+    sandbox_clock.follow()
 
 
 def _cut(rows: Sequence[Inbound], count: int) -> dict[int, list[Inbound]]:
@@ -139,7 +157,5 @@ def _cut(rows: Sequence[Inbound], count: int) -> dict[int, list[Inbound]]:
 
 def _owners(names: dict[str, str]) -> dict[str, str]:
     """Whose lane each ClOrdID goes down: its account's, or its order's where that has none."""
-    rows = VenueOrder.objects.filter(id__in=set(names.values()))
-    found = rows.values_list("id", "order__account_id", "order_id")
-    owner = {child: account or order for child, account, order in found}
+    owner: dict[str, str] = dict(libpq.asked(_OWNERS, [sorted(set(names.values()))]))
     return {name: owner[child] for name, child in names.items() if child in owner}

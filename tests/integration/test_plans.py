@@ -31,6 +31,7 @@ from oms_site.firm.models import User
 from oms_site.journal.sequencer import Sequencer
 from oms_site.schedule import TIMETABLE
 from orders import dashboards_urls, last_look, picture, reports, sor
+from orders.reports.lanes import Lanes
 from orders.review_desk import queue
 from tests import old_rows, trading
 from tests.client import Api
@@ -179,12 +180,13 @@ def _of_the_gateway() -> Works:
     """What a venue's connection has done in its threads, by the names it is called under there."""
     own = Connection(VENUE, _no_gateway, Handlers(reports.apply, reports.unreadable))
     return {
-        "self._apply_stored": own._apply_stored,
+        "self._finish_stored": own._finish_stored,
         "self._take": lambda: own._take([]),
         "self._feed.lose": lambda: own._feed.lose("it is a test"),
         "self._handlers.resting": lambda: sor.resting(VENUE),
         "self._handlers.ask_all": lambda: reports.ask_all(VENUE),
         "self._handlers.trouble": lambda: reports.trouble(VENUE, "a_test", "it is one"),
+        "self._handlers.look": lambda: Lanes(1).look(VENUE),
         "look": lambda: last_look.before_wire(VENUE, []),
         "inbox.next_seq": lambda: inbox.next_seq(VENUE),
         "transmission.pace_of": lambda: transmission.pace_of(VENUE),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.db.models import Sum
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -24,12 +24,13 @@ from oms_site.firm import sandbox_clock
 from oms_site.firm.beside import Beside
 from oms_site.kit import clock
 from orders import desk, reports, sor
-from orders.models import Execution, Order, VenueOrder
+from orders.models import Break, Execution, Order, VenueOrder
+from orders.reports import flow
 from orders.reports import lanes as lanes_module
-from orders.reports.lanes import Lanes
+from orders.reports.lanes import LARGE, Lanes
 from tests import trading
 from tests.product import until
-from tests.races.racing import race
+from tests.races.racing import race, until_somebody_waits_for_me
 from venues import inbox
 from venues.messages import ExecType, OrdStatus
 from venues.models import Inbound
@@ -81,6 +82,12 @@ def told(children: list[VenueOrder]) -> Told:
     return inbox.contiguous(trading.VENUE, limit=10_000)
 
 
+def through(lanes: Lanes, rows: Told, *, venue_id: str = trading.VENUE) -> None:
+    """Handed over, and waited for."""
+    lanes.apply(venue_id, rows)
+    lanes.settle(venue_id)
+
+
 def check(children: list[VenueOrder]) -> None:
     """Each order has each of its fills once."""
     assert not inbox.has_unapplied(trading.VENUE)
@@ -93,9 +100,67 @@ def check(children: list[VenueOrder]) -> None:
 
 
 def test_several_processes_apply_each_report_once(lanes: Lanes, children: list[VenueOrder]) -> None:
-    lanes.apply(trading.VENUE, told(children))
+    through(lanes, told(children))
     check(children)
     assert len(lanes.pids()) == 3
+
+
+def test_reports_that_follow_while_others_are_on_their_way_keep_their_order(
+    lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = told(children)
+    monkeypatch.setattr(flow, "TOGETHER", 5)
+    # One large batch, then crumbs: what is small goes the same way while others are on it.
+    lanes.apply(trading.VENUE, rows[:LARGE])
+    for n in range(LARGE, len(rows), 3):
+        lanes.apply(trading.VENUE, rows[n : n + 3])
+    lanes.settle(trading.VENUE)
+    check(children)
+    assert not Break.objects.exists()
+
+
+def test_nothing_is_applied_behind_a_part_that_failed(
+    lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = told(children)
+    monkeypatch.setattr(flow, "TOGETHER", 5)
+    with transaction.atomic():
+        Order.objects.select_for_update().get(pk=children[1].order_id)
+        lanes.apply(trading.VENUE, rows[:LARGE])
+        until_somebody_waits_for_me()
+        with connection.cursor() as cursor:
+            cursor.execute(_END_WHO_WAITS)
+        until(lambda: _raises(lanes), seconds=60, what="the part to fail")
+    applied = Execution.objects.filter(order_id__in=[c.order_id for c in children[1::3]])
+    assert applied.count() == 0
+    finish(lanes)
+    check(children)
+    assert not Break.objects.exists()
+
+
+_END_WHO_WAITS = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))
+"""
+
+
+def _raises(lanes: Lanes) -> bool:
+    try:
+        lanes.look(trading.VENUE)
+    except DatabaseError:
+        return True
+    return False
+
+
+def test_a_stranger_waits_for_what_is_on_its_way(lanes: Lanes, children: list[VenueOrder]) -> None:
+    rows = told(children)
+    stranger = trading.report(children[0], ExecType.NEW, cl_ord_id="nobody", orig_cl_ord_id="")
+    trading.store(stranger)
+    lanes.apply(trading.VENUE, rows)
+    lanes.apply(trading.VENUE, inbox.contiguous(trading.VENUE, limit=10, after=rows[-1].seq))
+    # It is applied right here, and by then all before it has been.
+    assert not inbox.has_unapplied(trading.VENUE)
+    assert Execution.objects.count() == COUNT * FILLS
 
 
 def test_a_process_that_dies_leaves_its_part_for_the_next_session(
@@ -104,16 +169,15 @@ def test_a_process_that_dies_leaves_its_part_for_the_next_session(
     rows = told(children)
     os.kill(lanes.pids()[1], signal.SIGKILL)
     with pytest.raises(OperationalError, match="is gone"):
-        lanes.apply(trading.VENUE, rows)
-    while ready := inbox.contiguous(trading.VENUE, limit=500):
-        lanes.apply(trading.VENUE, ready)
+        through(lanes, rows)
+    finish(lanes)
     check(children)
 
 
 def finish(lanes: Lanes) -> None:
     """What a venue's next session does with what is left."""
     while ready := inbox.contiguous(trading.VENUE, limit=500):
-        lanes.apply(trading.VENUE, ready)
+        through(lanes, ready)
 
 
 def test_processes_that_another_venue_ends_meanwhile_leave_their_parts_for_the_next_session(
@@ -129,7 +193,7 @@ def test_processes_that_another_venue_ends_meanwhile_leave_their_parts_for_the_n
     with monkeypatch.context() as patch:
         patch.setattr(lanes_module, "_cut", ended_meanwhile)
         with pytest.raises(OperationalError, match="is gone"):
-            lanes.apply(trading.VENUE, rows)
+            through(lanes, rows)
     finish(lanes)
     check(children)
 
@@ -147,7 +211,7 @@ def test_a_venue_that_loses_a_process_ends_none_that_another_has_begun_since(
     with monkeypatch.context() as patch:
         patch.setattr(Beside, "submit", begun_anew_meanwhile)
         with pytest.raises(OperationalError, match="is gone"):
-            lanes.apply(trading.VENUE, rows)
+            through(lanes, rows)
     assert len(lanes.pids()) == 3
     assert not set(lanes.pids()) & set(old)
     finish(lanes)
@@ -160,9 +224,9 @@ def test_a_process_that_hangs_is_ended_and_its_part_left_for_the_next_session(
     rows, hanging = told(children), lanes.pids()[1]
     os.kill(hanging, signal.SIGSTOP)
     with monkeypatch.context() as patch:
-        patch.setattr(lanes_module, "LANE_SECONDS", 2)
+        patch.setattr(flow, "LANE_SECONDS", 2)
         with pytest.raises(OperationalError, match="is gone"):
-            lanes.apply(trading.VENUE, rows)
+            through(lanes, rows)
     assert not _lives(hanging)
     finish(lanes)
     check(children)
@@ -173,7 +237,7 @@ def test_processes_that_could_not_begin_are_begun_anew(
 ) -> None:
     lanes.close()
     with monkeypatch.context() as patch:
-        patch.setattr(sandbox_clock, "follow", os.getpgid)
+        patch.setattr(lanes_module, "_begin", os.getpgid)
         with pytest.raises(OperationalError, match="is gone"):
             until(lambda: lanes.are_ready(1000), seconds=120, what="the processes")
     until(lambda: lanes.are_ready(1000), seconds=120, what="the processes")
@@ -220,7 +284,7 @@ def test_two_venues_that_end_their_halves_at_once_leave_nothing_open(
         said += [trading.report(c, ExecType.CANCELED, **over) for c in children[1 - first :: 2]]
         trading.store(*said, venue_id=venue_id)
     rows = {name: inbox.contiguous(name, limit=10_000) for name in halves}
-    race(*(partial(lanes.apply, name, rows[name]) for name in halves))
+    race(*(partial(through, lanes, rows[name], venue_id=name) for name in halves))
     assert set(Inbound.objects.values_list("verdict", flat=True)) == {"applied"}
     for child in halves["SIMA"]:
         trading.check_tree(child.order_id)
@@ -276,6 +340,6 @@ def test_a_report_about_nothing_known_keeps_the_batch_together(
 ) -> None:
     stranger = trading.report(children[0], ExecType.NEW, cl_ord_id="nobody", orig_cl_ord_id="")
     trading.store(stranger)
-    lanes.apply(trading.VENUE, told(children))
+    through(lanes, told(children))
     assert not inbox.has_unapplied(trading.VENUE)
     assert Execution.objects.count() == COUNT * FILLS

@@ -44,6 +44,8 @@ async def _run(venues: dict[str, str]) -> None:
     handlers = Handlers(
         apply=lanes.apply,
         unreadable=reports.unreadable,
+        settle=lanes.settle,
+        look=lanes.look,
         before_wire=last_look.before_wire,
         resting=sor.resting,
         trouble=reports.trouble,

@@ -12,12 +12,12 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DatabaseError, DataError, IntegrityError, connection, transaction
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from psycopg import pq
 
-from oms_site.firm import libpq
+from oms_site.firm import libpq, line
 
 pytestmark = pytest.mark.django_db
 COLUMNS = (
@@ -36,6 +36,22 @@ class Color(StrEnum):
     """A text that is a member."""
 
     RED = "r\te\\d"
+
+
+ROWS = st.lists(
+    st.tuples(
+        st.none() | TEXTS | st.just(Color.RED),
+        st.none() | st.integers(-(2**63), 2**63 - 1).filter(lambda n: n != 13),
+        st.none() | DECIMALS,
+        st.none() | st.booleans(),
+        st.none() | st.datetimes(datetime(1, 1, 2), timezones=st.just(UTC)),  # noqa: DTZ001
+        st.none() | st.dates(date(1, 1, 1)),
+        st.none() | st.lists(TEXTS, max_size=3),
+        st.none() | st.binary(),
+        st.none() | st.sampled_from(['{"a": "\\\\\\"\\n\\t"}', "[1.10]", '"\\\\N"']),
+    ),
+    max_size=5,
+)
 
 
 @pytest.fixture
@@ -64,20 +80,7 @@ def row(text: str = "", number: int | None = 1) -> tuple[Any, ...]:
 @pytest.mark.usefixtures("_tables")
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(
-    st.lists(
-        st.tuples(
-            st.none() | TEXTS | st.just(Color.RED),
-            st.none() | st.integers(-(2**63), 2**63 - 1).filter(lambda n: n != 13),
-            st.none() | DECIMALS,
-            st.none() | st.booleans(),
-            st.none() | st.datetimes(datetime(1, 1, 2), timezones=st.just(UTC)),  # noqa: DTZ001
-            st.none() | st.dates(date(1, 1, 1)),
-            st.none() | st.lists(TEXTS, max_size=3),
-            st.none() | st.binary(),
-            st.none() | st.sampled_from(['{"a": "\\\\\\"\\n\\t"}', "[1.10]", '"\\\\N"']),
-        ),
-        max_size=5,
-    ),
+    ROWS,
     st.sampled_from([1, 16]),  # many rows are written column by column
 )
 def test_every_value_is_stored_as_psycopg_stores_it(
@@ -149,9 +152,67 @@ def test_a_fault_in_any_of_several_undoes_all_and_the_connection_goes_on(at: int
 
 
 @pytest.mark.usefixtures("_tables")
-def test_the_rows_of_the_last_of_several_questions_come_back() -> None:
-    libpq.copied([(COPY.format("ours"), [row("a")])])
-    assert libpq.asked_in_turn("DELETE FROM ours", "SELECT count(*) FROM ours") == [(0,)]
+def test_each_of_several_questions_sees_what_those_before_it_did() -> None:
+    libpq.copied([(COPY.format("ours"), [row("a"), row("b")])])
+    gone, left, same = libpq.asked_together(
+        ("DELETE FROM ours WHERE t = ANY($1::text[]) RETURNING t", [["a"]]),
+        ("SELECT t, n FROM ours", ()),
+        ("SELECT t FROM ours WHERE n = $1 AND d IS NOT NULL", [1]),
+    )
+    assert (gone, left, same) == ([("a",)], [("b", 1)], [("b",)])
+
+
+@pytest.mark.usefixtures("_tables")
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(ROWS.filter(bool))
+def test_what_is_inserted_with_its_values_is_what_copy_stores(told: list[tuple[Any, ...]]) -> None:
+    libpq.copied([(COPY.format("theirs"), told)])
+    values = ", ".join(
+        "({})".format(", ".join(f"${9 * n + m}" for m in range(1, 10))) for n in range(len(told))
+    )
+    sql = f"INSERT INTO ours (t, n, d, f, m, y, a, b, j) VALUES {values}"
+    again = "UPDATE ours SET n = n"
+    counts = libpq.written_together([(sql, [one for row in told for one in row]), (again, ())])
+    assert counts == [len(told)] * 2
+    assert stored("ours") == stored("theirs")
+
+
+@pytest.mark.usefixtures("_tables")
+@pytest.mark.parametrize("at", [0, 1, 2, 3])
+@pytest.mark.parametrize("known", [False, True])
+def test_a_fault_in_any_of_a_row_of_statements_undoes_all(at: int, known: bool) -> None:
+    one, other = (f"INSERT INTO {name} (t, n) VALUES ($1, $2)" for name in ("ours", "theirs"))
+    if known:
+        libpq.written_together([(one, ["x", 1]), (other, ["y", 1])])
+        assert len(stored("ours") + stored("theirs")) == 2
+    numbers = [13 if at == n else 1 for n in range(2)]
+    then = ["SELECT 1 / 0"] if at == 2 else ["SELECT 1"]
+    text = "a\0b" if at == 3 else "a"
+    expected = IntegrityError if at < 2 else DataError
+    asked: list[libpq.Asked] = [(one, [text, numbers[0]]), (other, ["b", numbers[1]])]
+    with pytest.raises(expected), transaction.atomic():
+        libpq.written_together(asked, then=then)
+    assert stored("ours") == stored("theirs") == []
+    assert libpq.asked("SELECT 5") == [(5,)]
+    assert libpq.written_together([(one, ["a", 1]), (other, ["b", 2])]) == [1, 1]
+
+
+@pytest.mark.usefixtures("_tables")
+def test_a_connection_that_knows_too_many_statements_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "_MOST", 0)
+    assert libpq.asked("SELECT 6 + $1::int", [1]) == [(7,)]
+    assert libpq.asked_together(("SELECT 7", ()), ("SELECT $1::text", ["a"])) == [[(7,)], [("a",)]]
+    assert libpq.written_together([("INSERT INTO ours (n) VALUES ($1)", [3])]) == [1]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_that_is_lost_in_a_row_of_statements_says_so_and_is_replaced() -> None:
+    end = "SELECT pg_terminate_backend(pg_backend_pid())"
+    with pytest.raises(DatabaseError), transaction.atomic():
+        libpq.asked_together(("SELECT 1", ()), (end, ()), ("SELECT 2", ()))
+    assert libpq.asked_together(("SELECT 1", ()), ("SELECT 2", ())) == [[(1,)], [(2,)]]
 
 
 @pytest.mark.django_db(transaction=True)
