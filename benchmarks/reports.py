@@ -273,10 +273,16 @@ def rounds(bench: Bench, same: SameFill, options: argparse.Namespace) -> dict[st
 
 def measure(options: argparse.Namespace) -> dict[str, Any]:
     """Everything, on one fresh server."""
+    from django.db import connection
+
     from oms_site import later
+    from oms_site.firm import database as database_room
     from oms_site.firm import sandbox_clock
 
     later.silent = True
+    # As the gateway process does, before its first connection.
+    connection.close_pool()
+    database_room.by_key()
     here = SimpleNamespace(
         run={"database_url": os.environ["DATABASE_URL"]},
         directory=Path(os.environ["OMS_DATA_DIR"]),

@@ -286,13 +286,15 @@ def _read_suspense(work: Unit, held: Books, by_key: Mapping[_Key, Sequence[Posti
         if any(one.reverses for one in asked)
         and not (held.positions[key].has_lots or held.positions[key].folds)
     ]
+    if not books:
+        return
     keys = [(book.row.account_id, book.row.instrument_id) for book in books]
     splits = Movement.objects.filter(
         account_id__in={key[0] for key in keys},
         instrument_id__in={key[1] for key in keys},
         ratio_new__gt=0,
     )
-    if not keys or not splits.exists():
+    if not splits.exists():
         return
     _read_moves(work, {(b.row.account_id, b.row.instrument_id): b for b in books})
     for book in books:

@@ -17,6 +17,8 @@ from django.db import (
     connections,
 )
 
+from oms_site.firm import line
+
 T = TypeVar("T")
 
 
@@ -34,11 +36,13 @@ def conninfo() -> dict[str, Any]:
 
 
 def by_key() -> None:
-    """From now on this process finds rows by key, in every table that has one for the purpose.
+    """From now on this process finds rows by key, and keeps the plans of its statements.
 
-    Called before the first connection. A connection keeps the plans of its statements, and one made
-    while a table was empty would read all of it later (docs/performance.md).
+    For one that knows which rows it wants. Called before its first connection. A plan that is made
+    while a table is empty would read all of it otherwise, and go on so when it is not: those of
+    other processes are made anew each time (docs/performance.md).
     """
+    line.keeps = True
     connections.settings["default"]["OPTIONS"]["options"] += " -c enable_seqscan=off"
 
 

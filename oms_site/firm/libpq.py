@@ -3,7 +3,8 @@
 psycopg's cursors do much in Python around each statement: for the few rows of a small batch that
 costs several times what the server does (docs/performance.md). These go over the same connection
 in the same transaction, raise the same errors and are seen by the same watchers; while they wait,
-other threads run. Parameters are `$1`, `$2`... The server reads and plans each once per connection.
+other threads run. Parameters are `$1`, `$2`... The server reads and plans each once per connection
+where a plan can be kept (`database.by_key`).
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ def written_together(statements: Sequence[Asked], *, then: Sequence[str] = ()) -
 
     def write() -> list[int]:
         sends: list[_Send] = [
-            (sql, [_given(one, adapters) for one in params], (), None) for sql, params in statements
+            (sql, _given(params, adapters), (), None) for sql, params in statements
         ]
         return [done.command_tuples or 0 for done in _pipelined(raw, sends, then=then)]
 
@@ -143,7 +144,7 @@ def _sent(
     for first in line.begin(raw):
         line.only(wire.exec_(first.encode()), pq.ExecStatus.COMMAND_OK)
     name = line.known(raw, sql, types)
-    if name is None and (name := line.new_name(raw)) is not None:
+    if name is None and (name := line.new_name(raw, sql)) is not None:
         line.only(wire.prepare(name, sql.encode(), types), pq.ExecStatus.COMMAND_OK)
         line.learned(raw, sql, types, name)
     if name is None:
@@ -185,7 +186,7 @@ def _put(raw: Raw, new: dict[tuple[str, line.Types], bytes], one: _Send) -> list
     sql, given, types, formats = one
     wire, told = raw.pgconn, [True]
     name = line.known(raw, sql, types) or new.get((sql, types))
-    if name is None and (name := line.new_name(raw)) is not None:
+    if name is None and (name := line.new_name(raw, sql)) is not None:
         wire.send_prepare(name, sql.encode(), types)
         new[sql, types] = name
         told = [False, True]
@@ -256,19 +257,28 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
 
 
 # --- parameters as text ----------------------------------------------------------------------
-def _given(value: Any, adapters: abc.Transformer) -> bytes | None:
-    """A parameter as the server reads it for whatever type it is to have."""
-    if value is None:
-        return None
-    write = _AS_TEXT.get(type(value))
-    if write is None:
-        dumped = adapters.get_dumper(value, PyFormat.TEXT).dump(value)
-        return None if dumped is None else bytes(dumped)
-    text = write(value)
-    if "\0" in text:
+def _given(values: Sequence[Any], adapters: abc.Transformer) -> list[bytes | None]:
+    """Parameters as the server reads them for whatever type each is to have."""
+    other = partial(_dumped_text, adapters)
+    return [None if one is None else _AS_TEXT.get(type(one), other)(one) for one in values]
+
+
+def _dumped_text(adapters: abc.Transformer, value: Any) -> bytes | None:
+    dumped = adapters.get_dumper(value, PyFormat.TEXT).dump(value)
+    return None if dumped is None else bytes(dumped)
+
+
+def _utf8(value: str) -> bytes:
+    if "\0" in value:
         raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return text.encode()
+    return value.encode()
 
 
-_AS_TEXT: dict[type, Callable[[Any], str]] = {**_PLAIN, str: str}
-del _AS_TEXT[type(None)]
+_AS_TEXT: dict[type, Callable[[Any], bytes | None]] = {
+    str: _utf8,
+    int: lambda value: b"%d" % value,
+    Decimal: lambda value: str(value).encode(),
+    bool: lambda value: b"t" if value else b"f",
+    datetime: lambda value: value.isoformat().encode(),
+    date: lambda value: value.isoformat().encode(),
+}

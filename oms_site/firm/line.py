@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from psycopg import pq
 
 from oms_site.kit import clock
@@ -23,14 +24,17 @@ Raw = psycopg.Connection[Any]
 Types = tuple[int, ...]
 
 _MOST = 400  # statements that a connection is asked to know
+# Whether plans are kept of statements that read too: see `database.by_key`.
+keeps = False
 _known = WeakKeyDictionary[Raw, dict[tuple[str, Types], bytes]]()
 _number = itertools.count(1)
 
 
 def connected() -> Raw:
     """Django's connection of this thread."""
-    connection.ensure_connection()
-    raw: Raw = connection.connection
+    mine = connections[DEFAULT_DB_ALIAS]
+    mine.ensure_connection()
+    raw: Raw = mine.connection
     return raw
 
 
@@ -45,11 +49,12 @@ def known(raw: Raw, sql: str, types: Types) -> bytes | None:
     return _known.setdefault(raw, {}).get((sql, types))
 
 
-def new_name(raw: Raw) -> bytes | None:
-    """A name for another statement; None when this connection knows too many."""
+def new_name(raw: Raw, sql: str) -> bytes | None:
+    """A name for another statement; None for one that is to be planned each time."""
+    if not (keeps or sql.startswith("INSERT")) or len(_known.setdefault(raw, {})) >= _MOST:
+        return None
     # One that failed is not used again: nobody can say whether the server has it.
-    full = len(_known.setdefault(raw, {})) >= _MOST
-    return None if full else b"oms_%d" % next(_number)
+    return b"oms_%d" % next(_number)
 
 
 def learned(raw: Raw, sql: str, types: Types, name: bytes) -> None:
@@ -87,27 +92,41 @@ def only(result: pq.abc.PGresult | None, wanted: pq.ExecStatus) -> pq.abc.PGresu
 
 
 def watched_all(statements: Sequence[str], work: Callable[[], T]) -> T:
-    """Tell the watchers each of several statements, and do all of them at the last."""
-    for sql in statements[:-1]:
-        watched(sql, None, lambda: None)
-    return watched(statements[-1], None, work)
+    """Do several statements at once as cursors of Django's would: the watchers are told of each."""
+    # Looked up once: for each attribute Django's own name asks again whose thread this is.
+    mine = connections[DEFAULT_DB_ALIAS]
+    if mine.execute_wrappers or mine.queries_logged:
+        for sql in statements[:-1]:
+            _told(mine, sql, None, lambda: None)
+        return _told(mine, statements[-1], None, work)
+    mine.validate_no_broken_transaction()
+    with mine.wrap_database_errors:
+        return work()
 
 
 def watched(sql: str, params: Sequence[Any] | None, work: Callable[[], T]) -> T:
     """Do it as a cursor of Django's would: its wrappers are told, and its log of queries."""
+    mine = connections[DEFAULT_DB_ALIAS]
+    if mine.execute_wrappers or mine.queries_logged:
+        return _told(mine, sql, params, work)
+    return watched_all([sql], work)
 
+
+def _told(
+    mine: BaseDatabaseWrapper, sql: str, params: Sequence[Any] | None, work: Callable[[], T]
+) -> T:
     def execute(sql: str, params: Any, many: bool, context: Any) -> T:
-        connection.validate_no_broken_transaction()
+        mine.validate_no_broken_transaction()
         began = clock.monotonic()
         try:
-            with connection.wrap_database_errors:
+            with mine.wrap_database_errors:
                 return work()
         finally:
-            if connection.queries_logged:
+            if mine.queries_logged:
                 took = clock.monotonic() - began
-                connection.queries_log.append({"sql": sql, "time": f"{took:.3f}"})
+                mine.queries_log.append({"sql": sql, "time": f"{took:.3f}"})
 
     call: Callable[[str, Any, bool, Any], T] = execute
-    for wrapper in reversed(connection.execute_wrappers):
+    for wrapper in reversed(mine.execute_wrappers):
         call = partial(wrapper, call)
-    return call(sql, params, False, {"connection": connection, "cursor": None})
+    return call(sql, params, False, {"connection": mine, "cursor": None})

@@ -22,5 +22,5 @@ def link(before: bytes, content: bytes) -> bytes:
 
 def next_number(last: int | None, today: date) -> int:
     """The next `msg_number`: the UTC date and ten digits from 0000000000, never going back."""
-    first = int(today.strftime("%Y%m%d")) * _PER_DAY
+    first = (today.year * 10_000 + today.month * 100 + today.day) * _PER_DAY
     return first if last is None or last < first else last + 1

@@ -7,11 +7,13 @@ from typing import Any
 
 from django.db import connection
 
+from oms_site.firm import libpq
+
 _AFTER = """
 SELECT f.position, f.msg_number, e.body, e.order_id, e.subject
 FROM journal_feed f JOIN journal_event e ON e.id = f.event_id
-WHERE f.organization_id = %s AND f.position > %s
-ORDER BY f.position LIMIT %s
+WHERE f.organization_id = $1 AND f.position > $2
+ORDER BY f.position LIMIT $3
 """
 
 
@@ -33,9 +35,7 @@ class Frame:
 
 def after(organization_id: str, position: int, *, limit: int = 500) -> list[Frame]:
     """Frames after a position, oldest first."""
-    with connection.cursor() as cursor:
-        cursor.execute(_AFTER, [organization_id, position, limit])
-        return [Frame(*row) for row in cursor.fetchall()]
+    return [Frame(*row) for row in libpq.asked(_AFTER, [organization_id, position, limit])]
 
 
 def last_position(organization_id: str) -> int:

@@ -16,8 +16,8 @@ from channels.layers import get_channel_layer
 
 from oms_site.firm.database import in_thread
 from oms_site.journal import feed
+from oms_site.journal.announcing import GROUP
 from oms_site.journal.feed import Frame
-from oms_site.journal.sequencer import GROUP
 
 log = logging.getLogger(__name__)
 _KEEP = 5_000

@@ -7,23 +7,20 @@ and nothing is ever skipped.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 import psycopg
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import connection
 
+from oms_site.firm import libpq
 from oms_site.journal import chain
 from oms_site.journal.unit import CHANNEL
 from oms_site.kit import clock
 
-log = logging.getLogger(__name__)
 LOCK = 0x0E35_0001
-GROUP = "feed"
 _BATCH = 5_000
 _LOOK_BACK = 50_000
 _FORGET_SECONDS = 30.0
@@ -31,11 +28,15 @@ _FORGET_SECONDS = 30.0
 # Two branches and no OR: that would walk the whole index of everything that ever happened.
 _FRESH = f"""
 SELECT e.id, e.organization_id, e.msg_type, {chain.CONTENT_SQL}
-FROM journal_event e WHERE e.id = ANY(%s)
+FROM journal_event e WHERE e.id = ANY($1::bigint[])
 UNION ALL
 (SELECT e.id, e.organization_id, e.msg_type, {chain.CONTENT_SQL}
- FROM journal_event e WHERE e.id > %s ORDER BY e.id LIMIT {_BATCH})
+ FROM journal_event e WHERE e.id > $2::bigint ORDER BY e.id LIMIT {_BATCH})
 ORDER BY 1
+"""
+_NUMBER = """
+INSERT INTO journal_feed (organization_id, position, msg_number, event_id, link)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])
 """
 _TAILS = """
 SELECT o.id, t.position, t.link, (SELECT max(msg_number) FROM journal_feed n
@@ -88,31 +89,25 @@ class Sequencer:
         """Number everything visible. Returns the newest position per organization that moved."""
         moved: dict[str, int] = {}
         while True:
-            with connection.cursor() as cursor:
-                cursor.execute(_FRESH, [list(self.holes), self.high])
-                rows = cursor.fetchall()
-                if rows:
-                    feed = [self._place(*row) for row in rows]
-                    with cursor.copy(
-                        "COPY journal_feed (organization_id, position, msg_number, event_id, link)"
-                        " FROM STDIN"
-                    ) as copy:
-                        for entry in feed:
-                            copy.write_row(entry)
-                    moved.update({entry[0]: entry[1] for entry in feed})
+            rows = libpq.asked(_FRESH, [list(self.holes), self.high])
+            if rows:
+                today = clock.now().date()
+                feed = [self._place(*row, today=today) for row in rows]
+                libpq.written(_NUMBER, [list(column) for column in zip(*feed, strict=True)])
+                moved.update({entry[0]: entry[1] for entry in feed})
             self._advance([int(row[0]) for row in rows])
             if len(rows) < _BATCH:
                 return moved
 
     def _place(
-        self, event: int, organization: str, msg_type: str, content: bytes
+        self, event: int, organization: str, msg_type: str, content: bytes, *, today: date
     ) -> tuple[Any, ...]:
         tail = self.tails.setdefault(organization, _Tail())
         tail.position += 1
         tail.link = chain.link(tail.link, bytes(content))
         number = None
         if msg_type != "internal":
-            tail.number = number = chain.next_number(tail.number, clock.now().date())
+            tail.number = number = chain.next_number(tail.number, today)
         return (organization, tail.position, number, event, tail.link)
 
     def _advance(self, numbered: Sequence[int]) -> None:
@@ -147,17 +142,6 @@ class Sequencer:
             for event, (horizon, noted) in self.holes.items()
             if event in alive or horizon > oldest or noted >= old
         }
-
-
-def announce(moved: dict[str, int]) -> None:
-    """Tell every web process that there is something new. A hint: nobody relies on it."""
-    layer = get_channel_layer()
-    if layer is None or not moved:
-        return
-    try:
-        async_to_sync(layer.group_send)(GROUP, {"type": "feed.moved", "positions": moved})
-    except Exception:  # noqa: BLE001  readers catch up from the database without the hint
-        log.warning("the feed moved and nobody could be told; readers will look by themselves")
 
 
 def lead(conninfo: dict[str, Any]) -> psycopg.Connection[Any]:

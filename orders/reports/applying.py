@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -116,12 +116,16 @@ def _lock(
     at: datetime,
 ) -> Batch:
     asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
-    inquiries = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
-    rfqs = dict(inquiries.values_list("id", "order_id")) if asked else {}
+    rfqs = _inquiries(venue_id, asked) if asked else {}
     trees = tree.lock(work, [*order_of.values(), *rfqs.values()])
     if rfqs:
         work.notes["inquiries"] = inquiry.lock(work, trees, rfqs)
     return Batch(work, venue_id, trees, order_of, child_of, reports, at)
+
+
+def _inquiries(venue_id: str, asked: Collection[str]) -> dict[str, str]:
+    mine = Rfq.objects.filter(id__in=asked, venue_id=venue_id)
+    return dict(mine.values_list("id", "order_id"))
 
 
 def named(reports: Sequence[messages.Report]) -> dict[str, str]:

@@ -21,7 +21,7 @@ from django.db import OperationalError
 
 from oms_site.firm import database, libpq, sandbox_clock
 from oms_site.firm.beside import Beside
-from oms_site.kit import clock
+from oms_site.kit import clock, collector
 from orders.reports import applying
 from orders.reports.flow import Flow
 from venues import messages
@@ -134,6 +134,7 @@ class Lanes:
 def _begin() -> None:
     database.by_key()
     sandbox_clock.follow()
+    collector.spare()
 
 
 def _cut(rows: Sequence[Inbound], count: int) -> dict[int, list[Inbound]]:

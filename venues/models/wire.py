@@ -53,7 +53,8 @@ class Inbound(ToldRow):
     `verdict` accounts for every one: applied, duplicate, break or unreadable.
     """
 
-    venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+")
+    # Found by its number; another index would be one more to write with every report.
+    venue = models.ForeignKey(Venue, on_delete=models.PROTECT, related_name="+", db_index=False)
 
     class Meta:
         constraints = [

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from oms_site.firm import sandbox_clock
+from oms_site.firm import database, sandbox_clock
 from oms_site.kit import collector
 from orders.api.desk_process import DeskProcess
 
@@ -22,6 +22,7 @@ class Command(BaseCommand):
         parser.add_argument("path")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        database.by_key()
         # Nothing may be dated before the sandbox's time is known.
         sandbox_clock.follow()
         collector.spare()

@@ -10,8 +10,9 @@ import psycopg
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from oms_site.firm import sandbox_clock
+from oms_site.firm import database, sandbox_clock
 from oms_site.firm.database import conninfo
+from oms_site.kit import collector
 from orders import last_look, reports, sor
 from orders.reports.lanes import Lanes
 from venues import registry, transmission
@@ -28,9 +29,11 @@ class Command(BaseCommand):
     help = "Send queued messages to venues and apply what they report."
 
     def handle(self, *args: object, **options: object) -> None:
+        database.by_key()
         sandbox_clock.follow()
         outside = Venue.objects.exclude(gateway=registry.INTERNAL)
         venues = {row.id: row.gateway for row in outside}
+        collector.spare()
         asyncio.run(_run(venues))
 
 

@@ -9,13 +9,15 @@ from types import FrameType
 
 from django.core.management.base import BaseCommand
 
-from oms_site.firm import sandbox_clock
+from oms_site.firm import database, sandbox_clock
 from oms_site.firm.database import conninfo
 from oms_site.journal import sequencer
+from oms_site.journal.announcing import Announcer
 from oms_site.journal.sequencer import Sequencer
+from oms_site.kit import collector
 
 # Under load a run costs the same for one event as for fifty; after a quiet moment nothing waits.
-_BREATH_SECONDS = 0.01
+_BREATH_SECONDS = 0.003
 
 
 class Command(BaseCommand):
@@ -25,13 +27,15 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: object) -> None:
         signal.signal(signal.SIGTERM, _stop)
+        database.by_key()
         sandbox_clock.follow()
         with sequencer.lead(conninfo()) as bell:
-            leader = Sequencer.resume()
+            leader, announcer = Sequencer.resume(), Announcer()
+            collector.spare()
             self.stdout.write(f"leading from event {leader.high}")
             while True:
                 moved = leader.run_once()
-                sequencer.announce(moved)
+                announcer.say(moved)
                 if moved:
                     time.sleep(_BREATH_SECONDS)
                 sequencer.wait(bell, seconds=0.5)
