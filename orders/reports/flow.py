@@ -2,13 +2,16 @@
 
 Each process has at most one part of them at a time. The next is given when that one is committed,
 so that nothing is applied behind what has failed, and no process waits for another. What gathers
-meanwhile goes together: the busier a process is, the less each report costs it.
+meanwhile goes together: the busier a process is, the less each report costs it. Reports of one
+owner follow each other through one process; an owner of whom nothing is on its way goes to the one
+that has least to do.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
 from concurrent.futures.process import BrokenProcessPool
 from functools import partial
@@ -18,6 +21,7 @@ from oms_site.kit import clock
 from orders.reports import applying
 from venues.models import Inbound
 
+Owned = tuple[str, Inbound]  # whose it is, and the report
 # How many are applied in one transaction, and how many may wait in memory.
 TOGETHER, WAITING = 100, 2_000
 # Longer than any statement may take: a process that says nothing for so long is ended.
@@ -27,11 +31,15 @@ LANE_SECONDS = 90.0
 class Flow:
     """What each process works on for one venue, and what waits for it."""
 
-    def __init__(self, beside: Beside, venue_id: str) -> None:
+    def __init__(self, beside: Beside, venue_id: str, *, count: int) -> None:
         self.beside = beside
         self._venue_id = venue_id
-        self._waiting: dict[int, list[Inbound]] = {}
+        self._waiting: dict[int, list[Owned]] = defaultdict(list)
         self._working: dict[int, float] = {}  # since when
+        # Of what is on its way: how many each process has, how many are whose, and where they are.
+        self._load = dict.fromkeys(range(count), 0)
+        self._number_of: dict[str, int] = {}
+        self._underway = Counter[str]()
         self._failed: BaseException | None = None
         self._moved = threading.Condition()
 
@@ -44,16 +52,18 @@ class Flow:
         since = min(self._working.values(), default=clock.monotonic())
         return self._failed is not None or clock.monotonic() - since > LANE_SECONDS
 
-    def give(self, parts: Mapping[int, Sequence[Inbound]]) -> None:
-        """Have each process apply its part after what it was given before.
+    def give(self, reports: Sequence[Owned]) -> None:
+        """Have reports applied, those of one owner in their order and after what was given before.
 
         Waits while too many are waiting. Once a part has failed nothing more is applied.
         """
         self._wait(lambda: sum(map(len, self._waiting.values())) < WAITING)
         with self._moved:
-            for number, part in parts.items():
-                self._waiting.setdefault(number, []).extend(part)
-                if number not in self._working and self._failed is None:
+            for one in reports:
+                number = self._place(one[0])
+                self._waiting[number].append(one)
+            for number in self._load:
+                if number not in self._working:
                     self._send(number)
 
     def settle(self) -> BaseException | None:
@@ -74,29 +84,46 @@ class Flow:
         with self._moved:
             self._moved.wait_for(lambda: not self._working, LANE_SECONDS)
 
+    def _place(self, owner: str) -> int:
+        number = self._number_of.get(owner)
+        if number is None:
+            number = self._number_of[owner] = min(self._load, key=self._load.__getitem__)
+        self._underway[owner] += 1
+        self._load[number] += 1
+        return number
+
     def _send(self, number: int) -> None:
-        gathered = self._waiting.pop(number)
-        part, rest = gathered[:TOGETHER], gathered[TOGETHER:]
-        if rest:
-            self._waiting[number] = rest
+        waiting = self._waiting[number]
+        part, self._waiting[number] = waiting[:TOGETHER], waiting[TOGETHER:]
+        if not part or self._failed is not None:
+            return
+        rows = [row for _, row in part]
         try:
-            asked = self.beside.submit(number, applying.apply, self._venue_id, part)
+            asked = self.beside.submit(number, applying.apply, self._venue_id, rows)
         except BrokenProcessPool as gone:
             self._fail(gone)
             return
         self._working[number] = clock.monotonic()
-        asked.add_done_callback(partial(self._done, number))
+        asked.add_done_callback(partial(self._done, number, [owner for owner, _ in part]))
 
-    def _done(self, number: int, asked: Future[None]) -> None:
+    def _done(self, number: int, owners: Sequence[str], asked: Future[None]) -> None:
         with self._moved:
             del self._working[number]
             if asked.cancelled():
                 self._fail(CancelledError())
             elif error := asked.exception():
                 self._fail(error)
-            elif number in self._waiting and self._failed is None:
+            else:
+                self._leave(number, owners)
                 self._send(number)
             self._moved.notify_all()
+
+    def _leave(self, number: int, owners: Sequence[str]) -> None:
+        self._load[number] -= len(owners)
+        self._underway.subtract(owners)
+        for owner in set(owners):
+            if not self._underway[owner]:
+                del self._underway[owner], self._number_of[owner]
 
     def _fail(self, error: BaseException) -> None:
         self._failed = self._failed or error

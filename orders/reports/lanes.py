@@ -1,7 +1,7 @@
-"""Applies many reports at once in several processes, those of one account always in the same one.
+"""Applies many reports at once in several processes, those of one account one after the other.
 
 The gateway process hands over every batch. A small one is applied right there; when there are many
-they are cut by account, and each process commits its own as soon as it has them. Reports of one
+they are divided by account, and each process commits its own as soon as it has them. Reports of one
 account keep their order; accounts know nothing of each other, and rows that they share are locked
 as between venues. A part that fails leaves its reports, and all behind it, unapplied: the venue's
 session begins again and finds them.
@@ -10,8 +10,6 @@ session begins again and finds them.
 from __future__ import annotations
 
 import threading
-import zlib
-from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
@@ -23,7 +21,7 @@ from oms_site.firm import database, libpq, sandbox_clock
 from oms_site.firm.beside import Beside
 from oms_site.kit import clock, collector
 from orders.reports import applying
-from orders.reports.flow import Flow
+from orders.reports.flow import Flow, Owned
 from venues import messages
 from venues.models import Inbound
 
@@ -54,12 +52,13 @@ class Lanes:
         """
         self.look(venue_id)
         flow = self._flow(venue_id, len(rows))
-        parts = _cut(rows, self.count) if flow else {}
-        if flow is None or not parts or (len(parts) < 2 and flow.is_idle()):
+        owned = _owned(rows) if flow else []
+        owners = {owner for owner, _ in owned}
+        if flow is None or not owned or (len(owners) < 2 and flow.is_idle()):
             self.settle(venue_id)
             applying.apply(venue_id, rows)
             return
-        flow.give(parts)
+        flow.give(owned)
 
     def settle(self, venue_id: str) -> None:
         """Wait until everything of a venue that was handed over is applied.
@@ -106,7 +105,7 @@ class Lanes:
             return flow
         beside = self._begun(size)
         if beside is not None and (flow is None or flow.beside is not beside):
-            flow = self._flows[venue_id] = Flow(beside, venue_id)
+            flow = self._flows[venue_id] = Flow(beside, venue_id, count=self.count)
         return flow if beside is not None else None
 
     def _begun(self, size: int) -> Beside | None:
@@ -137,26 +136,26 @@ def _begin() -> None:
     collector.spare()
 
 
-def _cut(rows: Sequence[Inbound], count: int) -> dict[int, list[Inbound]]:
-    """The rows by account. None at all when one of them is about no known order."""
+def _owned(rows: Sequence[Inbound]) -> list[Owned]:
+    """The rows with whose they are. None at all when one of them is about no known order."""
     try:
         reports = [messages.decode_report(row.body) for row in rows]
     except msgspec.MsgspecError:
-        return {}
+        return []
     if not all(isinstance(one, messages.OrderReport) for one in reports):
-        return {}
+        return []
     owner_of = _owners(applying.named(reports))
-    parts: dict[int, list[Inbound]] = defaultdict(list)
+    owned = list[Owned]()
     for row, one in zip(rows, reports, strict=True):
         assert isinstance(one, messages.OrderReport)
         owner = owner_of.get(one.cl_ord_id) or owner_of.get(one.orig_cl_ord_id)
         if owner is None:
-            return {}
-        parts[zlib.crc32(owner.encode()) % count].append(row)
-    return parts
+            return []
+        owned.append((owner, row))
+    return owned
 
 
 def _owners(names: dict[str, str]) -> dict[str, str]:
-    """Whose lane each ClOrdID goes down: its account's, or its order's where that has none."""
+    """Whose each ClOrdID is: its account's, or its order's where that has none."""
     owner: dict[str, str] = dict(libpq.asked(_OWNERS, [sorted(set(names.values()))]))
     return {name: owner[child] for name, child in names.items() if child in owner}
