@@ -281,7 +281,7 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
 
     later.silent = True
     # As the gateway process does, before its first connection.
-    connection.close_pool()
+    cast(Any, connection).close_pool()
     database_room.by_key()
     here = SimpleNamespace(
         run={"database_url": os.environ["DATABASE_URL"]},

@@ -210,11 +210,7 @@ def open_books(
 
 
 def _open_positions(
-    work: Unit,
-    held: Books,
-    postings: Sequence[Posting],
-    kept: Iterable[Position],
-    at: datetime,
+    work: Unit, held: Books, postings: Sequence[Posting], kept: Iterable[Position], at: datetime
 ) -> None:
     wanted = {
         (one.account_id, one.instrument_id): one
@@ -238,11 +234,7 @@ def _open_positions(
 
 
 def _open_purses(
-    work: Unit,
-    held: Books,
-    postings: Sequence[Posting],
-    kept: Iterable[CashBalance],
-    at: datetime,
+    work: Unit, held: Books, postings: Sequence[Posting], kept: Iterable[CashBalance], at: datetime
 ) -> None:
     wanted = {
         (one.account_id, one.currency): one

@@ -9,6 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from allocations.models import Custodian, CustodianMessage, MatchingMessage, MatchingService
 from allocations.settlement import central, mailbox
+from oms_site.journal import actors, unit
 from oms_site.kit import clock
 from tests import trading
 from venues import inbox
@@ -64,7 +65,8 @@ def test_what_was_told_is_neither_changed_nor_removed(told: None, table: str, sq
 
 def test_what_became_of_it_is_written_beside_it(told: None) -> None:
     at = clock.now()
-    inbox.close([(Inbound.objects.get().pk, "applied", "")], at=at)
+    with unit.work(by=actors.system("venue:SIMA"), at=at) as work:
+        inbox.close(work, [(Inbound.objects.get().pk, "applied", "")], at=at)
     central.apply(MatchingMessage.objects.get().service_id)
     mailbox.apply(CustodianMessage.objects.get().custodian_id)
     assert Inbound.objects.get().verdict == "applied"

@@ -62,7 +62,7 @@ def stored(**changes: Any) -> None:
     subject = ticket(**changes)
     (verdict,) = screening.screen([subject], at=AT)
     row = verdict.row(subject)
-    statements.copy_in([(type(row), [row])])
+    statements.insert([(type(row), [row])])
 
 
 # --- two people ----------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def test_the_evidence_is_read_back_as_it_was_compared() -> None:
     subject = ticket(accounts=(), limit_price=D("90.125"))
     (verdict,) = screening.screen([subject], at=AT)
     row = verdict.row(subject)
-    statements.copy_in([(type(row), [row])])
+    statements.insert([(type(row), [row])])
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT ticket ->> 'limit_price', results::text FROM controls_screening WHERE id = %s",
