@@ -13,6 +13,7 @@ from importlib import import_module
 from django.db import migrations
 
 before = import_module("orders.migrations.0020_sources")
+fees = import_module("orders.migrations.0025_fee_breaks")
 
 
 def _one_row(condition: str) -> str:
@@ -20,7 +21,7 @@ def _one_row(condition: str) -> str:
     return f"coalesce(({inner.replace('SELECT 1', 'SELECT true', 1)} LIMIT 1), false)"
 
 
-_FUNCTION = before.SOURCES.split("CREATE TRIGGER", 1)[0].replace("CREATE F", "CREATE OR REPLACE F")
+_FUNCTION: str = fees._HAPPENED.replace(fees._BEFORE, fees._AFTER)
 _CONDITIONS = (
     before._EXECUTION,
     before._LEG,
@@ -33,7 +34,7 @@ _CONDITIONS = (
 
 
 def _by_key() -> str:
-    sql: str = _FUNCTION
+    sql = _FUNCTION
     for condition in _CONDITIONS:
         assert condition in sql
         sql = sql.replace(condition, _one_row(condition))
