@@ -75,6 +75,8 @@ def written_together(statements: Sequence[Asked], *, then: Sequence[str] = ()) -
     A parameter takes the type of what it is compared with or stored in. Raises Django's database
     errors.
     """
+    if not (statements or then):
+        return []
     raw = line.connected()
     adapters = Transformer(raw)
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from psycopg import pq
 
 from oms_site.firm import libpq, line
+from tests.statements import watched
 
 pytestmark = pytest.mark.django_db
 COLUMNS = (
@@ -195,6 +196,12 @@ def test_a_fault_in_any_of_a_row_of_statements_undoes_all(at: int, known: bool) 
     assert stored("ours") == stored("theirs") == []
     assert libpq.asked("SELECT 5") == [(5,)]
     assert libpq.written_together([(one, ["a", 1]), (other, ["b", 2])]) == [1, 1]
+
+
+def test_nothing_at_all_is_not_sent() -> None:
+    with watched() as seen:
+        assert libpq.written_together([]) == []
+    assert seen == []
 
 
 @pytest.mark.usefixtures("_tables")
