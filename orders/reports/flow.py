@@ -45,12 +45,14 @@ class Flow:
 
     def is_idle(self) -> bool:
         """Whether nothing is on its way, and nothing has failed."""
-        return not (self._working or self._failed)
+        with self._moved:
+            return not (self._working or self._failed)
 
     def is_stuck(self) -> bool:
         """Whether one part has failed, or a process says nothing: only `settle` helps."""
-        since = min(self._working.values(), default=clock.monotonic())
-        return self._failed is not None or clock.monotonic() - since > LANE_SECONDS
+        with self._moved:
+            since = min(self._working.values(), default=clock.monotonic())
+            return self._failed is not None or clock.monotonic() - since > LANE_SECONDS
 
     def give(self, reports: Sequence[Owned]) -> None:
         """Have reports applied, those of one owner in their order and after what was given before.
