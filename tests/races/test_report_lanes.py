@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
@@ -73,12 +74,13 @@ def children(lanes: Lanes) -> list[VenueOrder]:
     return made
 
 
-def told(children: list[VenueOrder]) -> Told:
-    """Fills of all of them by turns, stored and not applied."""
+def told(children: list[VenueOrder], *, in_turn: bool = True) -> Told:
+    """Fills of all of them, by turns or those of each in a row; stored and not applied."""
     said = [
-        trading.fill(child, 1000, cum=1000 * n) for n in range(1, FILLS + 1) for child in children
+        [trading.fill(child, 1000, cum=1000 * n) for n in range(1, FILLS + 1)] for child in children
     ]
-    trading.store(*said)
+    turns = zip(*said, strict=True) if in_turn else said
+    trading.store(*itertools.chain.from_iterable(turns))
     return inbox.contiguous(trading.VENUE, limit=10_000)
 
 
@@ -108,7 +110,7 @@ def test_several_processes_apply_each_report_once(lanes: Lanes, children: list[V
 def test_reports_that_follow_while_others_are_on_their_way_keep_their_order(
     lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows = told(children)
+    rows = told(children, in_turn=False)
     monkeypatch.setattr(flow, "TOGETHER", 5)
     # One large batch, then crumbs: what is small goes the same way while others are on it.
     lanes.apply(trading.VENUE, rows[:LARGE])
