@@ -32,7 +32,12 @@ def test_what_is_typed_before_the_instruments_are_known_is_echoed_then(window: O
     page.route("**/desk/reference.json", lambda route: held.append(route))
     page.keyboard.press("n")
     page.locator("#t-instrument").fill(SHARE)
-    assert len(held) == 2  # of where it may go, and of what may be traded
+    # Of where it may go, and of what may be traded: a slow browser asks a moment later.
+    for _ in range(600):
+        if len(held) == 2:
+            break
+        page.wait_for_timeout(100)
+    assert len(held) == 2
     for one in held:
         one.continue_()
         page.wait_for_timeout(500)
