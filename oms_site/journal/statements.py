@@ -111,7 +111,7 @@ def insert(added: Added, *, then: Sequence[str] = ()) -> None:
 
     `then` are statements that go with them, after them. Raises Django's database errors.
     """
-    tables = [_rows(model, rows) for model, rows in added]
+    tables = [_rows(model, rows) for model, rows in added if rows]
     if _are_few(tables):
         libpq.written_together([_inserted(*table) for table in tables], then=then)
     else:
@@ -124,7 +124,7 @@ def write(added: Added, changed: Changed, also: Sequence[libpq.Asked]) -> list[i
     Returns how many rows of each changed table and by each of `also` were written; the caller
     compares. Raises Django's database errors.
     """
-    tables = [_rows(model, rows) for model, rows in added]
+    tables = [_rows(model, rows) for model, rows in added if rows]
     updates = [*(_updated(model, rows) for model, rows in changed.items()), *also]
     if _are_few(tables):
         inserts = [_inserted(*table) for table in tables]
@@ -148,7 +148,7 @@ def _inserted(into: str, rows: Sequence[Sequence[Any]]) -> libpq.Asked:
     return _insert_sql(into, len(rows), len(rows[0])), [one for row in rows for one in row]
 
 
-@lru_cache
+@lru_cache(maxsize=1024)  # as many as tables, times the few rows of each
 def _insert_sql(into: str, rows: int, columns: int) -> str:
     numbers = itertools.count(1)
     each = [", ".join(f"${next(numbers)}" for _ in range(columns)) for _ in range(rows)]
