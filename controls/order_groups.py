@@ -67,7 +67,7 @@ def create(
         created_at=at,
     )
     try:
-        with unit.work(by=actors.person(by, ""), at=at) as work:
+        with unit.work(by=actors.person(by), at=at) as work:
             work.add(row)
             _tell(work, row, "order_group_create", limit_qty=limit_qty, window_s=window_s)
     except IntegrityError as clash:

@@ -141,7 +141,7 @@ def reset_group(group_id: str, *, by: Principal, at: datetime) -> OrderGroup:
     Raises `NotFound`, `OmsError` 409 `order_group_open` and `not_flat`.
     """
     by.require(order_groups.SUBMIT)
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         found = work.lock(OrderGroup, [group_id]).get(group_id)
         if found is None or found.organization_id != by.organization_id:
             raise NotFound("order group")

@@ -90,7 +90,7 @@ def _create(
     at: datetime,
     client_id: str | None,
 ) -> MassCancel:
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         size, named = _measure(wanted)
         if not named:
             raise OmsError("nothing_to_cancel", "No open order fits.")

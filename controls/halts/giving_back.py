@@ -23,7 +23,7 @@ def request_release(halt_id: str, *, reason: str, by: Principal, at: datetime) -
     `imposed` for what only the house gives back.
     """
     by.require(RELEASE)
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         own, rows = _locked(work, halt_id, by)
         for row in rows:
             _check_request(row)
@@ -48,7 +48,7 @@ def _check_request(row: Halt) -> None:
 def release(halt_id: str, *, by: Principal, at: datetime) -> Halt:
     """Release a switch, as another person than who asked. Raises `OmsError` 403 `self_release`."""
     by.require(RELEASE)
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         own, rows = _locked(work, halt_id, by)
         for row in rows:
             if row.status != HaltStatus.RELEASE_REQUESTED:

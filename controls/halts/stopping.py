@@ -67,7 +67,7 @@ def engage(
         "engaged_by_id": by.user_id,
     }
     try:
-        rows = _stop(target, facts, actors.person(by, ""), _whose(by.organization_id), at=at)
+        rows = _stop(target, facts, actors.person(by), _whose(by.organization_id), at=at)
     except IntegrityError as clash:
         if _AGAIN not in str(clash):
             raise

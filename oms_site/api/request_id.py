@@ -1,4 +1,7 @@
-"""Every answer carries `X-Request-ID`; a client's own `X-Correlation-ID` is kept and echoed."""
+"""Every answer carries `X-Request-ID`; a client's own `X-Correlation-ID` is kept and echoed.
+
+What the request does carries the same id in its events (`oms_site.kit.correlation`).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 
-from oms_site.kit import ids
+from oms_site.kit import correlation, ids
 
 _SAFE = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 
@@ -36,14 +39,20 @@ class RequestIdMiddleware:
         request.correlation_id = correlation_of(given)  # type: ignore[attr-defined]  # ours to add
         if iscoroutinefunction(self.get_response):
             return self._later(request)
-        response = self.get_response(request)
+        with correlation.within(_id_of(request)):
+            response = self.get_response(request)
         assert isinstance(response, HttpResponse)
         return self._stamp(request, response)
 
     async def _later(self, request: HttpRequest) -> HttpResponse:
-        response = await self.get_response(request)  # type: ignore[misc]  # awaitable in this branch
+        with correlation.within(_id_of(request)):
+            response = await self.get_response(request)  # type: ignore[misc]  # awaitable here
         return self._stamp(request, response)
 
     def _stamp(self, request: HttpRequest, response: HttpResponse) -> HttpResponse:
-        response["X-Request-ID"] = request.correlation_id  # type: ignore[attr-defined]  # set above
+        response["X-Request-ID"] = _id_of(request)
         return response
+
+
+def _id_of(request: HttpRequest) -> str:
+    return str(request.correlation_id)  # type: ignore[attr-defined]  # set above

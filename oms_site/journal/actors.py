@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from oms_site.firm.principals import Principal
+from oms_site.kit import correlation
 
 
 @dataclass(frozen=True)
@@ -17,8 +18,8 @@ class Actor:
 
 
 def person(principal: Principal, correlation_id: str = "") -> Actor:
-    """The actor of an authenticated caller."""
-    return Actor(principal.username, principal.user_id, correlation_id)
+    """The actor of an authenticated caller, in the request that is being answered if in no other."""
+    return Actor(principal.username, principal.user_id, correlation_id or correlation.current())
 
 
 def system(part: str) -> Actor:

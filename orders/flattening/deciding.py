@@ -24,7 +24,7 @@ def approve(flatten_id: str, *, seen: str, by: Principal, at: datetime) -> Flatt
     not_engaged, not_reducing (409).
     """
     by.require(APPROVE)
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         row = _locked(work, flatten_id, by)
         if by.user_id == row.proposed_by_id:
             raise Forbidden("self_approval", "Who proposes it may not agree to it.")
@@ -43,7 +43,7 @@ def approve(flatten_id: str, *, seen: str, by: Principal, at: datetime) -> Flatt
 
 def refuse(flatten_id: str, *, note: str, by: Principal, at: datetime) -> Flatten:
     """Refuse a proposal, or take one's own back. Raises `NotFound`, `OmsError` as `approve`."""
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         row = _locked(work, flatten_id, by)
         if by.user_id != row.proposed_by_id:
             by.require(APPROVE)

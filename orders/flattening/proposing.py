@@ -60,7 +60,7 @@ def propose(
     `nothing_to_flatten`, and what `sizing.lines` raises.
     """
     by.require(PROPOSE)
-    with unit.work(by=actors.person(by, ""), at=at) as work:
+    with unit.work(by=actors.person(by), at=at) as work:
         found = sizing.lines(halt, collar=collar, at=at)
         if sizing.seen(found) != seen:
             text = "Positions or open orders have moved since: look again."

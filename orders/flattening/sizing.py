@@ -48,13 +48,14 @@ def lines(halt: Halt, *, collar: Decimal | None, at: datetime) -> list[Line]:
         text = f"Positions are accounts': a switch on one {halt.scope} has none."
         raise OmsError("flatten_scope", text, status=409)
     named = _accounts(halt)
+    # Before the positions: what fills in between counts twice, and too little is ordered.
+    opened = exposure.open_quantities(halt.organization_id, named, at=at)
     held = sorted(holdings.positions(named).items())
     if halt.scope == Halt.Scope.INSTRUMENT:
         held = [one for one in held if instruments.by_id(one[0][1]).cusip == halt.target]
     if len(held) > MOST:
         text = f"{len(held)} positions are more than {MOST}: engage narrower switches."
         raise OmsError("flatten_too_many", text)
-    opened = exposure.open_quantities(halt.organization_id, named, at=at) if held else {}
     return [_line(key, position, opened, collar) for key, position in held]
 
 
@@ -63,8 +64,8 @@ def free(
 ) -> dict[tuple[str, int], Decimal]:
     """The signed rest of these positions that no open order may already lessen."""
     named = sorted({account for account, _ in keys})
-    held = holdings.positions(named)
     opened = exposure.open_quantities(organization_id, named, at=at)
+    held = holdings.positions(named)
     return {key: _free(held.get(key, _ZERO), key, opened) for key in keys}
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
+from collections import Counter
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -15,6 +17,7 @@ from django.test import Client
 from oms_site.firm import principals
 from oms_site.firm.models import User
 from oms_site.firm.roles import Role
+from oms_site.journal.models import Event
 from orders.reference import endpoints, permissions
 from orders.reference.endpoints import Endpoint
 from tests.integration.firm import scene
@@ -41,8 +44,15 @@ def ids(sandbox: datetime) -> dict[str, str]:
     return scene.ids()
 
 
-def ask(client: Client, one: Endpoint, ids: dict[str, str]) -> Any:
-    """One request; whatever it does is undone."""
+def ask(
+    client: Client,
+    one: Endpoint,
+    ids: dict[str, str],
+    *,
+    look: Callable[[], None] = lambda: None,
+    **headers: str,
+) -> Any:
+    """One request, after which somebody may look; whatever it does is undone."""
     given = {**ids, **scene.INSTEAD.get(one.key, {})}
     given = {name: ids.get(value, value) for name, value in given.items()}
 
@@ -55,8 +65,13 @@ def ask(client: Client, one: Endpoint, ids: dict[str, str]) -> Any:
         body = body.replace("{" + name + "}", known)
     with transaction.atomic():
         answer = client.generic(
-            one.method, path, "" if one.method == "GET" else body, content_type="application/json"
+            one.method,
+            path,
+            "" if one.method == "GET" else body,
+            content_type="application/json",
+            headers=headers,
         )
+        look()
         transaction.set_rollback(True)
     return answer
 
@@ -101,6 +116,25 @@ def test_a_role_may_do_what_the_table_says_and_no_more(role: Role, ids: dict[str
         if answer.status_code >= 500:
             wrong.append(f"{one.key}: {answer.status_code}")
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_event_of_a_request_carries_its_id(ids: dict[str, str]) -> None:
+    last = Event.objects.order_by("-id").values_list("id", flat=True)[0]
+    strange, written = [], Counter[str]()
+    asking = [one for one in endpoints.all_of_them() if one.method != "GET"]
+    for role, one in itertools.product(Role, asking):
+        key = f"{role}-{one.name}"[:64]
+
+        def look(key: str = key, one: Endpoint = one) -> None:
+            events = Event.objects.filter(id__gt=last).exclude(actor__startswith="system:")
+            for event in events:
+                written[event.event_type] += 1
+                if event.correlation_id != key:
+                    strange.append(f"{one.key}: {event.event_type}")
+
+        ask(caller(one, f"alpha_{PEOPLE[role]}"), one, ids, look=look, **{"X-Correlation-ID": key})
+    assert not strange, "\n".join(sorted(set(strange)))
+    assert {"trading_halt", "mass_cancel_request", "order_group_create"} <= set(written), written
 
 
 def test_a_user_without_any_role_may_nothing(ids: dict[str, str]) -> None:
