@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from oms_site.firm import libpq
 from oms_site.journal import reading
 from oms_site.journal.unit import Unit
 from orders.models import Execution, ExecutionOrder, Order, VenueOrder
 from orders.models.order import ZERO
+
+_THEIRS = """ANY($1::text[] || ARRAY(
+    SELECT order_id::text FROM orders_venueorder WHERE id = ANY($2::text[])))"""
 
 
 @dataclass(slots=True)
@@ -55,6 +59,21 @@ def lock(work: Unit, order_ids: Iterable[str], *, organization_id: str = "") -> 
     # Others' are not held: what is expected of a row is answered to whoever may see it.
     mine = [row for row in orders if organization_id in ("", row.organization_id)]
     return _grown(work, {row.id: work.hold(row) for row in mine}, *parts)
+
+
+def questions(order_ids: Iterable[str], venue_order_ids: Iterable[str]) -> list[libpq.Asked]:
+    """What locks the same of these orders, and of those that these venue orders are of; `held`."""
+    params = [sorted(set(order_ids)), sorted(set(venue_order_ids))]
+    tables = ((Order, "id"), (ExecutionOrder, "order_id"), (VenueOrder, "order_id"))
+    return [(reading.locking(model, f'"{column}" = {_THEIRS}'), params) for model, column in tables]
+
+
+def held(work: Unit, answers: Sequence[Sequence[libpq.Row]]) -> dict[str, Tree]:
+    """The trees that the answers to `questions` are, held by the unit."""
+    orders, execution_orders, venue_orders = answers
+    mine = {row.id: work.hold(row) for row in reading.made(Order, orders)}
+    below = reading.made(ExecutionOrder, execution_orders), reading.made(VenueOrder, venue_orders)
+    return _grown(work, mine, *below)
 
 
 def below(work: Unit, orders: dict[str, Order]) -> dict[str, Tree]:

@@ -78,7 +78,8 @@ class Product:
         )
 
     def kill(self, name: str, number: int = signal.SIGKILL) -> int:
-        """Kill one of its processes by pid. Returns the pid."""
+        """Kill one of its processes by pid, once it is there again. Returns the pid."""
+        until(lambda: name in self.run["pids"], seconds=60, what=f"{name} to run")
         pid = int(self.run["pids"][name])
         os.kill(pid, number)
         return pid

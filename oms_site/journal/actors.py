@@ -18,7 +18,7 @@ class Actor:
 
 
 def person(principal: Principal, correlation_id: str = "") -> Actor:
-    """The actor of an authenticated caller, in the request that is being answered if in no other."""
+    """The actor of an authenticated caller, by the request that is being answered."""
     return Actor(principal.username, principal.user_id, correlation_id or correlation.current())
 
 

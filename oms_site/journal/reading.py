@@ -81,18 +81,27 @@ def _shape(model: type[models.Model]) -> tuple[tuple[str, ...], tuple[tuple[int,
 
 
 @lru_cache
-def _sql(model: type[models.Model], by: tuple[str, ...], lock: bool) -> str:
+def locking(model: type[models.Model], condition: str) -> str:
+    """The statement that locks the rows of a condition in the order of their own keys."""
+    return f"{_select(model, condition)} FOR NO KEY UPDATE"
+
+
+def _select(model: type[models.Model], condition: str) -> str:
     assert model._meta.pk is not None
+    return (
+        f'SELECT {columns_of(model)} FROM "{model._meta.db_table}" WHERE {condition}'
+        f' ORDER BY "{model._meta.pk.column}"'
+    )
+
+
+@lru_cache
+def _sql(model: type[models.Model], by: tuple[str, ...], lock: bool) -> str:
     fields = model._meta.concrete_fields
     kinds = {str(field.column): field.db_type(connection) or "" for field in fields}
     named = " AND ".join(
         f'"{name}" = ANY(${n}::{_array(kinds[name])})' for n, name in enumerate(by, start=1)
     )
-    how = " FOR NO KEY UPDATE" if lock else ""
-    return (
-        f'SELECT {columns_of(model)} FROM "{model._meta.db_table}" WHERE {named}'
-        f' ORDER BY "{model._meta.pk.column}"{how}'
-    )
+    return locking(model, named) if lock else _select(model, named)
 
 
 def _array(kind: str) -> str:

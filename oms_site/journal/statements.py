@@ -9,22 +9,26 @@ Measured: per-row ORM writes carry 430 fills a second where these carry tens of 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, TypeVar
 
 import msgspec
-from django.db import connection, models
+import psycopg
+from django.db import DatabaseError, connection, models
 from django.db.models.base import ModelState
 
 from oms_site.firm import libpq
 
 Row = TypeVar("Row", bound=models.Model)
 Added = Sequence[tuple[type[models.Model], Sequence[models.Model]]]
-Changed = Mapping[type[models.Model], Sequence[dict[str, Any]]]
+# A statement, how many rows it has to write, and what is raised when it writes another number.
+Guarded = tuple[libpq.Asked, int, Exception]
 _Table = tuple[str, list[Sequence[Any]]]  # its name and columns, and rows
-FEW = 16  # rows of one table
+# Rows of one table: that one statement inserts, and up to which several go with the others.
+_EACH, FEW = 16, 48
+_WROTE_OTHERWISE = "OMS01"  # what `oms_wrote` raises, with the place of the statement
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
 
@@ -113,24 +117,65 @@ def insert(added: Added, *, then: Sequence[str] = ()) -> None:
     """
     tables = [_rows(model, rows) for model, rows in added if rows]
     if _are_few(tables):
-        libpq.written_together([_inserted(*table) for table in tables], then=then)
+        libpq.written_together(_inserts(tables), then=then)
     else:
         libpq.copied([(f"COPY {into} FROM STDIN", rows) for into, rows in tables], then=then)
 
 
-def write(added: Added, changed: Changed, also: Sequence[libpq.Asked]) -> list[int]:
-    """Insert rows, then apply changed columns, each only at the version it was read at, and `also`.
+def write(
+    added: Added, guarded: Sequence[Guarded], told: Added, *, then: Sequence[str] = ()
+) -> None:
+    """Insert rows, then change what is `guarded`, then insert what is `told` of it, and `then`.
 
-    Returns how many rows of each changed table and by each of `also` were written; the caller
-    compares. Raises Django's database errors.
+    All of it is one message where rows are few. Raises what a guarded statement is to raise when
+    it writes another number of rows, and Django's database errors.
     """
-    tables = [_rows(model, rows) for model, rows in added if rows]
-    updates = [*(_updated(model, rows) for model, rows in changed.items()), *also]
-    if _are_few(tables):
-        inserts = [_inserted(*table) for table in tables]
-        return libpq.written_together([*inserts, *updates])[len(inserts) :]
-    libpq.copied([(f"COPY {into} FROM STDIN", rows) for into, rows in tables])
-    return libpq.written_together(updates)
+    if not guarded:
+        insert([*added, *told], then=then)
+        return
+    before = [_rows(model, rows) for model, rows in added if rows]
+    after = [_rows(model, rows) for model, rows in told if rows]
+    checked = [_checked(one, place) for place, one in enumerate(guarded)]
+    try:
+        if _are_few([*before, *after]):
+            libpq.written_together([*_inserts(before), *checked, *_inserts(after)], then=then)
+            return
+        libpq.copied([(f"COPY {into} FROM STDIN", rows) for into, rows in before])
+        libpq.written_together(checked)
+    except DatabaseError as error:
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error) and cause.sqlstate == _WROTE_OTHERWISE:
+            raise guarded[int(cause.diag.message_primary or 0)][2] from error
+        raise
+    insert(told, then=then)
+
+
+def updated(model: type[models.Model], changed: Sequence[dict[str, Any]]) -> libpq.Asked:
+    """What writes changed columns, each row's only at the version it was read at."""
+    fixed = {"id", "was_version", "version"}
+    names = tuple(sorted({name for row in changed for name in row} - fixed))
+    alike = all(len(row) == len(fixed) + len(names) for row in changed)
+    payload = list(changed)
+    if not alike:  # then each row says which columns it means
+        payload = [
+            {**row, **{f"set_{name}": True for name in row if name not in fixed}} for row in changed
+        ]
+    keys = [row["id"] for row in changed]
+    return _update_sql(model, names, alike), [_encoder_text.encode(payload).decode(), keys]
+
+
+def _checked(one: Guarded, place: int) -> libpq.Asked:
+    """The statement, which fails when it writes another number of rows than it is to write."""
+    (sql, params), rows, _ = one
+    return _checked_sql(sql, len(params)), [*params, rows, place]
+
+
+@lru_cache(maxsize=512)
+def _checked_sql(sql: str, params: int) -> str:
+    return (
+        f"WITH done AS ({sql} RETURNING 1) "
+        f"SELECT oms_wrote(count(*), ${params + 1}::bigint, ${params + 2}::bigint) FROM done"
+    )
 
 
 def _are_few(tables: Sequence[_Table]) -> bool:
@@ -142,6 +187,14 @@ def _rows(model: type[models.Model], rows: Sequence[models.Model]) -> _Table:
     if names := getattr(model, "INSERTED_BY", ()):
         rows = sorted(rows, key=lambda row: [getattr(row, name) or "" for name in names])
     return into, [_values(getter(row.__dict__), json_at) for row in rows]
+
+
+def _inserts(tables: Sequence[_Table]) -> list[libpq.Asked]:
+    return [
+        _inserted(into, rows[n : n + _EACH])
+        for into, rows in tables
+        for n in range(0, len(rows), _EACH)
+    ]
 
 
 def _inserted(into: str, rows: Sequence[Sequence[Any]]) -> libpq.Asked:
@@ -179,20 +232,9 @@ def _update_sql(model: type[models.Model], names: tuple[str, ...], alike: bool) 
     return (
         f'UPDATE "{model._meta.db_table}" t SET version = s.version{sets} '
         f"FROM json_to_recordset($1::json) AS s(id text, was_version int, version int{shape}) "
-        "WHERE t.id = s.id AND t.version = s.was_version"
+        # By its keys, however few rows a plan was made for that is kept: it would read them all.
+        "WHERE t.id = s.id AND t.version = s.was_version AND t.id = ANY($2::text[])"
     )
-
-
-def _updated(model: type[models.Model], changed: Sequence[dict[str, Any]]) -> libpq.Asked:
-    fixed = {"id", "was_version", "version"}
-    names = tuple(sorted({name for row in changed for name in row} - fixed))
-    alike = all(len(row) == len(fixed) + len(names) for row in changed)
-    payload = list(changed)
-    if not alike:  # then each row says which columns it means
-        payload = [
-            {**row, **{f"set_{name}": True for name in row if name not in fixed}} for row in changed
-        ]
-    return _update_sql(model, names, alike), [_encoder_text.encode(payload).decode()]
 
 
 # Recordsets cast text to numeric exactly; numbers in JSON would do too, text is never reread.

@@ -23,7 +23,6 @@ from django.db import connection, models, transaction
 from psycopg import sql
 
 from oms_site import later
-from oms_site.firm import libpq
 from oms_site.journal import reading, statements
 from oms_site.journal.actors import Actor
 from oms_site.journal.models import Event, MsgType
@@ -59,7 +58,7 @@ class Unit:
         self._seen: dict[int, tuple[Any, ...] | None] = {}
         self._events: list[Event] = []
         self._knocks: set[tuple[str, str]] = set()
-        self._writes: list[tuple[libpq.Asked, int, Exception]] = []
+        self._writes: list[statements.Guarded] = []
 
     # --- taking part -------------------------------------------------------------------------
     def lock(self, model: type[Row], keys: Iterable[str]) -> dict[str, Row]:
@@ -206,25 +205,23 @@ class Unit:
         recorded_at = clock.now()
         for event in self._events:
             event.recorded_at = recorded_at
-        added: list[tuple[type[models.Model], list[Any]]] = list(self._new.items())
-        changed = self._changed()
-        if changed or self._writes:
-            self._write(added, changed)
-            added = []
-        if self._events:
-            added.append((Event, self._events))
         last = [_knock(channel, whom) for channel, whom in sorted(self._knocks)]
-        statements.insert(added, then=[*last, "COMMIT"] if commit else last)
+        statements.write(
+            list(self._new.items()),
+            [*self._updates(), *self._writes],
+            [(Event, self._events)],
+            then=[*last, "COMMIT"] if commit else last,
+        )
 
-    def _write(self, added: statements.Added, changed: statements.Changed) -> None:
-        wanted = [
-            (len(rows), StaleVersion(f"{model._meta.label}: a row changed under this unit"))
-            for model, rows in changed.items()
-        ] + [(rows, otherwise) for _, rows, otherwise in self._writes]
-        done = statements.write(added, changed, [asked for asked, _, _ in self._writes])
-        for count, (rows, otherwise) in zip(done, wanted, strict=True):
-            if count != rows:
-                raise otherwise
+    def _updates(self) -> list[statements.Guarded]:
+        return [
+            (
+                statements.updated(model, rows),
+                len(rows),
+                StaleVersion(f"{model._meta.label}: a row changed under this unit"),
+            )
+            for model, rows in self._changed().items()
+        ]
 
     def _changed(self) -> dict[type[models.Model], list[dict[str, Any]]]:
         changed: dict[type[models.Model], list[dict[str, Any]]] = defaultdict(list)

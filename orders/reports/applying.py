@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from functools import partial
+from itertools import chain
 
 import msgspec
 
@@ -17,13 +19,13 @@ from orders import breaks, tree
 from orders.models import ReplaceLeg, Rfq
 from orders.replacing import answers
 from orders.reports import handlers, notices
-from orders.reports.batch import Applied, Batch
+from orders.reports.batch import Applied, Batch, question
 from orders.rfq import inquiry
 from venues import inbox, messages, transmission
 from venues.models import Inbound
 
 log = logging.getLogger(__name__)
-_OWNERS = "SELECT id, order_id FROM orders_venueorder WHERE id = ANY($1::text[])"
+Ask = Callable[..., list[list[libpq.Row]]]
 
 
 def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
@@ -61,9 +63,7 @@ def apply_one(work: Unit, venue_id: str, report: messages.Moving, *, at: datetim
     It moves what the venue's own report would have, and both together move it once. The order may
     be locked already; what was sent of it was answered (`transmission.answer`) before that.
     """
-    child_of = named([report])
-    order_of: dict[str, str] = dict(libpq.asked(*_owners(child_of)))
-    batch = _lock(work, venue_id, [report], child_of, order_of, at)
+    batch = _lock(work, venue_id, [report], libpq.asked_together, at)
     verdict = handlers.handle(batch, report, received_at=at)
     batch.finish()
     return verdict
@@ -76,12 +76,9 @@ def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
         reports, noticed = notices.take(work, venue_id, heard)
         verdicts += noticed
         moving = [report for _, report in reports]
-        child_of = named(moving)
         # Before anything is handled: a message that is queued again must count as unanswered.
-        _, owners = generation.check(
-            transmission.answered(map(_named, moving), at=at), _owners(child_of)
-        )
-        batch = _lock(work, venue_id, moving, child_of, dict(owners), at)
+        answered = transmission.answered(map(_named, moving), at=at)
+        batch = _lock(work, venue_id, moving, partial(_check, answered), at)
         for row, report in reports:
             verdict, note = handlers.handle(batch, report, received_at=row.received_at)
             verdicts.append((row.pk, verdict, note))
@@ -103,24 +100,22 @@ def _decode(
     return reports, verdicts
 
 
-def _owners(child_of: Mapping[str, str]) -> libpq.Asked:
-    return _OWNERS, [sorted(set(child_of.values()))]
+def _check(answered: libpq.Asked, *asked: libpq.Asked) -> list[list[libpq.Row]]:
+    return generation.check(answered, *asked)[1:]
 
 
 def _lock(
-    work: Unit,
-    venue_id: str,
-    reports: Sequence[messages.Moving],
-    child_of: Mapping[str, str],
-    order_of: Mapping[str, str],
-    at: datetime,
+    work: Unit, venue_id: str, reports: Sequence[messages.Moving], ask: Ask, at: datetime
 ) -> Batch:
-    asked = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
-    rfqs = _inquiries(venue_id, asked) if asked else {}
-    trees = tree.lock(work, [*order_of.values(), *rfqs.values()])
+    child_of = named(reports)
+    inquiries = {r.quote_req_id for r in reports if isinstance(r, messages.QuoteReport)}
+    rfqs = _inquiries(venue_id, inquiries) if inquiries else {}
+    below = tree.questions(rfqs.values(), child_of.values())
+    answers = ask(*below, *question(venue_id, reports))
+    trees = tree.held(work, answers[: len(below)])
     if rfqs:
         work.notes["inquiries"] = inquiry.lock(work, trees, rfqs)
-    return Batch(work, venue_id, trees, order_of, child_of, reports, at)
+    return Batch(work, venue_id, trees, child_of, chain(*answers[len(below) :]), at)
 
 
 def _inquiries(venue_id: str, asked: Collection[str]) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -32,18 +32,24 @@ class Batch:
         work: Unit,
         venue_id: str,
         trees: Mapping[str, Tree],
-        order_of: Mapping[str, str],
         child_of: Mapping[str, str],
-        reports: Sequence[messages.Moving],
+        known: Iterable[libpq.Row],
         at: datetime,
     ) -> None:
         self.work = work
         self.venue_id = venue_id
         self.at = at
-        self._trees = trees
-        self._order_of = order_of
+        self._tree_of = {
+            child.id: one
+            for one in trees.values()
+            for children in one.venue_orders.values()
+            for child in children
+        }
         self._child_of = child_of  # venue orders by the ClOrdIDs they got when they were replaced
-        self.seen = _known(venue_id, reports)
+        # What is stored, by trade date and ExecID(17): the answer to `question`.
+        self.seen: dict[tuple[date, str], Content] = {
+            (day, exec_id): (child or "", qty, price) for day, exec_id, child, qty, price in known
+        }
         self.days = {(content[0], name): day for (day, name), content in self.seen.items()}
         self.filled: dict[str, Tree] = {}
 
@@ -51,7 +57,7 @@ class Batch:
         """The tree that one of these ClOrdIDs belongs to."""
         for name in cl_ord_ids:
             cl_ord_id = self._child_of.get(name, name)
-            tree = self._trees.get(self._order_of.get(cl_ord_id, ""))
+            tree = self._tree_of.get(cl_ord_id)
             for row in tree.execution_orders if tree else []:
                 assert tree is not None
                 for child in tree.venue_orders[row.id]:
@@ -81,15 +87,15 @@ class Batch:
         aftermath.follow(self.work, self.filled, at=self.at)
 
 
-def _known(venue_id: str, reports: Sequence[messages.Moving]) -> dict[tuple[date, str], Content]:
-    """Executions of this venue that are stored already, by trade date and ExecID(17)."""
+def question(venue_id: str, reports: Sequence[messages.Moving]) -> list[libpq.Asked]:
+    """What asks for the executions of this venue that are stored already; nothing where none may.
+
+    Asked under the lock of the orders they are of.
+    """
     # A bust need not repeat the quantity it takes back, so the type says which ids to look for.
     wanted = {
         r.exec_id
         for r in reports
         if isinstance(r, messages.ExecutionReport) and r.exec_type in MOVES
     }
-    if not wanted:
-        return {}
-    rows = libpq.asked(_KNOWN, [venue_id, sorted(wanted)])
-    return {(day, exec_id): (child or "", qty, price) for day, exec_id, child, qty, price in rows}
+    return [(_KNOWN, [venue_id, sorted(wanted)])] if wanted else []

@@ -13,10 +13,9 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
-from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 
-from oms_site.firm.beside import Beside
+from oms_site.firm.beside import Beside, ProcessGone
 from oms_site.kit import clock
 from orders.reports import applying
 from venues.models import Inbound
@@ -102,7 +101,7 @@ class Flow:
         rows = [row for _, row in part]
         try:
             asked = self.beside.submit(number, applying.apply, self._venue_id, rows)
-        except BrokenProcessPool as gone:
+        except ProcessGone as gone:
             self._fail(gone)
             return
         self._working[number] = clock.monotonic()

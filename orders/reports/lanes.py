@@ -12,13 +12,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
-from concurrent.futures.process import BrokenProcessPool
 
 import msgspec
 from django.db import OperationalError
 
 from oms_site.firm import database, libpq, sandbox_clock
-from oms_site.firm.beside import Beside
+from oms_site.firm.beside import Beside, ProcessGone
 from oms_site.kit import clock, collector
 from orders.reports import applying
 from orders.reports.flow import Flow, Owned
@@ -71,7 +70,7 @@ class Lanes:
         if flow is None or failed is None:
             return
         del self._flows[venue_id]
-        if isinstance(failed, BrokenProcessPool | CancelledError):
+        if isinstance(failed, ProcessGone | CancelledError):
             self._end(flow.beside)
             why = f"{venue_id}: a process that applies reports is gone"
             raise OperationalError(why) from failed

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -22,7 +21,7 @@ from django.db.models import Sum
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from oms_site.firm import sandbox_clock
-from oms_site.firm.beside import Beside
+from oms_site.firm.beside import Beside, ProcessGone
 from oms_site.kit import clock
 from orders import desk, reports, sor
 from orders.models import Break, Execution, Order, VenueOrder
@@ -208,7 +207,7 @@ def test_a_venue_that_loses_a_process_ends_none_that_another_has_begun_since(
     def begun_anew_meanwhile(*args: Any) -> Any:
         lanes.close()
         until(lambda: lanes.are_ready(1000), seconds=120, what="new processes")
-        raise BrokenProcessPool("gone")
+        raise ProcessGone("gone")
 
     with monkeypatch.context() as patch:
         patch.setattr(Beside, "submit", begun_anew_meanwhile)
