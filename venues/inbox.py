@@ -25,10 +25,11 @@ _UNAPPLIED = """
 SELECT {} FROM venues_inbound
 WHERE venue_id = $1::text AND seq > $2::bigint AND applied_at IS NULL ORDER BY seq LIMIT $3::int
 """
+# By key: put plainly, the index of all that has waited since the last vacuum would be read.
 _CLOSE = """
 UPDATE venues_inbound i SET applied_at = $1::timestamptz, verdict = v.verdict, note = v.note
 FROM unnest($2::bigint[], $3::text[], $4::text[]) AS v (id, verdict, note)
-WHERE i.id = v.id AND i.applied_at IS NULL
+WHERE i.id = v.id AND coalesce(i.applied_at, 'infinity') = 'infinity'
 """
 Verdict = tuple[int, str, str]  # inbox row, verdict, note
 
