@@ -3,8 +3,9 @@
 psycopg's cursors do much in Python around each statement: for the few rows of a small batch that
 costs several times what the server does (docs/performance.md). These go over the same connection
 in the same transaction, raise the same errors and are seen by the same watchers; while they wait,
-other threads run. Parameters are `$1`, `$2`... The server reads and plans each once per connection
-where a plan can be kept (`database.by_key`).
+other threads run. Parameters are `$1`, `$2`..., each of the type of what it is compared with, cast
+to or stored in. The server reads and plans each statement once per connection where a plan can be
+kept (`database.by_key`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import psycopg
 from psycopg import abc, pq
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import PyFormat
 
 from oms_site.firm import line
 from oms_site.firm.line import Raw
@@ -34,7 +35,7 @@ _MANY = 16  # rows from which writing by column costs less than row by row
 def asked(sql: str, params: Sequence[Any] = ()) -> list[Row]:
     """The rows that a statement gives. Raises Django's database errors."""
     raw = line.connected()
-    adapters = Transformer(raw)
+    adapters = line.adapters(raw)
 
     def ask() -> list[Row]:
         adapters.set_pgresult(_sent(raw, adapters, sql, params, pq.ExecStatus.TUPLES_OK))
@@ -49,11 +50,12 @@ def asked_together(*statements: Asked) -> list[list[Row]]:
     One that only writes gives none. Raises Django's database errors.
     """
     raw = line.connected()
-    adapters = Transformer(raw)
+    adapters = line.adapters(raw)
 
     def ask() -> list[list[Row]]:
         found = []
-        for result in _pipelined(raw, [_dumped(adapters, *one) for one in statements]):
+        sends = [(sql, _given(params, adapters)) for sql, params in statements]
+        for result in _pipelined(raw, sends):
             adapters.set_pgresult(result)
             found.append(_rows(adapters))
         return found
@@ -64,26 +66,23 @@ def asked_together(*statements: Asked) -> list[list[Row]]:
 def written(sql: str, params: Sequence[Any]) -> int:
     """How many rows a statement wrote. Raises Django's database errors."""
     raw = line.connected()
-    wanted = pq.ExecStatus.COMMAND_OK
-    done = line.watched(sql, params, lambda: _sent(raw, Transformer(raw), sql, params, wanted))
+    adapters, wanted = line.adapters(raw), pq.ExecStatus.COMMAND_OK
+    done = line.watched(sql, params, lambda: _sent(raw, adapters, sql, params, wanted))
     return done.command_tuples or 0
 
 
 def written_together(statements: Sequence[Asked], *, then: Sequence[str] = ()) -> list[int]:
     """How many rows each of several statements wrote, sent together; `then` go after them.
 
-    A parameter takes the type of what it is compared with or stored in. Raises Django's database
-    errors.
+    Raises Django's database errors.
     """
     if not (statements or then):
         return []
     raw = line.connected()
-    adapters = Transformer(raw)
+    adapters = line.adapters(raw)
 
     def write() -> list[int]:
-        sends: list[_Send] = [
-            (sql, _given(params, adapters), (), None) for sql, params in statements
-        ]
+        sends = [(sql, _given(params, adapters)) for sql, params in statements]
         return [done.command_tuples or 0 for done in _pipelined(raw, sends, then=then)]
 
     return line.watched_all([*(sql for sql, _ in statements), *then], write)
@@ -103,7 +102,7 @@ def copied(
     raw = line.connected()
 
     def copy() -> None:
-        adapters = Transformer(raw)
+        adapters = line.adapters(raw)
         texts = iter([_text(rows, adapters) for _, rows in copies])
         wire = raw.pgconn
         wire.send_query(_together([*line.begin(raw), *commands, *then]))
@@ -130,37 +129,32 @@ def _together(statements: Sequence[str]) -> bytes:
 
 
 # --- one statement, or several in a row ------------------------------------------------------
-_Send = tuple[str, Sequence[Any], line.Types, Sequence[Any] | None]  # dumped, with its formats
-
-
-def _dumped(adapters: abc.Transformer, sql: str, params: Sequence[Any]) -> _Send:
-    given = adapters.dump_sequence(params, [PyFormat.AUTO] * len(params))
-    return sql, given, tuple(adapters.types or ()), adapters.formats
+_Send = tuple[str, Sequence[Any]]  # with its parameters as text
 
 
 def _sent(
     raw: Raw, adapters: abc.Transformer, sql: str, params: Sequence[Any], wanted: pq.ExecStatus
 ) -> pq.abc.PGresult:
-    sql, given, types, formats = _dumped(adapters, sql, params)
+    given = _given(params, adapters)
     wire = raw.pgconn
     for first in line.begin(raw):
         line.only(wire.exec_(first.encode()), pq.ExecStatus.COMMAND_OK)
-    name = line.known(raw, sql, types)
+    name = line.known(raw, sql)
     if name is None and (name := line.new_name(raw, sql)) is not None:
-        line.only(wire.prepare(name, sql.encode(), types), pq.ExecStatus.COMMAND_OK)
-        line.learned(raw, sql, types, name)
+        line.only(wire.prepare(name, sql.encode()), pq.ExecStatus.COMMAND_OK)
+        line.learned(raw, sql, name)
     if name is None:
-        return line.only(wire.exec_params(sql.encode(), given, types, formats), wanted)
-    return line.only(wire.exec_prepared(name, given, formats), wanted)
+        return line.only(wire.exec_params(sql.encode(), given), wanted)
+    return line.only(wire.exec_prepared(name, given), wanted)
 
 
 def _pipelined(
     raw: Raw, sends: Sequence[_Send], *, then: Sequence[str] = ()
 ) -> list[pq.abc.PGresult]:
     """The answer to each, all sent before the first is waited for. The first that fails raises."""
-    firsts: list[_Send] = [(sql, (), (), None) for sql in line.begin(raw)]
-    lasts: list[_Send] = [(sql, (), (), None) for sql in then]
-    new: dict[tuple[str, line.Types], bytes] = {}
+    firsts: list[_Send] = [(sql, ()) for sql in line.begin(raw)]
+    lasts: list[_Send] = [(sql, ()) for sql in then]
+    new: dict[str, bytes] = {}
     raw.pgconn.enter_pipeline_mode()
     try:
         answered: list[bool] = []
@@ -177,25 +171,25 @@ def _pipelined(
     for result in results:
         if result.status == pq.ExecStatus.FATAL_ERROR:
             raise psycopg.errors.error_from_result(result)
-    for (sql, types), name in new.items():
-        line.learned(raw, sql, types, name)
+    for sql, name in new.items():
+        line.learned(raw, sql, name)
     mine = [result for result, is_asked in zip(results, answered, strict=True) if is_asked]
     return mine[len(firsts) : len(firsts) + len(sends)]
 
 
-def _put(raw: Raw, new: dict[tuple[str, line.Types], bytes], one: _Send) -> list[bool]:
+def _put(raw: Raw, new: dict[str, bytes], one: _Send) -> list[bool]:
     """Send one, for each answer that will come of it whether it is the statement's own."""
-    sql, given, types, formats = one
+    sql, given = one
     wire, told = raw.pgconn, [True]
-    name = line.known(raw, sql, types) or new.get((sql, types))
+    name = line.known(raw, sql) or new.get(sql)
     if name is None and (name := line.new_name(raw, sql)) is not None:
-        wire.send_prepare(name, sql.encode(), types)
-        new[sql, types] = name
+        wire.send_prepare(name, sql.encode())
+        new[sql] = name
         told = [False, True]
     if name is None:
-        wire.send_query_params(sql.encode(), given, types or None, formats)
+        wire.send_query_params(sql.encode(), given)
     else:
-        wire.send_query_prepared(name, given, formats)
+        wire.send_query_prepared(name, given)
     return told
 
 
@@ -259,25 +253,33 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
 
 
 # --- parameters as text ----------------------------------------------------------------------
-def _given(values: Sequence[Any], adapters: abc.Transformer) -> list[bytes | None]:
+def _given(values: Sequence[Any], adapters: abc.Transformer) -> list[Any]:
     """Parameters as the server reads them for whatever type each is to have."""
     other = partial(_dumped_text, adapters)
-    return [None if one is None else _AS_TEXT.get(type(one), other)(one) for one in values]
+    given = [
+        one.encode() if type(one) is str else None if one is None
+        else _AS_TEXT.get(type(one), other)(one)
+        for one in values
+    ]  # fmt: skip
+    if b"\0" in b"".join(filter(None, given)):
+        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
+    return given
 
 
 def _dumped_text(adapters: abc.Transformer, value: Any) -> bytes | None:
+    if isinstance(value, list):
+        return b"{%s}" % b",".join([_element(one) for one in _given(value, adapters)])
     dumped = adapters.get_dumper(value, PyFormat.TEXT).dump(value)
     return None if dumped is None else bytes(dumped)
 
 
-def _utf8(value: str) -> bytes:
-    if "\0" in value:
-        raise psycopg.DataError("PostgreSQL text fields cannot contain NUL (0x00) bytes")
-    return value.encode()
+def _element(one: bytes | None) -> bytes:
+    if one is None:
+        return b"NULL"
+    return b'"%s"' % one.replace(b"\\", rb"\\").replace(b'"', rb"\"")
 
 
 _AS_TEXT: dict[type, Callable[[Any], bytes | None]] = {
-    str: _utf8,
     int: lambda value: b"%d" % value,
     Decimal: lambda value: str(value).encode(),
     bool: lambda value: b"t" if value else b"f",

@@ -65,7 +65,9 @@ def made(model: type[Row], found: Sequence[tuple[Any, ...]]) -> list[Row]:
     names, readers = _shape(model)
     for at, read in readers:
         found = [(*one[:at], read(one[at], None, connection), *one[at + 1 :]) for one in found]
-    return [model.from_db(connection.alias, names, one) for one in found]
+    # Asked once: each time Django's own name looks whose thread this is.
+    alias = connection.alias
+    return [model.from_db(alias, names, one) for one in found]
 
 
 @lru_cache
