@@ -51,6 +51,7 @@ class Bench:
         from oms_site.firm import generation
         from orders.management.commands.seed_sandbox import seed
         from orders.reports.lanes import Lanes
+        from venues.intake import Intake
 
         seed(TEN, years=(2026, 2027))
         house = Account.objects.get(id="alpha-002")
@@ -69,7 +70,7 @@ class Bench:
         generation.check()
         self.lanes = Lanes(settings.REPORT_LANES)
         self._seq = itertools.count(1)
-        self._handed = 0
+        self._intake = Intake(VENUE, self.lanes.apply)
         self.children = self._work(orders, names)
         self.cum = dict.fromkeys(self.children, D(0))
         self._turn = itertools.cycle(self.children)
@@ -142,12 +143,9 @@ class Bench:
 
     def give(self, said: list[tuple[int, str]]) -> None:
         """What came together: stored raw, then handed to the lanes."""
-        from venues import inbox
+        from venues.inbox import Raw
 
-        inbox.store(VENUE, [inbox.Raw(seq, text) for seq, text in said], at=TEN)
-        while ready := inbox.contiguous(VENUE, limit=len(said), after=self._handed):
-            self.lanes.apply(VENUE, ready)
-            self._handed = ready[-1].seq
+        self._intake.take([Raw(seq, text) for seq, text in said], at=TEN)
 
     def orm(self, said: list[tuple[int, str]]) -> float:
         """The same rows by `save()`, one transaction for each report; seconds."""

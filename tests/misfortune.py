@@ -147,7 +147,7 @@ class World:
         if self.line is not None and not self.line.is_cut and not gap:
             return
         self.connection._gap_since = None
-        self.connection._apply_stored()
+        self.connection._intake.catch_up()
         self.line = Line()
         logon = Logon(session=VENUE, next_seq=inbox.next_seq(VENUE), now=clock.now())
         with self.at_work():

@@ -147,7 +147,7 @@ def store(*said: messages.Report, venue_id: str = VENUE) -> None:
     """The venue's reports reach us and are not applied yet."""
     first = inbox.next_seq(venue_id)
     raw = [Raw(first + n, messages.encode(one).decode()) for n, one in enumerate(said)]
-    assert inbox.store(venue_id, raw, at=clock.now()) == len(raw)
+    assert len(inbox.store(venue_id, raw, at=clock.now())) == len(raw)
 
 
 def order(order_id: str) -> Order:

@@ -24,9 +24,10 @@ from oms_site.kit import clock
 from venues import inbox, lines, messages, transmission
 from venues.gateways.port import Frame, Gateway, GatewayError
 from venues.inbox import Raw
+from venues.intake import BATCH, Apply, Intake
 from venues.market_data.feed import Feed
 from venues.messages import StatusRequest
-from venues.models import Inbound, Outbound, Venue
+from venues.models import Outbound, Venue
 from venues.pacing import Pace
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,6 @@ RETRY_SECONDS = 0.5
 HOPELESS_SECONDS = 10.0
 DOUBT_AFTER = timedelta(seconds=5)
 GAP_PATIENCE_SECONDS = 2.0
-BATCH = 500
 # How many are looked at and sent at a time: an engaging switch waits for no more.
 TOGETHER = 100
 
@@ -90,7 +90,7 @@ class Handlers:
     trying again does not mend.
     """
 
-    apply: Callable[[str, Sequence[Inbound]], None]
+    apply: Apply
     unreadable: Callable[[str, str, str], None]
     settle: Callable[[str], None] = _at_once
     look: Callable[[str], None] = _at_once
@@ -114,8 +114,7 @@ class Connection:
         self.bell = asyncio.Event()
         self._gap_since: float | None = None
         self._is_behind = False
-        # The number of the last report that was handed over in this session.
-        self._handed = 0
+        self._intake = Intake(venue_id, handlers.apply)
         self._feed = Feed(venue_id)
         # What could not be read in this session: the same is told to people once.
         self._told: set[int] = set()
@@ -189,7 +188,7 @@ class Connection:
 
     def _take(self, frames: Sequence[Frame]) -> None:
         at = clock.now()
-        inbox.store(self.venue_id, [raw for f in frames if (raw := _raw(f))], at=at)
+        self._intake.take([raw for f in frames if (raw := _raw(f))], at=at)
         for frame in frames:
             # One that has a number is told to people by whoever applies it.
             if frame.error and not frame.number and hash(frame.text) not in self._told:
@@ -198,7 +197,7 @@ class Connection:
         told = [f.message.last_seq for f in frames if isinstance(f.message, messages.Heartbeat)]
         if told and told[-1] is not None:
             self._is_behind = not inbox.has(self.venue_id, told[-1])
-        self._apply_stored()
+        self._look_for_gap()
         if any(isinstance(f.message, messages.MarketData) for f in frames):
             # After the reports: an order waits for its fill, a book waits for nobody.
             generation.check()
@@ -209,15 +208,12 @@ class Connection:
     def _finish_stored(self) -> None:
         """Apply what an earlier session left, the parts first that it had handed over."""
         self._handlers.settle(self.venue_id)
-        self._handed = 0
-        self._apply_stored()
+        self._intake.begin()
         self._handlers.settle(self.venue_id)
+        self._look_for_gap()
 
-    def _apply_stored(self) -> None:
-        while ready := inbox.contiguous(self.venue_id, limit=BATCH, after=self._handed):
-            self._handlers.apply(self.venue_id, ready)
-            self._handed = ready[-1].seq
-        gap = self._is_behind or inbox.has_unapplied(self.venue_id, after=self._handed)
+    def _look_for_gap(self) -> None:
+        gap = self._is_behind or self._intake.has_hole
         self._gap_since = (self._gap_since or clock.monotonic()) if gap else None
 
     def _refuse_stuck_gap(self) -> None:

@@ -6,11 +6,12 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
+from typing import NamedTuple
 
 from django.db import OperationalError, connection
 
 from oms_site.firm import libpq
-from oms_site.journal import reading
 from oms_site.journal.statements import encode
 from oms_site.journal.unit import Unit
 from venues.models import Inbound
@@ -19,10 +20,10 @@ _STORE = """
 INSERT INTO venues_inbound (venue_id, seq, body, received_at, verdict, note)
 SELECT $1::text, seq, body, $2::timestamptz, '', ''
 FROM json_to_recordset($3::json) AS r (seq bigint, body text)
-ON CONFLICT (venue_id, seq) DO NOTHING
+ON CONFLICT (venue_id, seq) DO NOTHING RETURNING id, seq
 """
 _UNAPPLIED = """
-SELECT {} FROM venues_inbound
+SELECT id, seq, body, received_at FROM venues_inbound
 WHERE venue_id = $1::text AND seq > $2::bigint AND applied_at IS NULL ORDER BY seq LIMIT $3::int
 """
 # By key: put plainly, the index of all that has waited since the last vacuum would be read.
@@ -42,12 +43,24 @@ class Raw:
     body: str
 
 
-def store(venue_id: str, reports: Sequence[Raw], *, at: datetime) -> int:
-    """Keep reports; one that is already there changes nothing. Returns how many were new."""
+class Stored(NamedTuple):
+    """One report as it is kept, with the key of its row."""
+
+    pk: int
+    seq: int
+    body: str
+    received_at: datetime
+
+
+def store(venue_id: str, reports: Sequence[Raw], *, at: datetime) -> list[Stored]:
+    """Keep reports; one that is already there changes nothing. Returns the new ones in order."""
     if not reports:
-        return 0
-    told = encode([{"seq": r.seq, "body": r.body} for r in reports])
-    return libpq.written(_STORE, [venue_id, at, told])
+        return []
+    bodies = {r.seq: r.body for r in reversed(reports)}
+    told = encode([{"seq": seq, "body": body} for seq, body in bodies.items()])
+    rows = libpq.asked(_STORE, [venue_id, at, told])
+    kept = [Stored(pk, seq, bodies[seq], at) for pk, seq in rows]
+    return sorted(kept, key=attrgetter("seq"))
 
 
 def next_seq(venue_id: str) -> int:
@@ -71,14 +84,13 @@ def next_seq(venue_id: str) -> int:
     return int(row[0])
 
 
-def contiguous(venue_id: str, *, limit: int, after: int = 0) -> list[Inbound]:
+def contiguous(venue_id: str, *, limit: int, after: int = 0) -> list[Stored]:
     """Unapplied reports up to the first hole, oldest first: a gap is never jumped over.
 
     Those up to number `after` are on their way already. One that is applied is no gap: its
     neighbors were a part that failed elsewhere.
     """
-    sql = _UNAPPLIED.format(reading.columns_of(Inbound))
-    rows = reading.made(Inbound, libpq.asked(sql, [venue_id, after, limit]))
+    rows = [Stored(*row) for row in libpq.asked(_UNAPPLIED, [venue_id, after, limit])]
     if not rows:
         return []
     # Whatever stands before one that is applied has no hole: it begins at the first that is not.

@@ -43,7 +43,9 @@ def by_key() -> None:
     other processes are made anew each time (docs/performance.md).
     """
     line.keeps = True
-    connections.settings["default"]["OPTIONS"]["options"] += " -c enable_seqscan=off"
+    connections.settings["default"]["OPTIONS"]["options"] += (
+        " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+    )
 
 
 def of_content(error: Exception) -> bool:

@@ -20,7 +20,7 @@ from oms_site.journal.announcing import GROUP
 from oms_site.journal.feed import Frame
 
 log = logging.getLogger(__name__)
-_KEEP = 5_000
+_KEEP, _PAGE = 5_000, 500
 _LOOK_SECONDS = 1.0
 
 
@@ -38,11 +38,18 @@ class _Channel:
         async with self._reading:
             if self.position < 0:
                 self.position = await in_thread(feed.last_position, self.organization_id)
-            while fresh := await in_thread(feed.after, self.organization_id, self.position):
-                self.frames.extend(fresh)
-                self.position = fresh[-1].position
-                async with self.moved:
-                    self.moved.notify_all()
+            # A page that is not full was the last: whatever follows it comes with its own hint.
+            while len(await self._page()) == _PAGE:
+                pass
+
+    async def _page(self) -> list[Frame]:
+        fresh = await in_thread(feed.after, self.organization_id, self.position, limit=_PAGE)
+        if fresh:
+            self.frames.extend(fresh)
+            self.position = fresh[-1].position
+            async with self.moved:
+                self.moved.notify_all()
+        return fresh
 
 
 class Hub:

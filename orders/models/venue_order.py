@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models import Q
 from django_fsm import RETURN_VALUE, transition
@@ -84,7 +85,9 @@ class VenueOrder(LedgerRow):
         ]
         indexes = [
             models.Index(fields=["execution_order"], name="venue_orders_of_execution"),
-            models.Index(fields=["venue", "last_report_at"], name="venue_order_last_report"),
+            # Every report moves this moment: an index of its values would cost all others too.
+            BrinIndex(fields=["last_report_at"], name="venue_orders_heard_of", autosummarize=True),
+            BrinIndex(fields=["created_at"], name="venue_orders_of_a_day", autosummarize=True),
             models.Index(
                 fields=["organization", "order"],
                 name="venue_order_in_doubt",

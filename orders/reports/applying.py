@@ -22,13 +22,13 @@ from orders.reports import handlers, notices
 from orders.reports.batch import Applied, Batch, question
 from orders.rfq import inquiry
 from venues import inbox, messages, transmission
-from venues.models import Inbound
+from venues.inbox import Stored
 
 log = logging.getLogger(__name__)
 Ask = Callable[..., list[list[libpq.Row]]]
 
 
-def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
+def apply(venue_id: str, rows: Sequence[Stored]) -> None:
     """Apply inbox rows of one venue in their order.
 
     A row that breaks the batch is found by applying them one at a time; that one is quarantined
@@ -37,17 +37,17 @@ def apply(venue_id: str, rows: Sequence[Inbound]) -> None:
     """
     if not rows:
         return
-    odd: list[Inbound] = []
+    odd: list[Stored] = []
 
-    def together(taken: list[Inbound]) -> int:
+    def together(taken: list[Stored]) -> int:
         _apply(venue_id, taken)
         return len(taken)
 
-    def alone(row: Inbound) -> int:
+    def alone(row: Stored) -> int:
         _apply(venue_id, [row])
         return 1
 
-    def note(row: Inbound, error: Exception) -> None:
+    def note(row: Stored, error: Exception) -> None:
         log.error("%s report %s could not be applied", venue_id, row.seq, exc_info=error)
         odd.append(row)
 
@@ -69,7 +69,7 @@ def apply_one(work: Unit, venue_id: str, report: messages.Moving, *, at: datetim
     return verdict
 
 
-def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
+def _apply(venue_id: str, rows: Sequence[Stored]) -> None:
     at = clock.now()
     with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
         heard, verdicts = _decode(work, venue_id, rows, at)
@@ -87,9 +87,9 @@ def _apply(venue_id: str, rows: Sequence[Inbound]) -> None:
 
 
 def _decode(
-    work: Unit, venue_id: str, rows: Sequence[Inbound], at: datetime
-) -> tuple[list[tuple[Inbound, messages.Report]], list[inbox.Verdict]]:
-    reports: list[tuple[Inbound, messages.Report]] = []
+    work: Unit, venue_id: str, rows: Sequence[Stored], at: datetime
+) -> tuple[list[tuple[Stored, messages.Report]], list[inbox.Verdict]]:
+    reports: list[tuple[Stored, messages.Report]] = []
     verdicts: list[inbox.Verdict] = []
     for row in rows:
         try:
@@ -144,14 +144,14 @@ def _named(report: messages.Moving) -> str:
     return report.cl_ord_id
 
 
-def _quarantine(venue_id: str, row: Inbound) -> None:
+def _quarantine(venue_id: str, row: Stored) -> None:
     at = clock.now()
     with unit.work(by=actors.system(f"venue:{venue_id}"), at=at) as work:
         _open_break(work, venue_id, row, "report_not_applied", "see the log", at)
         inbox.close(work, [(row.pk, "quarantined", "see the log")], at=at)
 
 
-def _open_break(work: Unit, venue_id: str, row: Inbound, kind: str, why: str, at: datetime) -> None:
+def _open_break(work: Unit, venue_id: str, row: Stored, kind: str, why: str, at: datetime) -> None:
     breaks.open(
         work,
         kind=kind,

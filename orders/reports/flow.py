@@ -18,9 +18,9 @@ from functools import partial
 from oms_site.firm.beside import Beside, ProcessGone
 from oms_site.kit import clock
 from orders.reports import applying
-from venues.models import Inbound
+from venues.inbox import Stored
 
-Owned = tuple[str, Inbound]  # whose it is, and the report
+Owned = tuple[str, Stored]  # whose it is, and the report
 # How many are applied in one transaction, and how many may wait in memory.
 TOGETHER, WAITING = 100, 2_000
 # Longer than any statement may take: a process that says nothing for so long is ended.

@@ -22,11 +22,12 @@ from oms_site.kit import clock, collector
 from orders.reports import applying
 from orders.reports.flow import Flow, Owned
 from venues import messages
-from venues.models import Inbound
+from venues.inbox import Stored
 
 # Below this a batch costs less than handing it over, unless there was a large one just now.
 LARGE = 48
 BUSY_SECONDS = 1.0
+_REMEMBERED = 50_000  # ClOrdIDs whose owner is known, before all are forgotten
 _OWNERS = """
 SELECT v.id, coalesce(nullif(o.account_id, ''), o.id) FROM orders_venueorder v
 JOIN orders_order o ON o.id = v.order_id WHERE v.id = ANY($1::text[])
@@ -40,10 +41,11 @@ class Lanes:
         self.count = count
         self._beside: Beside | None = None
         self._flows: dict[str, Flow] = {}
+        self._owners = _Owners()
         self._busy_until = 0.0
         self._lock = threading.Lock()
 
-    def apply(self, venue_id: str, rows: Sequence[Inbound]) -> None:
+    def apply(self, venue_id: str, rows: Sequence[Stored]) -> None:
         """Apply inbox rows of one venue, those of each account in their order, now or soon.
 
         `settle` says when all are applied. Raises `OperationalError` when some that were handed
@@ -51,7 +53,7 @@ class Lanes:
         """
         self.look(venue_id)
         flow = self._flow(venue_id, len(rows))
-        owned = _owned(rows) if flow else []
+        owned = self._owners.of(rows) if flow else []
         owners = {owner for owner, _ in owned}
         if flow is None or not owned or (len(owners) < 2 and flow.is_idle()):
             self.settle(venue_id)
@@ -135,26 +137,40 @@ def _begin() -> None:
     collector.spare()
 
 
-def _owned(rows: Sequence[Inbound]) -> list[Owned]:
-    """The rows with whose they are. None at all when one of them is about no known order."""
-    try:
-        reports = [messages.decode_report(row.body) for row in rows]
-    except msgspec.MsgspecError:
-        return []
-    if not all(isinstance(one, messages.OrderReport) for one in reports):
-        return []
-    owner_of = _owners(applying.named(reports))
-    owned = list[Owned]()
-    for row, one in zip(rows, reports, strict=True):
-        assert isinstance(one, messages.OrderReport)
-        owner = owner_of.get(one.cl_ord_id) or owner_of.get(one.orig_cl_ord_id)
-        if owner is None:
+class _Owners:
+    """Whose the reports of each ClOrdID are: its account's, or its order's where that has none.
+
+    That never changes, so those of late are remembered.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, rows: Sequence[Stored]) -> list[Owned]:
+        """The rows with whose they are. None at all when one of them is about no known order."""
+        try:
+            reports = [messages.decode_report(row.body) for row in rows]
+        except msgspec.MsgspecError:
             return []
-        owned.append((owner, row))
-    return owned
+        moving = [one for one in reports if isinstance(one, messages.OrderReport)]
+        if len(moving) < len(reports):
+            return []
+        self._learn(moving)
+        owned = list[Owned]()
+        for row, one in zip(rows, moving, strict=True):
+            owner = self._known.get(one.cl_ord_id) or self._known.get(one.orig_cl_ord_id)
+            if owner is None:
+                return []
+            owned.append((owner, row))
+        return owned
 
-
-def _owners(names: dict[str, str]) -> dict[str, str]:
-    """Whose each ClOrdID is: its account's, or its order's where that has none."""
-    owner: dict[str, str] = dict(libpq.asked(_OWNERS, [sorted(set(names.values()))]))
-    return {name: owner[child] for name, child in names.items() if child in owner}
+    def _learn(self, reports: Sequence[messages.OrderReport]) -> None:
+        unknown = [one for one in reports if one.cl_ord_id not in self._known]
+        if not unknown:
+            return
+        if len(self._known) > _REMEMBERED:
+            self._known.clear()
+            unknown = list(reports)
+        child_of = applying.named(unknown)
+        owner: dict[str, str] = dict(libpq.asked(_OWNERS, [sorted(set(child_of.values()))]))
+        self._known |= {name: owner[child] for name, child in child_of.items() if child in owner}

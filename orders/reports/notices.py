@@ -10,12 +10,13 @@ from collections.abc import Sequence
 
 from oms_site.journal.unit import Unit
 from venues import inbox, messages
+from venues.inbox import Stored
 from venues.messages import SecurityStatus
-from venues.models import Inbound, SecurityNotice
+from venues.models import SecurityNotice
 
 DOORBELL = "orders.tasks.look_at_breakers"
-Read = tuple[Inbound, messages.Report]
-Moving = tuple[Inbound, messages.Moving]
+Read = tuple[Stored, messages.Report]
+Moving = tuple[Stored, messages.Moving]
 
 
 def take(

@@ -184,7 +184,7 @@ def finish(lanes: Lanes) -> None:
 def test_processes_that_another_venue_ends_meanwhile_leave_their_parts_for_the_next_session(
     lanes: Lanes, children: list[VenueOrder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rows, cut = told(children), lanes_module._owned
+    rows, cut = told(children), lanes_module._Owners.of
 
     def ended_meanwhile(*args: Any) -> Any:
         parts = cut(*args)
@@ -192,7 +192,7 @@ def test_processes_that_another_venue_ends_meanwhile_leave_their_parts_for_the_n
         return parts
 
     with monkeypatch.context() as patch:
-        patch.setattr(lanes_module, "_owned", ended_meanwhile)
+        patch.setattr(lanes_module._Owners, "of", ended_meanwhile)
         with pytest.raises(OperationalError, match="is gone"):
             through(lanes, rows)
     finish(lanes)
