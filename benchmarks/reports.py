@@ -26,6 +26,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
+import msgspec
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks import fill_baselines, report, stage
@@ -206,13 +208,16 @@ class Stream:
         return sorted((float(seen[n]) - due[n]) * 1000 for n in names)
 
     def _feed(self, bench: Bench, said: list[tuple[int, str]]) -> dict[str, float]:
-        """Give the product what has become due, again and again; when each was due."""
+        """Give the product what has become due, as the gateway does; when each was due."""
+        from venues.intake import BREATH_SECONDS
+
         began, done = time.monotonic() + 0.1, 0
         while done < len(said):
             ready = min(int((time.monotonic() - began) * PACE), len(said))
             if ready > done:
                 bench.give(said[done:ready])
                 done = ready
+                time.sleep(BREATH_SECONDS)
             else:
                 time.sleep(0.0005)
         return {f"{VENUE}-{seq}": began + n / PACE for n, (seq, _) in enumerate(said, start=1)}
@@ -228,12 +233,20 @@ class Stream:
         return one
 
 
+class _Event(msgspec.Struct):
+    event_type: str
+    venue_execution_id: str = ""
+
+
+class _Told(msgspec.Struct):
+    event: _Event
+
+
 async def _read(count: int) -> None:
     """Say when each of so many executions was seen on the stream, as its sockets read it."""
-    import msgspec
-
     from oms_site.journal.hub import hub
 
+    decoder = msgspec.json.Decoder(_Told)
     position, seen = await hub().last("alpha"), dict[str, float]()
     print("ready", flush=True)
     while len(seen) < count:
@@ -241,9 +254,9 @@ async def _read(count: int) -> None:
         frames = await hub().after("alpha", position)
         at = time.monotonic()
         for frame in frames:
-            event = msgspec.json.decode(frame.body)["event"]
-            if event["event_type"] == "execution":
-                seen[event["venue_execution_id"]] = at
+            event = decoder.decode(frame.body).event
+            if event.event_type == "execution":
+                seen[event.venue_execution_id] = at
             position = frame.position
     print("\n".join(f"{name} {at}" for name, at in seen.items()), flush=True)
 

@@ -24,7 +24,7 @@ from oms_site.kit import clock
 from venues import inbox, lines, messages, transmission
 from venues.gateways.port import Frame, Gateway, GatewayError
 from venues.inbox import Raw
-from venues.intake import BATCH, Apply, Intake
+from venues.intake import BATCH, BREATH_SECONDS, Apply, Intake
 from venues.market_data.feed import Feed
 from venues.messages import StatusRequest
 from venues.models import Outbound, Venue
@@ -185,6 +185,7 @@ class Connection:
             if missing := self._feed.wanted():
                 await self._send(gateway, missing)
             self._refuse_stuck_gap()
+            await asyncio.sleep(BREATH_SECONDS)
 
     def _take(self, frames: Sequence[Frame]) -> None:
         at = clock.now()

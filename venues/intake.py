@@ -13,6 +13,8 @@ from venues import inbox
 from venues.inbox import Raw, Stored
 
 BATCH = 500
+# Under load a look costs the same for one report as for ten; after a quiet moment nothing waits.
+BREATH_SECONDS = 0.003
 Apply = Callable[[str, Sequence[Stored]], None]
 
 

@@ -280,9 +280,9 @@ def _element(one: bytes | None) -> bytes:
 
 
 _AS_TEXT: dict[type, Callable[[Any], bytes | None]] = {
-    int: lambda value: b"%d" % value,
+    int: b"%d".__mod__,
     Decimal: lambda value: str(value).encode(),
-    bool: lambda value: b"t" if value else b"f",
+    bool: {True: b"t", False: b"f"}.get,
     datetime: lambda value: value.isoformat().encode(),
     date: lambda value: value.isoformat().encode(),
 }

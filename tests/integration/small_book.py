@@ -32,7 +32,7 @@ from orders.requests import AccountAsk, AllocationAsk, Instruction, OrderAsk, Su
 from venues import inbox, messages, transmission
 from venues.inbox import Raw
 from venues.messages import ExecType, ExecutionReport, OrdStatus
-from venues.models import Inbound, Venue
+from venues.models import Venue
 from venues.simulator.journal import Journal
 
 VENUE = "SIMA"
@@ -98,8 +98,7 @@ class HandMadeVenue:
         text = messages.encode(report)
         self.journal.add(text)
         self.journal.write(clock.now())
-        inbox.store(VENUE, [Raw(seq, text.decode())], at=clock.now())
-        reports.apply(VENUE, list(Inbound.objects.filter(seq=seq)))
+        reports.apply(VENUE, inbox.store(VENUE, [Raw(seq, text.decode())], at=clock.now()))
         return report
 
 

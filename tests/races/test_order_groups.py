@@ -17,8 +17,8 @@ from orders import desk, halting, reports
 from orders.models import Order, VenueOrder
 from tests import trading
 from tests.races.racing import race, same
+from venues import inbox
 from venues.messages import ExecType
-from venues.models import Inbound
 
 
 def _group(limit: int) -> OrderGroup:
@@ -40,11 +40,11 @@ def _resting(group: OrderGroup, number: int) -> list[VenueOrder]:
 def _fills(children: Sequence[VenueOrder]) -> list[Callable[[], str]]:
     """One runner per fill: the reports have reached us and are applied side by side."""
     trading.store(*(trading.fill(child, 1000, cum=1000) for child in children))
-    rows = list(Inbound.objects.filter(verdict="").order_by("-seq")[: len(children)])
+    rows = inbox.contiguous(trading.VENUE, limit=10_000)[-len(children) :]
     return [partial(_apply, row) for row in rows]
 
 
-def _apply(row: Inbound) -> str:
+def _apply(row: inbox.Stored) -> str:
     reports.apply(trading.VENUE, [row])
     return "filled"
 

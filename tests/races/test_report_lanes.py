@@ -37,7 +37,7 @@ from venues.models import Inbound
 
 D = Decimal
 COUNT, FILLS = 12, 8
-Told = list[Inbound]
+Told = list[inbox.Stored]
 
 
 @pytest.fixture
