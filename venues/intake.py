@@ -56,7 +56,8 @@ class Intake:
         """Whether they are the next ones without a hole: then nothing has to be read."""
         if not (fresh and self.handed) or self.has_hole:
             return False
-        return fresh[0].seq == self.handed + 1 and fresh[-1].seq == self.handed + len(fresh)
+        # None of them is below: what was handed over is stored.
+        return fresh[-1].seq == self.handed + len(fresh)
 
     def _hand(self, rows: Sequence[Stored]) -> None:
         self._apply(self._venue_id, rows)

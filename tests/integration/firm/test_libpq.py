@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from psycopg import pq
 
 from oms_site.firm import libpq, line
+from oms_site.kit import clock
 from tests.statements import watched
 
 pytestmark = pytest.mark.django_db
@@ -309,3 +311,66 @@ def test_who_waits_for_another_thread_lets_it_run() -> None:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE one_at_a_time")
+
+
+def test_a_plan_for_few_rows_is_not_kept_when_there_are_many(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(line, "keeps", True)
+    one = "SELECT n FROM grown WHERE n = $1::int"
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMP TABLE grown (n int PRIMARY KEY)")
+        cursor.execute("INSERT INTO grown VALUES (1)")
+        cursor.execute("ANALYZE grown")
+        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+        assert libpq.asked(one, [1]) == [(1,)]
+        cursor.execute("INSERT INTO grown SELECT generate_series(2, 50000)")
+
+        def plan() -> str:
+            name = line.known(connection.connection, one)
+            assert name is not None
+            cursor.execute(f"EXPLAIN EXECUTE {name.decode()}(1)")
+            return str(cursor.fetchone()[0])
+
+        assert libpq.asked(one, [2]) == [(2,)]
+        assert plan().startswith("Seq Scan")
+        for first in _first_of_a_transaction(monkeypatch):
+            cursor.execute(first)
+        assert libpq.asked(one, [3]) == [(3,)]
+        assert plan().startswith("Index Only Scan")
+        cursor.execute("DROP TABLE grown")
+
+
+def _first_of_a_transaction(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What goes ahead once the plans are old; the test's own transaction has begun long ago."""
+    raw = connection.connection
+    monkeypatch.setattr(line, "PLAN_SECONDS", 0.0)
+    return line._planned_anew(raw)
+
+
+def test_plans_are_forgotten_ahead_of_a_transaction_and_not_within_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    raw = line.connected()
+    assert libpq.asked("SELECT 1") == [(1,)]
+    monkeypatch.setattr(line, "PLAN_SECONDS", 0.0)
+    assert line.begin(raw) == []
+    with contextlib.closing(raw.__class__.connect(raw.info.dsn, password=raw.info.password)) as new:
+        line._planned_at[new] = clock.monotonic()
+        assert line.begin(new) == ["BEGIN", "DISCARD PLANS"]
+        monkeypatch.setattr(line, "PLAN_SECONDS", 60.0)
+        assert line.begin(new) == ["BEGIN"]
+
+
+def test_lists_and_texts_arrive_as_they_are() -> None:
+    odd = ["", "NULL", 'a"b', "a\\b", "{a,b}", " ", "\n", "é", None]
+    ((told, numbers, bytes_, moment),) = libpq.asked(
+        "SELECT $1::text[], $2::bigint[], $3::bytea[], $4::timestamptz",
+        [odd, [1, -2, None], [b"\x00\\", b""], datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=UTC)],
+    )
+    assert told == odd
+    assert numbers == [1, -2, None]
+    assert [bytes(one) for one in bytes_] == [b"\x00\\", b""]
+    assert moment == datetime(2026, 1, 2, 3, 4, 5, 60, tzinfo=UTC)
+    with pytest.raises(DataError, match="NUL"), transaction.atomic():
+        libpq.asked("SELECT $1::text[]", [["a\0b"]])
