@@ -74,6 +74,16 @@ def _all_arrive(order: list[int], cuts: list[int], again: list[int]) -> None:
         assert one.has_hole == any(n > first_missing for n in arrived)
 
 
+def test_nothing_goes_past_a_hole(sandbox: datetime) -> None:
+    hearer = Hearer()
+    one = intake(hearer)
+    take(one, 1)
+    take(one, 3)
+    assert (hearer.heard, one.has_hole) == ([1], True)
+    take(one, 2, 4)
+    assert (hearer.heard, one.has_hole) == ([1, 2, 3, 4], False)
+
+
 def test_what_follows_without_a_hole_is_stored_and_read_no_more(sandbox: datetime) -> None:
     hearer = Hearer()
     one = intake(hearer)
