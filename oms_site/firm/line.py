@@ -25,7 +25,7 @@ from oms_site.kit import clock
 T = TypeVar("T")
 Raw = psycopg.Connection[Any]
 
-_MOST = 400  # statements that a connection is asked to know
+_MOST = 600  # statements that a connection is asked to know
 # How long a plan is kept. One for a table of few rows takes any index that begins with the right
 # column, and goes on so when there are many: measured, twice the work after 15,000 fills.
 PLAN_SECONDS = 10.0

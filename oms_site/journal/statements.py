@@ -26,8 +26,7 @@ Added = Sequence[tuple[type[models.Model], Sequence[models.Model]]]
 # A statement, how many rows it has to write, and what is raised when it writes another number.
 Guarded = tuple[libpq.Asked, int, Exception]
 _Table = tuple[str, list[Sequence[Any]]]  # its name and columns, and rows
-# Rows of one table: that one statement inserts, and up to which several go with the others.
-_EACH, FEW = 16, 48
+FEW = 24  # rows of one table, in one statement: laws of a table see all that comes at once
 _WROTE_OTHERWISE = "OMS01"  # what `oms_wrote` raises, with the place of the statement
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -117,7 +116,7 @@ def insert(added: Added, *, then: Sequence[str] = ()) -> None:
     """
     tables = [_rows(model, rows) for model, rows in added if rows]
     if _are_few(tables):
-        libpq.written_together(_inserts(tables), then=then)
+        libpq.written_together([_inserted(*table) for table in tables], then=then)
     else:
         libpq.copied([(f"COPY {into} FROM STDIN", rows) for into, rows in tables], then=then)
 
@@ -138,7 +137,8 @@ def write(
     checked = [_checked(one, place) for place, one in enumerate(guarded)]
     try:
         if _are_few([*before, *after]):
-            libpq.written_together([*_inserts(before), *checked, *_inserts(after)], then=then)
+            inserts, tells = ([_inserted(*one) for one in tables] for tables in (before, after))
+            libpq.written_together([*inserts, *checked, *tells], then=then)
             return
         libpq.copied([(f"COPY {into} FROM STDIN", rows) for into, rows in before])
         libpq.written_together(checked)
@@ -187,14 +187,6 @@ def _rows(model: type[models.Model], rows: Sequence[models.Model]) -> _Table:
     if names := getattr(model, "INSERTED_BY", ()):
         rows = sorted(rows, key=lambda row: [getattr(row, name) or "" for name in names])
     return into, [_values(getter(row.__dict__), json_at) for row in rows]
-
-
-def _inserts(tables: Sequence[_Table]) -> list[libpq.Asked]:
-    return [
-        _inserted(into, rows[n : n + _EACH])
-        for into, rows in tables
-        for n in range(0, len(rows), _EACH)
-    ]
 
 
 def _inserted(into: str, rows: Sequence[Sequence[Any]]) -> libpq.Asked:
