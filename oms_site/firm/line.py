@@ -26,14 +26,16 @@ T = TypeVar("T")
 Raw = psycopg.Connection[Any]
 
 _MOST = 600  # statements that a connection is asked to know
-# How long a plan is kept. One for a table of few rows takes any index that begins with the right
-# column, and goes on so when there are many: measured, twice the work after 15,000 fills.
-PLAN_SECONDS = 10.0
+# How long plans are kept by a connection that is new, and each time twice as long up to the other.
+# One for a table of few rows takes any index that begins with the right column, and goes on so when
+# there are many (twice the work after 15,000 fills); to make all of them anew takes 10 to 20 ms.
+PLAN_SECONDS, PLANS_MOST_SECONDS = 10.0, 600.0
 # Whether plans are kept of statements that read too: see `database.by_key`.
 keeps = False
 _known = WeakKeyDictionary[Raw, dict[str, bytes]]()
 _maps = WeakKeyDictionary[Raw, AdaptersMap]()
-_planned_at = WeakKeyDictionary[Raw, float]()
+# Until when the plans of a connection are kept, and for how long they were made.
+_planned = WeakKeyDictionary[Raw, tuple[float, float]]()
 _number = itertools.count(1)
 
 
@@ -55,9 +57,11 @@ def begin(raw: Raw) -> list[str]:
 def _planned_anew(raw: Raw) -> list[str]:
     """What makes the server forget its plans, of triggers too, when they are for tables of then."""
     now = clock.monotonic()
-    if now - _planned_at.setdefault(raw, now) < PLAN_SECONDS:
+    until, lasts = _planned.setdefault(raw, (now + PLAN_SECONDS, PLAN_SECONDS))
+    if now < until:
         return []
-    _planned_at[raw] = now
+    lasts = min(2 * lasts, PLANS_MOST_SECONDS)
+    _planned[raw] = (now + lasts, lasts)
     return ["DISCARD PLANS"]
 
 

@@ -344,22 +344,22 @@ def test_a_plan_for_few_rows_is_not_kept_when_there_are_many(
 def _first_of_a_transaction(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What goes ahead once the plans are old; the test's own transaction has begun long ago."""
     raw = connection.connection
-    monkeypatch.setattr(line, "PLAN_SECONDS", 0.0)
+    monkeypatch.setitem(line._planned, raw, (clock.monotonic(), 10.0))
     return line._planned_anew(raw)
 
 
-def test_plans_are_forgotten_ahead_of_a_transaction_and_not_within_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    raw = line.connected()
+def test_plans_are_forgotten_ahead_of_a_transaction_and_ever_more_seldom() -> None:
+    raw, now = line.connected(), clock.monotonic()
     assert libpq.asked("SELECT 1") == [(1,)]
-    monkeypatch.setattr(line, "PLAN_SECONDS", 0.0)
+    line._planned[raw] = (now, 10.0)
     assert line.begin(raw) == []
     with contextlib.closing(raw.__class__.connect(raw.info.dsn, password=raw.info.password)) as new:
-        line._planned_at[new] = clock.monotonic()
-        assert line.begin(new) == ["BEGIN", "DISCARD PLANS"]
-        monkeypatch.setattr(line, "PLAN_SECONDS", 60.0)
         assert line.begin(new) == ["BEGIN"]
+        for lasts in (20, 40, 80, 160, 320, 600, 600):
+            line._planned[new] = (clock.monotonic(), line._planned[new][1])
+            assert line.begin(new) == ["BEGIN", "DISCARD PLANS"]
+            assert line._planned[new][1] == lasts
+            assert line.begin(new) == ["BEGIN"]
 
 
 def test_lists_and_texts_arrive_as_they_are() -> None:
