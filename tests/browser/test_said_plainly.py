@@ -27,9 +27,10 @@ def test_an_empty_ticket_says_what_is_missing_and_goes_to_the_first_field(window
 
 
 def test_what_is_typed_before_the_instruments_are_known_is_echoed_then(window: Opener) -> None:
-    page = window("alpha_trader").page
-    held: list[Route] = []
-    page.route("**/desk/reference.json", lambda route: held.append(route))
+    screen, held = window(), list[Route]()
+    # From the first page on: a browser that is told in the middle of one was seen to pay no heed.
+    screen.context.route("**/desk/reference.json", lambda route: held.append(route))
+    page = screen.log_in("alpha_trader")
     page.keyboard.press("n")
     page.locator("#t-instrument").fill(SHARE)
     # Of where it may go, and of what may be traded: a slow browser asks a moment later.
