@@ -75,7 +75,10 @@ def test_one_proposes_to_close_out_and_another_agrees(
 
 
 def _ticket(page: Page) -> Any:
+    # A key that comes before what it presses can be pressed is not heard.
+    expect(page.locator("#act-new")).to_be_enabled()
     page.keyboard.press("n")
+    expect(page.locator("#ticket")).to_be_visible()
     return page.locator("#ticket")
 
 
