@@ -28,7 +28,7 @@ Raw = psycopg.Connection[Any]
 _MOST = 600  # statements that a connection is asked to know
 # How long plans are kept by a connection that is new, and each time twice as long up to the other.
 # One for a table of few rows takes any index that begins with the right column, and goes on so when
-# there are many (twice the work after 15,000 fills); to make all of them anew takes 10 to 20 ms.
+# there are many (twice the work after 15,000 fills); who makes all of them anew waits 5 ms.
 PLAN_SECONDS, PLANS_MOST_SECONDS = 10.0, 600.0
 # Whether plans are kept of statements that read too: see `database.by_key`.
 keeps = False
