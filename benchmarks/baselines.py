@@ -54,6 +54,11 @@ class SameRows:
         )
         assert dump.wait() == 0
 
+    def drop(self) -> None:
+        """Remove the copy: what the server does about it later would be measured with ours."""
+        with stage.connect(self.product) as link:
+            link.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
+
     def learn(self, order_id: str) -> None:
         """Take one order of the product as the model of all rows to write."""
         # 62 random bits, the moment of the transaction, and ids that ascend as ours do.

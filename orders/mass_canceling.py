@@ -19,7 +19,7 @@ from controls import ticket
 from oms_site.firm import principals
 from oms_site.firm.models import User
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors, draining, statements, unit
+from oms_site.journal import actors, draining, events, statements, unit
 from oms_site.journal.models import MsgType
 from oms_site.journal.unit import Unit
 from oms_site.kit import clock, ids
@@ -162,7 +162,8 @@ def _tell_people(row: MassCancel, error: Exception) -> None:
 
 def _drain(row: MassCancel) -> int:
     wanted = msgspec.convert(row.wanted, Selection)
-    by = actors.person(_person(row.requested_by))
+    # All of it was asked for by one request, and every event of it says by which.
+    by = actors.person(_person(row.requested_by), events.asked_in(row.id))
     at = clock.now()
     with unit.work(by=by, at=at) as work:
         due = row.items.select_for_update(skip_locked=True, of=("self",)).filter(outcome="")

@@ -36,16 +36,18 @@ def conninfo() -> dict[str, Any]:
 
 
 def by_key() -> None:
-    """From now on this process finds rows by key, and keeps the plans of its statements.
+    """From now on this process finds rows by key, and keeps its connections with their plans.
 
     For one that knows which rows it wants. Called before its first connection. A plan that is made
     while a table is empty would read all of it otherwise, and go on so when it is not: those of
-    other processes are made anew each time (docs/performance.md).
+    other processes are made anew each time (docs/performance.md). Each thread has a connection for
+    as long as it lives: a pool gives the one that has rested longest, which knows the least.
     """
     line.keeps = True
-    connections.settings["default"]["OPTIONS"]["options"] += (
-        " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-    )
+    mine = connections.settings["default"]
+    mine["OPTIONS"]["options"] += " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
+    del mine["OPTIONS"]["pool"]
+    mine["CONN_MAX_AGE"] = None
 
 
 def of_content(error: Exception) -> bool:

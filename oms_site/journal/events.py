@@ -109,3 +109,12 @@ def of_order(order_id: str, *, organization_id: str) -> QuerySet[Event]:
     """The timeline of an order and everything below it, oldest first."""
     mine = Q(subject=order_id) | Q(order_id=order_id) & ~Q(order_id="")
     return Event.objects.filter(mine, organization_id=organization_id).order_by("id")
+
+
+def asked_in(subject: str) -> str:
+    """The id of the request by which somebody last moved a row; empty where none did.
+
+    For workers that do later what it asked for: their events carry it too.
+    """
+    asked = Event.objects.filter(subject=subject).exclude(correlation_id="").order_by("-seq")
+    return asked.values_list("correlation_id", flat=True).first() or ""

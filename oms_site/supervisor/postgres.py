@@ -35,6 +35,9 @@ ALWAYS = {
     "random_page_cost": "1.1",
     # A table of the first day grows faster than once a minute tells the planner.
     "autovacuum_naptime": "10s",
+    # Looking at tables gives way to orders: what it takes at once held up whatever else ran.
+    "autovacuum_vacuum_cost_delay": "10ms",
+    "default_statistics_target": "25",
     "track_io_timing": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -16,8 +16,8 @@ from django.db.models import Count
 from controls.models import Halt
 from oms_site.firm import generation, principals
 from oms_site.firm.principals import Principal
-from oms_site.journal import actors, draining, unit
-from oms_site.kit import clock
+from oms_site.journal import actors, draining, events, unit
+from oms_site.kit import clock, correlation
 from oms_site.kit.errors import OmsError
 from orders import desk
 from orders.flattening import proposing, sizing
@@ -52,7 +52,9 @@ def _tell_people(row: Flatten, error: Exception) -> None:
 def _drain(row: Flatten) -> int:
     at = clock.now()
     due = list(row.lines.filter(outcome="").order_by("number")[:AT_ONCE])
-    said = _halt_gone(row, due) or _work(row, due, at=at)
+    # Whose approval it was, its orders say too.
+    with correlation.within(events.asked_in(row.id)):
+        said = _halt_gone(row, due) or _work(row, due, at=at)
     _note(said)
     if not row.lines.filter(outcome="").exists():
         _finish(row, at=at)

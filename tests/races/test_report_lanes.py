@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -104,6 +105,33 @@ def test_several_processes_apply_each_report_once(lanes: Lanes, children: list[V
     through(lanes, told(children))
     check(children)
     assert len(lanes.pids()) == 3
+
+
+def backend() -> int:
+    """The server's process behind this one's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+def crowd() -> None:
+    """Another thread needs a connection while this one has its own, as the clock's does."""
+
+    def other() -> None:
+        backend()
+        connection.close()
+
+    backend()
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+
+
+def test_each_process_keeps_its_connection_with_all_that_it_has_learned(lanes: Lanes) -> None:
+    beside = lanes._beside
+    assert beside is not None
+    beside.submit(0, crowd).result(30)
+    assert len({beside.submit(0, backend).result(30) for _ in range(6)}) == 1
 
 
 def test_reports_that_follow_while_others_are_on_their_way_keep_their_order(

@@ -15,7 +15,7 @@ from controls import halts, screening
 from controls.models import Halt, Screening
 from oms_site.firm import generation, principals
 from oms_site.journal.models import Event
-from oms_site.kit import clock
+from oms_site.kit import clock, correlation
 from oms_site.kit.errors import OmsError
 from orders import desk, halting, last_look, routing
 from orders.books import folding, gate, running
@@ -141,6 +141,18 @@ def test_two_people_close_a_position_out_over_the_api(api: Callable[..., Any]) -
     assert [event.event_type for event in events] == [
         *("flatten_propose", "flatten_approve", "flatten_done")
     ]
+
+
+def test_its_orders_name_the_request_that_agreed_to_it() -> None:
+    _held()
+    with correlation.within("rq_propose"):
+        row = _propose(_halt())
+    with correlation.within("rq_approve"):
+        _approve(row)
+    working.drain()
+    order = _order(_line(row))
+    asked = Event.objects.filter(subject=order.id, seq=1).values_list("correlation_id", flat=True)
+    assert list(asked) == ["rq_approve"]
 
 
 def test_only_a_standing_reducing_halt_lets_it() -> None:

@@ -11,7 +11,7 @@ from django.db import DatabaseError, connection, transaction
 
 from oms_site.firm.models import ApiKey, digest
 from oms_site.journal.models import Event
-from oms_site.kit import clock
+from oms_site.kit import clock, correlation
 from oms_site.kit.errors import NotFound, OmsError
 from orders import desk, mass_canceling
 from orders.models import ExecutionOrder, MassCancel, MassCancelOrder, Order, VenueOrder
@@ -131,6 +131,18 @@ def test_every_kind_of_open_order_is_asked_and_says_what_came_of_it() -> None:
     assert [event.event_type for event in events] == ["mass_cancel_request", "mass_cancel_done"]
     said = json.loads(events[1].body)["event"]
     assert (said["pending"], said["canceled"], said["nothing"]) == (2, 2, 0)
+
+
+def test_what_a_worker_does_of_it_names_the_request_that_asked(monkeypatch: Any) -> None:
+    orders = [_live(qty=trading.D(1000 + 1000 * n)) for n in range(3)]
+    before = max(Event.objects.values_list("id", flat=True))
+    with correlation.within("rq_cancel"):
+        row = _create()
+    monkeypatch.setattr(mass_canceling, "AT_ONCE", 2)
+    _drain()
+    events = Event.objects.filter(id__gt=before)
+    assert {one.order_id or one.subject for one in events} >= {row.id, *orders}
+    assert {one.correlation_id for one in events} == {"rq_cancel"}
 
 
 def test_one_cut_off_in_the_middle_goes_on_and_asks_nobody_twice(
