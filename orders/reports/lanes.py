@@ -1,8 +1,8 @@
 """Applies many reports at once in several processes, those of one account one after the other.
 
-The gateway process hands over every batch. A small one is applied right there; when there are many
-they are divided by account, and each process commits its own as soon as it has them. Reports of one
-account keep their order; accounts know nothing of each other, and rows that they share are locked
+The gateway process hands over every batch. While there are few reports they are applied right
+there; many are divided by account, and each process commits its own as soon as it has them. Those
+of an account keep their order; accounts know nothing of each other, and rows that they share are locked
 as between venues. A part that fails leaves its reports, and all behind it, unapplied: the venue's
 session begins again and finds them.
 """
@@ -24,8 +24,9 @@ from orders.reports.flow import Flow, Owned
 from venues import messages
 from venues.inbox import Stored
 
-# Below this a batch costs less than handing it over, unless there was a large one just now.
-LARGE = 48
+# Below this a batch costs less than handing it over, unless there was a large one just now, or so
+# many in small ones that one process would hardly carry them.
+LARGE, MANY = 48, 200
 BUSY_SECONDS = 1.0
 _REMEMBERED = 50_000  # ClOrdIDs whose owner is known, before all are forgotten
 _OWNERS = """
@@ -43,6 +44,8 @@ class Lanes:
         self._flows: dict[str, Flow] = {}
         self._owners = _Owners()
         self._busy_until = 0.0
+        # How many were handed over since when.
+        self._count, self._counted_since = 0, 0.0
         self._lock = threading.Lock()
 
     def apply(self, venue_id: str, rows: Sequence[Stored]) -> None:
@@ -52,10 +55,9 @@ class Lanes:
         over before are not: the rest of them is unapplied, and so are these.
         """
         self.look(venue_id)
-        flow = self._flow(venue_id, len(rows))
+        flow = self._flow(venue_id, is_busy=self._is_busy(len(rows)))
         owned = self._owners.of(rows) if flow else []
-        owners = {owner for owner, _ in owned}
-        if flow is None or not owned or (len(owners) < 2 and flow.is_idle()):
+        if flow is None or not owned:
             self.settle(venue_id)
             applying.apply(venue_id, rows)
             return
@@ -86,7 +88,7 @@ class Lanes:
 
     def are_ready(self, size: int) -> bool:
         """Whether a batch of this size is worth the processes, and they have begun."""
-        return self._begun(size) is not None
+        return self._begun(is_busy=self._is_busy(size)) is not None
 
     def pids(self) -> list[int]:
         """The processes that are there now."""
@@ -99,22 +101,19 @@ class Lanes:
         if beside:
             self._end(beside)
 
-    def _flow(self, venue_id: str, size: int) -> Flow | None:
-        """The way through the processes, None where a batch of this size goes without them."""
+    def _flow(self, venue_id: str, *, is_busy: bool) -> Flow | None:
+        """The way through the processes, None where a batch goes without them."""
         flow = self._flows.get(venue_id)
         if flow is not None and not flow.is_idle():
             return flow
-        beside = self._begun(size)
+        beside = self._begun(is_busy=is_busy)
         if beside is not None and (flow is None or flow.beside is not beside):
             flow = self._flows[venue_id] = Flow(beside, venue_id, count=self.count)
         return flow if beside is not None else None
 
-    def _begun(self, size: int) -> Beside | None:
-        now = clock.monotonic()
-        if self.count < 2 or (size < LARGE and now > self._busy_until):
+    def _begun(self, *, is_busy: bool) -> Beside | None:
+        if self.count < 2 or not is_busy:
             return None
-        if size >= LARGE:
-            self._busy_until = now + BUSY_SECONDS
         with self._lock:
             self._beside = beside = self._beside or Beside(self.count, begin=_begin)
         try:
@@ -123,6 +122,15 @@ class Lanes:
             # One that could not begin never will: the next large batch starts others.
             self._end(beside)
             raise OperationalError(f"a process that applies reports is gone: {error}") from error
+
+    def _is_busy(self, size: int) -> bool:
+        now = clock.monotonic()
+        if now > self._counted_since + BUSY_SECONDS:
+            self._count, self._counted_since = 0, now
+        self._count += size
+        if size >= LARGE or self._count >= MANY:
+            self._busy_until = now + BUSY_SECONDS
+        return now <= self._busy_until
 
     def _end(self, beside: Beside) -> None:
         with self._lock:

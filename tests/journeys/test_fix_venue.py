@@ -200,8 +200,12 @@ def test_books_and_tape_come_by_fix_once_the_line_says_so(product: Product, data
 
     offered(True)
     try:
-        until(lambda: seen("book")["state"] == "live", seconds=60, what="the book")
-        assert seen("book")["asks"]
+        # Its asks may have been taken a moment ago: the maker quotes anew.
+        until(
+            lambda: (book := seen("book"))["state"] == "live" and book["asks"],
+            seconds=60,
+            what="the book",
+        )
         before = until(lambda: (t := seen("tape"))["state"] == "live" and t, what="the tape")
         made = submit(product)
         assert made["status_code"] == 201, made

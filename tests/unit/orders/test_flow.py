@@ -6,8 +6,12 @@ from collections import defaultdict
 from concurrent.futures import Future
 from typing import Any, cast
 
+import pytest
+
 from oms_site.firm.beside import Beside
+from oms_site.kit import clock
 from orders.reports.flow import ENOUGH, Flow, Owned
+from orders.reports.lanes import BUSY_SECONDS, LARGE, MANY, Lanes
 from tests.conftest import TEN
 from venues.inbox import Stored
 
@@ -80,3 +84,37 @@ def test_reports_of_an_owner_keep_their_order_wherever_they_go() -> None:
         for number in range(3):
             mine = [row.seq for row in slow.given[number] if row.body.split()[0] == name]
             assert mine == sorted(mine)
+
+
+@pytest.fixture
+def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The time that is told to whoever asks how much has passed."""
+    told = [1000.0]
+    monkeypatch.setattr(clock, "monotonic", lambda: told[0])
+    return told
+
+
+def test_a_large_batch_is_worth_several_processes_and_what_follows_soon(now: list[float]) -> None:
+    lanes = Lanes(3)
+    assert not lanes._is_busy(LARGE - 1)
+    assert lanes._is_busy(LARGE)
+    now[0] += BUSY_SECONDS / 2
+    assert lanes._is_busy(1)
+    now[0] += BUSY_SECONDS
+    assert not lanes._is_busy(1)
+
+
+def test_many_small_batches_are_worth_them_as_well(now: list[float]) -> None:
+    lanes, small = Lanes(3), 8
+    told = [lanes._is_busy(small) for _ in range(MANY // small)]
+    assert told == [False] * (MANY // small - 1) + [True]
+    for _ in range(20):  # for as long as it goes on
+        now[0] += BUSY_SECONDS / 5
+        assert lanes._is_busy(MANY // 5 + 1)
+
+
+def test_few_in_a_second_are_applied_right_there(now: list[float]) -> None:
+    lanes = Lanes(3)
+    for _ in range(50):
+        now[0] += BUSY_SECONDS / 4
+        assert not lanes._is_busy(MANY // 6)
