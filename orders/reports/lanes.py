@@ -1,10 +1,10 @@
 """Applies many reports at once in several processes, those of one account one after the other.
 
 The gateway process hands over every batch. While there are few reports they are applied right
-there; many are divided by account, and each process commits its own as soon as it has them. Those
-of an account keep their order; accounts know nothing of each other, and rows that they share are locked
-as between venues. A part that fails leaves its reports, and all behind it, unapplied: the venue's
-session begins again and finds them.
+there; many are divided by account, and each process commits its own as soon as it has them.
+Reports of one account keep their order; accounts know nothing of each other, and rows that they
+share are locked as between venues. A part that fails leaves its reports, and all behind it,
+unapplied: the venue's session begins again and finds them.
 """
 
 from __future__ import annotations
