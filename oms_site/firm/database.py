@@ -46,7 +46,7 @@ def by_key() -> None:
     line.keeps = True
     mine = connections.settings["default"]
     mine["OPTIONS"]["options"] += " -c enable_seqscan=off -c plan_cache_mode=force_generic_plan"
-    del mine["OPTIONS"]["pool"]
+    mine["OPTIONS"].pop("pool", None)
     mine["CONN_MAX_AGE"] = None
 
 

@@ -20,14 +20,12 @@ from functools import partial
 from oms_site.firm.beside import Beside, ProcessGone
 from oms_site.kit import clock
 from orders.reports import applying
+from orders.reports.loads import Loads
 from venues.inbox import Stored
 
 Owned = tuple[str, Stored]  # whose it is, and the report
 # How many are applied in one transaction, and how many may wait in memory.
 TOGETHER, WAITING = 100, 2_000
-# A process that has so many on their way gets no more owners while another has fewer. Measured at
-# 2,000 a second: a quarter less processor than three that share alike.
-ENOUGH = 24
 # A small part costs nearly what one of twice its size does: a breath makes fewer of them. Measured
 # at 2,000 a second: a tenth less processor, and all that waits for a processor is quicker.
 BREATH_SECONDS = 0.002
@@ -44,13 +42,13 @@ def _apply(venue_id: str, rows: Sequence[Stored]) -> None:
 class Flow:
     """What each process works on for one venue, and what waits for it."""
 
-    def __init__(self, beside: Beside, venue_id: str, *, count: int) -> None:
+    def __init__(self, beside: Beside, venue_id: str, loads: Loads) -> None:
         self.beside = beside
         self._venue_id = venue_id
         self._waiting: dict[int, list[Owned]] = defaultdict(list)
         self._working: dict[int, float] = {}  # since when
         # Of what is on its way: how many each process has, how many are whose, and where they are.
-        self._load = dict.fromkeys(range(count), 0)
+        self._loads = loads
         self._number_of: dict[str, int] = {}
         self._underway = Counter[str]()
         self._failed: BaseException | None = None
@@ -74,13 +72,16 @@ class Flow:
         """
         self._wait(lambda: sum(map(len, self._waiting.values())) < WAITING)
         with self._moved:
+            if self._failed is not None:
+                return
             for owner, count in Counter(owner for owner, _ in reports).items():
-                self._place(owner, count)
+                place = self._loads.place(count, number=self._number_of.get(owner))
+                self._number_of[owner] = place
+                self._underway[owner] += count
             for one in reports:
                 self._waiting[self._number_of[one[0]]].append(one)
-            for number in self._load:
-                if number not in self._working:
-                    self._send(number)
+            for number in self._waiting.keys() - self._working.keys():
+                self._send(number)
 
     def settle(self) -> BaseException | None:
         """Wait until no process works on anything of this venue; what failed, if anything did."""
@@ -100,16 +101,6 @@ class Flow:
         with self._moved:
             self._moved.wait_for(lambda: not self._working, LANE_SECONDS)
 
-    def _place(self, owner: str, count: int) -> None:
-        if owner not in self._number_of:
-            self._number_of[owner] = self._freest()
-        self._underway[owner] += count
-        self._load[self._number_of[owner]] += count
-
-    def _freest(self) -> int:
-        little = (number for number, load in self._load.items() if load < ENOUGH)
-        return next(little, min(self._load, key=self._load.__getitem__))
-
     def _send(self, number: int) -> None:
         waiting = self._waiting[number]
         part, self._waiting[number] = waiting[:TOGETHER], waiting[TOGETHER:]
@@ -119,6 +110,7 @@ class Flow:
         try:
             asked = self.beside.submit(number, _apply, self._venue_id, rows)
         except ProcessGone as gone:
+            self._loads.leave(number, len(part))
             self._fail(gone)
             return
         self._working[number] = clock.monotonic()
@@ -127,17 +119,17 @@ class Flow:
     def _done(self, number: int, owners: Sequence[str], asked: Future[None]) -> None:
         with self._moved:
             del self._working[number]
+            self._loads.leave(number, len(owners))
             if asked.cancelled():
                 self._fail(CancelledError())
             elif error := asked.exception():
                 self._fail(error)
             else:
-                self._leave(number, owners)
+                self._leave(owners)
                 self._send(number)
             self._moved.notify_all()
 
-    def _leave(self, number: int, owners: Sequence[str]) -> None:
-        self._load[number] -= len(owners)
+    def _leave(self, owners: Sequence[str]) -> None:
         self._underway.subtract(owners)
         for owner in set(owners):
             if not self._underway[owner]:
@@ -145,4 +137,6 @@ class Flow:
 
     def _fail(self, error: BaseException) -> None:
         self._failed = self._failed or error
+        for number, waiting in self._waiting.items():
+            self._loads.leave(number, len(waiting))
         self._waiting.clear()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from weakref import WeakKeyDictionary
 
 import msgspec
 from django.db import OperationalError
@@ -21,6 +22,7 @@ from oms_site.firm.beside import Beside, ProcessGone
 from oms_site.kit import clock, collector
 from orders.reports import applying
 from orders.reports.flow import Flow, Owned
+from orders.reports.loads import Loads
 from venues import messages
 from venues.inbox import Stored
 
@@ -42,6 +44,7 @@ class Lanes:
         self.count = count
         self._beside: Beside | None = None
         self._flows: dict[str, Flow] = {}
+        self._loads = WeakKeyDictionary[Beside, Loads]()
         self._owners = _Owners()
         self._busy_until = 0.0
         # How many were handed over since when.
@@ -108,7 +111,8 @@ class Lanes:
             return flow
         beside = self._begun(is_busy=is_busy)
         if beside is not None and (flow is None or flow.beside is not beside):
-            flow = self._flows[venue_id] = Flow(beside, venue_id, count=self.count)
+            loads = self._loads.setdefault(beside, Loads(self.count))
+            flow = self._flows[venue_id] = Flow(beside, venue_id, loads)
         return flow if beside is not None else None
 
     def _begun(self, *, is_busy: bool) -> Beside | None:

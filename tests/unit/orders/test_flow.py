@@ -10,8 +10,9 @@ import pytest
 
 from oms_site.firm.beside import Beside
 from oms_site.kit import clock
-from orders.reports.flow import ENOUGH, Flow, Owned
+from orders.reports.flow import TOGETHER, Flow, Owned
 from orders.reports.lanes import BUSY_SECONDS, LARGE, MANY, Lanes
+from orders.reports.loads import ENOUGH, Loads
 from tests.conftest import TEN
 from venues.inbox import Stored
 
@@ -32,6 +33,10 @@ class Slow:
         self._asked[number] = asked = Future[None]()
         return asked
 
+    def fail(self) -> None:
+        """What is being worked on."""
+        self._asked.pop(min(self._asked)).set_exception(OSError("no disk"))
+
     def finish(self) -> None:
         """All that is being worked on, and all that follows it."""
         while self._asked:
@@ -40,7 +45,7 @@ class Slow:
 
 def _flow() -> tuple[Flow, Slow]:
     slow = Slow()
-    return Flow(cast(Beside, slow), "SIMA", count=3), slow
+    return Flow(cast(Beside, slow), "SIMA", Loads(3)), slow
 
 
 def _reports(owner: str, count: int, *, after: int = 0) -> list[Owned]:
@@ -69,6 +74,20 @@ def test_when_one_has_enough_the_next_gets_the_next_owner() -> None:
     assert homes[1:] == [{"B"}, {"C"}]
     assert homes[0] == {"A", "D"}
     assert flow.settle() is None
+
+
+def test_what_other_venues_have_on_their_way_counts_and_is_free_again_when_it_fails() -> None:
+    loads, one, two, three = Loads(3), Slow(), Slow(), Slow()
+    first = Flow(cast(Beside, one), "SIMA", loads)
+    first.give(_reports("A", 2 * TOGETHER))  # more than goes at once
+    Flow(cast(Beside, two), "SIMB", loads).give(_reports("B", FEW))
+    assert list(two.given) == [1], "the other venue's process has enough"
+    one.fail()
+    assert isinstance(first.settle(), OSError)
+    first.give(_reports("C", ENOUGH, after=2 * TOGETHER))
+    assert _whose(one.given[0]) == {"A"}, "nothing goes behind what has failed"
+    Flow(cast(Beside, three), "SIMC", loads).give(_reports("D", FEW))
+    assert list(three.given) == [0]
 
 
 def test_reports_of_an_owner_keep_their_order_wherever_they_go() -> None:
