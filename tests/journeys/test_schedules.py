@@ -13,7 +13,7 @@ from tests.product import Product, until
 def test_twap_is_worked_slice_by_slice_and_the_venue_agrees(product: Product) -> None:
     with stage.Desk(product, "beta_trader") as desk:
         order_id, path = _started(desk, strategy="twap", slices=3)
-        (before,) = desk("GET", path)[1]["schedules"]
+        before = _schedule(desk, path)
         assert [one["amount"]["value"] for one in before["slices"]] == [2000] * 3
         _done(desk, order_id, path)
         _agree(product, desk, order_id, path)
@@ -45,13 +45,21 @@ def _started(desk: stage.Desk, **terms: Any) -> tuple[str, str]:
     return order["id"], path
 
 
+def _schedule(desk: stage.Desk, path: str) -> dict[str, Any]:
+    """The order's only one."""
+    status, found = desk("GET", path)
+    assert status == 200, found
+    (one,) = found["schedules"]
+    return dict(one)
+
+
 def _done(desk: stage.Desk, order_id: str, path: str) -> None:
     until(lambda: desk.order(order_id)["status"] == "filled", seconds=90)
-    until(lambda: desk("GET", path)[1]["schedules"][0]["ended_at"], what="its end")
+    until(lambda: _schedule(desk, path)["ended_at"], what="its end")
 
 
 def _agree(product: Product, desk: stage.Desk, order_id: str, path: str) -> None:
-    (now,) = desk("GET", path)[1]["schedules"]
+    now = _schedule(desk, path)
     assert (now["status"], now["filled_amount"]["value"]) == ("finished", 6000)
     sent = [one for one in now["slices"] if one["execution_order_id"]]
     assert len({one["execution_order_id"] for one in sent}) == len(sent) > 0
