@@ -33,9 +33,10 @@ BEFORE_FILLS = [
     ("order_update", "execution_order_create"),
 ]
 CALCULATED = ("order_update", "allocation_calculate")
+SUBMITTED = ("order_update", "allocation_submit")
 BOOKED = [
     CALCULATED,
-    *[("order_update", "allocation_submit")] * 3,
+    *[SUBMITTED] * 3,
     ("order_update", "allocation_approve"),
 ]
 
@@ -137,6 +138,14 @@ def _told(stream: Stream, order: dict[str, Any], fills: list[dict[str, Any]]) ->
     assert whole == [*BEFORE_FILLS, *said, *BOOKED]
 
 
+def _told_by_fill(stream: Stream, order: dict[str, Any], fills: list[dict[str, Any]]) -> None:
+    """The same where each fill is booked by itself: those that come apart are submitted apart."""
+    words, said = stream.words(order["id"]), [("order_update", "execution")] * len(fills)
+    facts = [one for one in words if one not in (CALCULATED, SUBMITTED)]
+    assert facts == [*BEFORE_FILLS, *said, BOOKED[-1]]
+    assert words[-2:] == [SUBMITTED, BOOKED[-1]]
+
+
 def _is(frame: dict[str, Any], word: tuple[str, str]) -> bool:
     return (frame["msg_type"], frame["event"]["event_type"]) == word
 
@@ -165,16 +174,15 @@ def test_first_in_first_out_gives_every_account_its_own_fills(product: Product) 
         allocation = _booked(product, desk, stream, order)
         stream.catch_up(desk)
         fills = desk.executions(order["id"])
-        _told(stream, order, fills)
+        _told_by_fill(stream, order, fills)
         # More than the best level of all venues together: some of it costs more.
         assert {fill["price"]["pop"] for fill in fills} == {Decimal("99.375"), Decimal("99.40625")}
         assert _pieces(allocation) == _first_in_first_out(fills, parts)
-        submits = [
-            f["event"]["custodian_id"]
-            for f in stream.story(order["id"])
-            if f["event"]["event_type"] == "allocation_submit"
-        ]
-        assert sorted(submits) == sorted(custodian for _, _, custodian in PARTIES)
+        submits = [f["event"] for f in stream.story(order["id"]) if _is(f, SUBMITTED)]
+        assert {one["custodian_id"] for one in submits} == {name for _, _, name in PARTIES}
+        told = [leg["booking_id"] for one in submits for leg in one["bookings"]]
+        legs = [leg for part in allocation["account_allocations"] for leg in part["bookings"]]
+        assert sorted(told) == sorted(leg["booking_id"] for leg in legs)
         assert desk.order(order["id"])["status"] == "filled"
 
 
