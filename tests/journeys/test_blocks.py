@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import Counter
 from decimal import Decimal
@@ -144,6 +145,9 @@ def _told_by_fill(stream: Stream, order: dict[str, Any], fills: list[dict[str, A
     facts = [one for one in words if one not in (CALCULATED, SUBMITTED)]
     assert facts == [*BEFORE_FILLS, *said, BOOKED[-1]]
     assert words[-2:] == [SUBMITTED, BOOKED[-1]]
+    # Nothing is submitted but what was worked out a moment before.
+    before = {was for was, one in itertools.pairwise(words) if one == SUBMITTED}
+    assert before <= {CALCULATED, SUBMITTED}
 
 
 def _is(frame: dict[str, Any], word: tuple[str, str]) -> bool:
